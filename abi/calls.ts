@@ -1,0 +1,90 @@
+// The calls a guest can make with HVC #0 (and SMC #0, trapped): SMC Calling Convention (DEN0028), PSCI 1.1 (DEN0022), TRNG (DEN0098)
+// and the vendor-hypervisor range. One row a call; src/smccc/dispatch.ts has one handler for each row.
+
+export interface Call {
+  name: string;
+  /** The function identifier; bit 30 says that it takes 64-bit arguments. */
+  id: number;
+  args: string;
+  /** What x0 (and x1 to x3, where named) holds afterwards. */
+  returns: string;
+  doc: string;
+}
+
+const call = (name: string, id: number, args: string, returns: string, doc: string): Call => ({ name, id, args, returns, doc });
+
+export const calls: Call[] = [
+  call("SMCCC_VERSION", 0x8000_0000, "", "0x10001", "SMCCC 1.1"),
+  call("SMCCC_ARCH_FEATURES", 0x8000_0001, "id", "0, or -1", "whether an architecture call exists"),
+  call("SMCCC_ARCH_WORKAROUND_1", 0x8000_8000, "", "nothing", "Spectre v2: answered by ARCH_FEATURES only where the firmware has it"),
+  call("SMCCC_ARCH_WORKAROUND_2", 0x8000_7fff, "", "nothing", "Spectre v4: likewise"),
+  call("SMCCC_ARCH_WORKAROUND_3", 0x8000_3fff, "", "nothing", "Spectre-BHB: likewise"),
+
+  call("PSCI_VERSION", 0x8400_0000, "", "0x10001", "PSCI 1.1"),
+  call("PSCI_CPU_SUSPEND_32", 0x8400_0001, "power_state, entry, context", "0, or an error", "waits for an interrupt; a power-down state ends at `entry`"),
+  call("PSCI_CPU_SUSPEND_64", 0xc400_0001, "power_state, entry, context", "0, or an error", "likewise"),
+  call("PSCI_CPU_OFF", 0x8400_0002, "", "does not return", "switches the calling vCPU off"),
+  call("PSCI_CPU_ON_32", 0x8400_0003, "mpidr, entry, context", "0, or an error", "starts a vCPU at `entry` with x0 = context"),
+  call("PSCI_CPU_ON_64", 0xc400_0003, "mpidr, entry, context", "0, or an error", "likewise"),
+  call("PSCI_AFFINITY_INFO_32", 0x8400_0004, "mpidr, level", "0 on, 1 off, 2 pending, or an error", "the state of a vCPU"),
+  call("PSCI_AFFINITY_INFO_64", 0xc400_0004, "mpidr, level", "0 on, 1 off, 2 pending, or an error", "likewise"),
+  call("PSCI_MIGRATE_INFO_TYPE", 0x8400_0006, "", "2", "no trusted OS that would need migration"),
+  call("PSCI_SYSTEM_OFF", 0x8400_0008, "", "does not return", "switches the VM off"),
+  call("PSCI_SYSTEM_RESET", 0x8400_0009, "", "does not return", "resets the VM"),
+  call("PSCI_FEATURES", 0x8400_000a, "id", "feature flags, or -1", "whether a PSCI call exists"),
+  call("PSCI_SYSTEM_RESET2_32", 0x8400_0012, "type, cookie", "does not return, or an error", "type 0, a warm reset, is a reset of the VM"),
+  call("PSCI_SYSTEM_RESET2_64", 0xc400_0012, "type, cookie", "does not return, or an error", "likewise"),
+
+  call("TRNG_VERSION", 0x8400_0050, "", "0x10000", "TRNG 1.0; NOT_SUPPORTED without a seed"),
+  call("TRNG_FEATURES", 0x8400_0051, "id", "0, or -1", "whether a TRNG call exists"),
+  call("TRNG_GET_UUID", 0x8400_0052, "", "x0-x3: the UUID", "who makes the entropy"),
+  call("TRNG_RND_32", 0x8400_0053, "bits (1 to 96)", "x0: 0, x1-x3: the bits", "random bits, right-aligned over x1:x2:x3"),
+  call("TRNG_RND_64", 0xc400_0053, "bits (1 to 192)", "x0: 0, x1-x3: the bits", "random bits, right-aligned over x1:x2:x3"),
+
+  call("VENDOR_UID", 0x8600_ff01, "", "x0-x3: the UID of Hyper-LITE", "DEN0028, 6.3: who answers the vendor range"),
+  call("HL_NULL", 0xc600_0000, "", "0", "does nothing: what a round trip costs"),
+  call("HL_VERSION", 0xc600_0001, "", "x0: major << 32 | minor << 16 | patch", "the version of Hyper-LITE"),
+  call("HL_CONSOLE_WRITE", 0xc600_0002, "ipa, bytes", "bytes written, or an error", "writes up to 1,024 bytes of the VM's RAM to its console"),
+  call("HL_YIELD", 0xc600_0003, "", "0", "gives the rest of the time slice away"),
+  call("HL_VM_FACT", 0xc600_0004, "fact", "x0: 0 or an error, x1: the value", "a fact about the VM: see vmFacts"),
+  call("HL_VCPU_FACT", 0xc600_0005, "fact", "x0: 0 or an error, x1: the value", "a fact about the calling vCPU: see vcpuFacts"),
+];
+
+/** Return values that are not an answer: SMCCC and PSCI share -1, the others are PSCI's (DEN0022, 5.2.2). */
+export const callErrors = {
+  SUCCESS: 0,
+  NOT_SUPPORTED: -1,
+  INVALID_PARAMETERS: -2,
+  DENIED: -3,
+  ALREADY_ON: -4,
+  ON_PENDING: -5,
+  INTERNAL_FAILURE: -6,
+  INVALID_ADDRESS: -9,
+};
+
+/** The errors of the TRNG calls (DEN0098, 2.1). */
+export const trngErrors = {
+  TRNG_NOT_SUPPORTED: -1,
+  TRNG_INVALID_PARAMETERS: -2,
+  TRNG_NO_ENTROPY: -3,
+};
+
+export const vmFacts = {
+  VM_FACT_ID: 0,
+  /** Bytes of RAM. */
+  VM_FACT_MEMORY: 1,
+  VM_FACT_VCPUS: 2,
+  /** The board's physical count when the VM's first instruction was about to run. */
+  VM_FACT_START_COUNT: 3,
+};
+
+export const vcpuFacts = {
+  VCPU_FACT_ID: 0,
+  /** Exits to EL2 of this vCPU that were no interrupts. */
+  VCPU_FACT_EXITS: 1,
+  /** Physical interrupts taken while this vCPU ran. */
+  VCPU_FACT_INTERRUPTS: 2,
+};
+
+/** The most bytes that one HL_CONSOLE_WRITE takes. */
+export const callLimits = { CONSOLE_WRITE_MAX: 1024 };

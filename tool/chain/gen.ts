@@ -1,0 +1,193 @@
+// The generator: from the plain data in abi/ to AssemblyScript constants and records, C and assembler definitions, the inline system
+// register accesses of the HAL, and the reference of calls, all in build/gen/.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundle, bundleNames } from "../../abi/bundle.ts";
+import { callErrors, callLimits, calls, trngErrors, vcpuFacts, vmFacts } from "../../abi/calls.ts";
+import { consoleMarks, logModules, severities } from "../../abi/console.ts";
+import { esrFields, exceptionClass, spsrFields } from "../../abi/esr.ts";
+import { gicd, gicIds, gicr, ichHcr, listRegister } from "../../abi/gic.ts";
+import { guest } from "../../abi/guest.ts";
+import { bootFlags, layout } from "../../abi/layout.ts";
+import { pl011, pl011Ids } from "../../abi/pl011.ts";
+import { pl031, pl031Ids } from "../../abi/pl031.ts";
+import { camel, offsets, type RecordLayout, records } from "../../abi/records.ts";
+import { el1Context, el2Controls, halRegisters, hcr, idRegisters } from "../../abi/sysregs.ts";
+import { root } from "./paths.ts";
+
+type Constant = number | bigint | string;
+type Constants = Record<string, Constant>;
+
+/** What each generated AssemblyScript file holds. */
+const files: Record<string, Constants> = {
+  bundle: { ...bundle, ...prefixed("DT_", bundleNames) },
+  calls: {
+    ...Object.fromEntries(calls.map((c) => [c.name, c.id])),
+    ...callErrors,
+    ...trngErrors,
+    ...vmFacts,
+    ...vcpuFacts,
+    ...callLimits,
+  },
+  console: {
+    ...consoleMarks,
+    ...prefixed("LOG_", severities),
+    ...Object.fromEntries(logModules.map((name, n) => [`IN_${name.toUpperCase()}`, n])),
+    LOG_MODULES: logModules.length,
+  },
+  esr: { ...exceptionClass, ...esrFields, ...spsrFields },
+  gic: { ...gicd, ...gicr, ...ichHcr, ...listRegister, ...gicIds },
+  guest,
+  layout: { ...layout, ...bootFlags },
+  pl011: { ...pl011, ...identification("PL011_ID", pl011Ids) },
+  pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
+  controls: { ...hcr, ...el2Controls },
+};
+
+function prefixed(prefix: string, constants: Constants): Constants {
+  return Object.fromEntries(Object.entries(constants).map(([name, value]) => [prefix + name, value]));
+}
+
+/** The eight identification bytes of a PrimeCell as one word: byte n at bit 8n. */
+function identification(name: string, bytes: number[]): Constants {
+  return { [name]: bytes.reduce((word, byte, n) => word | (BigInt(byte) << BigInt(8 * n)), 0n) };
+}
+
+/** A number as a 64-bit pattern. */
+const bits = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
+const hex = (value: number | bigint): string => `0x${bits(value).toString(16)}`;
+
+function assemblyScript(constants: Constants): string {
+  return Object.entries(constants)
+    .map(([name, value]) => {
+      if (typeof value === "string") return `export const ${name}: string = ${JSON.stringify(value)};\n`;
+      const type = typeof value === "bigint" || bits(value) > 0xffff_ffffn ? "u64" : "u32";
+      return `export const ${name}: ${type} = ${hex(value)};\n`;
+    })
+    .join("");
+}
+
+function header(constants: Constants): string {
+  return Object.entries(constants)
+    .filter(([, value]) => typeof value !== "string")
+    .map(([name, value]) => `#define ${name} U64(${hex(value as number | bigint)})\n`)
+    .join("");
+}
+
+function recordClass(name: string, record: RecordLayout): string {
+  const fields = record.fields.flatMap(({ name: field, type, count, doc }) => {
+    const comment = doc === undefined ? [] : [`  /** ${doc} */`];
+    const names = count === undefined ? [field] : Array.from({ length: count }, (_, n) => `${field}${n}`);
+    return [...comment, ...names.map((n) => `  ${n}: ${type};`)];
+  });
+  const at = Object.entries(offsets(record).fields).map(([field, offset]) => `export const ${name}_${field}: usize = ${offset};\n`);
+  return `/** ${record.doc} */\n@unmanaged\nexport class ${name} {\n${fields.join("\n")}\n}\n${at.join("")}`;
+}
+
+const upper = (name: string): string => name.replaceAll(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
+
+function recordOffsets(name: string, record: RecordLayout): string {
+  const { fields, size } = offsets(record);
+  const lines = Object.entries(fields).map(([field, offset]) => `#define ${upper(name)}_${upper(field)} ${offset}\n`);
+  return `${lines.join("")}#define ${upper(name)}_SIZE ${size}\n`;
+}
+
+const idEncoding = (crm: number, op2: number): string => `S3_0_C0_C${crm}_${op2}`;
+
+/** The HAL module `sysreg`: reads and writes by name, as (name, encoding) pairs. */
+const reads = [
+  ...halRegisters.filter((r) => r.access !== "w").map((r) => ({ name: r.name, encoding: r.encoding ?? r.name })),
+  ...idRegisters.map((r) => ({ name: r.name, encoding: idEncoding(r.crm, r.op2) })),
+];
+const writes = halRegisters.filter((r) => r.access !== "r").map((r) => ({ name: r.name, encoding: r.encoding ?? r.name }));
+const pascal = (register: string): string => camel(register).replace(/^./, (c) => c.toUpperCase());
+
+const sysregTs = (): string =>
+  [
+    ...reads.map(({ name }) => `export declare function read${pascal(name)}(): u64;\n`),
+    ...writes.map(({ name }) => `export declare function write${pascal(name)}(value: u64): void;\n`),
+  ].join("");
+
+const sysregH = (): string =>
+  [
+    ...reads.map(({ name, encoding }) => `HAL_READ(${pascal(name)}, "${encoding.toLowerCase()}")\n`),
+    ...writes.map(({ name, encoding }) => `HAL_WRITE(${pascal(name)}, "${encoding.toLowerCase()}")\n`),
+  ].join("");
+
+/** Loads and stores of the EL1 context in pairs, for metal/context.h. */
+const contextH = (): string =>
+  ["#define EL1_CONTEXT(DO) \\\n", ...el1Context.map((name, n) => `  DO("${name.toLowerCase()}", ${n}) \\\n`), "\n"].join("");
+
+function idRegistersTs(): string {
+  const limits = Array.from({ length: 64 }, (_, slot) => idRegisters.find((r) => r.crm * 8 + r.op2 === slot)?.limit ?? 0n);
+  const cases = idRegisters.map((r) => `    case ${r.crm * 8 + r.op2}: return sysreg.read${pascal(r.name)}();`).join("\n");
+  const slots = idRegisters.map((r) => `export const ${r.name.replace(/_EL1$/, "_SLOT")}: u32 = ${r.crm * 8 + r.op2};\n`).join("");
+  return `import * as sysreg from "./sysreg";
+
+/** What a guest sees at most of each ID register: 64 words, one a slot (CRm * 8 + op2). */
+export const ID_LIMITS: usize = memory.data<u64>([${limits.map(hex).join(", ")}]);
+
+${slots}
+/** An ID register of this CPU, by slot. */
+export function idRegister(slot: u32): u64 {
+  switch (slot) {
+${cases}
+    default: return 0;
+  }
+}
+`;
+}
+
+const logNamesTs = (): string => `/** The name of a logging module, by id. */
+export function logModuleName(module: u32): string {
+  switch (module) {
+${logModules.map((name, n) => `    case ${n}: return ${JSON.stringify(name)};`).join("\n")}
+    default: return "?";
+  }
+}
+`;
+
+const callsMd = (): string =>
+  `# Calls\n\n| name | identifier | arguments | returns | |\n| --- | --- | --- | --- | --- |\n${calls
+    .map((c) => `| ${c.name} | 0x${c.id.toString(16)} | ${c.args} | ${c.returns} | ${c.doc} |\n`)
+    .join("")}`;
+
+/** Writes a file unless it is there with the same text already, so that nothing downstream is made anew for nothing. */
+function emit(name: string, text: string): void {
+  const path = join(root, "build/gen", name);
+  const note = name.endsWith(".md") ? "" : "// Generated from abi/ by tool/chain/gen.ts.\n";
+  try {
+    if (readFileSync(path, "utf8") === note + text) return;
+  } catch {
+    // not there yet
+  }
+  writeFileSync(path, note + text);
+}
+
+export function generate(): void {
+  mkdirSync(join(root, "build/gen"), { recursive: true });
+  const all: Constants = {};
+  for (const [name, constants] of Object.entries(files)) {
+    for (const [key, value] of Object.entries(constants)) {
+      if (key in all) throw new Error(`abi/: ${key} is defined twice`);
+      all[key] = value;
+    }
+    emit(`${name}.ts`, assemblyScript(constants));
+  }
+  emit("records.ts", Object.entries(records).map(([name, record]) => recordClass(name, record)).join("\n"));
+  emit("sysreg.ts", sysregTs());
+  emit("id-registers.ts", idRegistersTs());
+  emit("log-modules.ts", logNamesTs());
+  emit(
+    "abi.h",
+    `#pragma once\n#ifdef __ASSEMBLER__\n#define U64(x) x\n#else\n#define U64(x) x##ull\n#endif\n${header(all)}${Object.entries(records)
+      .map(([name, record]) => recordOffsets(name, record))
+      .join("")}`,
+  );
+  emit("sysreg.h", sysregH());
+  emit("el1-context.h", contextH());
+  emit("calls.md", callsMd());
+}
+
+if (import.meta.main) generate();
