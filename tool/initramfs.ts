@@ -1,0 +1,51 @@
+// Makes the initial RAM disk of the Linux examples: a static busybox and an init script that ends in a shell on the console.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { FileSource } from "./config.ts";
+import { cpioCharacterDevice, cpioDirectory, cpioFile, cpioSymlink, writeCpio } from "./cpio.ts";
+import { debianBusybox } from "./debian.ts";
+import { BUILD } from "./paths.ts";
+
+/**
+ * The shell gets the terminal as its controlling one (`setsid -c` on ttyAMA0: /dev/console cannot be it), so that Ctrl-C and job
+ * control work. Nothing here flushes the terminal: what was typed ahead reaches the shell.
+ */
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
+cd /root
+echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves."
+exec setsid -c sh -i </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
+`;
+
+const archive = (busybox: Buffer): Buffer =>
+  writeCpio([
+    ...["bin", "dev", "proc", "root", "sys", "tmp"].map(cpioDirectory),
+    cpioCharacterDevice("dev/console", 5, 1),
+    cpioFile("bin/busybox", busybox, 0o755),
+    cpioSymlink("bin/sh", "busybox"),
+    cpioFile("init", Buffer.from(INIT), 0o755),
+  ]);
+
+const make = async (): Promise<string> => {
+  const busybox = readFileSync(await debianBusybox());
+  const bytes = archive(busybox);
+  const folder = join(BUILD, "initramfs");
+  const file = join(folder, `busybox-${createHash("sha256").update(bytes).digest("hex").slice(0, 16)}.cpio.gz`);
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true });
+    const unfinished = `${file}.${process.pid}`;
+    writeFileSync(unfinished, gzipSync(bytes, { level: 9 }));
+    renameSync(unfinished, file);
+  }
+  return file;
+};
+
+/** A busybox shell as the only user program. */
+export const busyboxInitrd = (): FileSource => make;
