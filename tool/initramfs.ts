@@ -21,7 +21,7 @@ mount -t devtmpfs devtmpfs /dev
 export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
 cd /root
 echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves."
-exec setsid -c sh -i </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
+exec setsid -c sh </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
 `;
 
 const archive = (busybox: Buffer): Buffer =>

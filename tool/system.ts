@@ -53,8 +53,9 @@ class Files {
   }
 
   async read(source: FileSource, place: string): Promise<Payload> {
-    const path = resolve(this.#folder, typeof source === "string" ? source : await source());
+    let path = "";
     try {
+      path = resolve(this.#folder, typeof source === "string" ? source : await source());
       return { path, bytes: readFileSync(path) };
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code;

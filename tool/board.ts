@@ -1,0 +1,131 @@
+// The board that a system runs on: QEMU's `virt` machine, with the hypervisor at EL2 and the bundle in its memory. Never with
+// `-semihosting`: a guest could then open files of the host.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { ConsoleSplitter, parseLogLine } from "./console.ts";
+import { hypervisor } from "./paths.ts";
+import { MIB } from "./size.ts";
+import { UserError } from "./user-error.ts";
+
+export interface BoardOptions {
+  /** A CPU model of QEMU, with its properties. */
+  readonly cpu?: string | undefined;
+  /** Bytes of RAM, whole MiB. */
+  readonly memory?: number | undefined;
+  /** Start at EL3, from the ROM, as a board without firmware does. */
+  readonly el3?: boolean | undefined;
+  /** One instruction, one tick of a 1 GHz counter, idle time skipped: runs that repeat exactly. */
+  readonly icount?: boolean | undefined;
+  /** Further arguments for QEMU. */
+  readonly qemuArgs?: readonly string[] | undefined;
+}
+
+export const boardDefaults = { cpu: "cortex-a57", memory: 1024 * MIB };
+
+/** How a run ended, as the last line on the console has it; undefined if QEMU ended without such a line. */
+export interface Outcome {
+  readonly halted: { readonly off: boolean; readonly reason: string } | undefined;
+  /** QEMU's exit status, or the signal that ended it, and what it wrote to stderr. */
+  readonly qemu: { readonly status: number | string; readonly stderr: string };
+}
+
+export interface BoardListener {
+  vm(bytes: Buffer): void;
+  log(line: string): void;
+}
+
+const QEMU = "qemu-system-aarch64";
+const RAM_BASE = 0x4000_0000;
+/** Where the ROM looks for the bundle. */
+const EL3_BUNDLE = 0x4800_0000;
+/** How long an unfinished line that looks like a log line's start is held back. */
+const HOLD_MS = 200;
+/** How long QEMU gets to end by itself when it is told to. */
+const STOP_MS = 2000;
+const ICOUNT_FREQUENCY = 1_000_000_000;
+
+export const qemuArguments = (bundle: string | undefined, bundleSize: number, options: BoardOptions): string[] => {
+  const memory = options.memory ?? boardDefaults.memory;
+  const cpu = options.cpu ?? boardDefaults.cpu;
+  const file = options.el3 ? hypervisor.rom : hypervisor.image;
+  if (!existsSync(file)) throw new UserError(`${file}: no such file: run \`npm run build\` first`);
+  if (options.el3 && EL3_BUNDLE + bundleSize > RAM_BASE + memory) {
+    throw new UserError(
+      `--memory: the board's RAM must reach to the end of the bundle, ${(EL3_BUNDLE - RAM_BASE + bundleSize) / MIB} MiB`,
+    );
+  }
+  const loader = options.el3 ? `loader,file=${bundle},addr=${EL3_BUNDLE},force-raw=on` : bundle;
+  return [
+    ...["-machine", `virt,gic-version=3,virtualization=on${options.el3 ? ",secure=on" : ""}`],
+    ...["-cpu", options.icount ? `${cpu},cntfrq=${ICOUNT_FREQUENCY}` : cpu],
+    ...(options.icount ? ["-icount", "shift=0,sleep=off", "-seed", "1"] : []),
+    ...["-m", `${memory / MIB}M`],
+    ...["-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"],
+    ...[options.el3 ? "-bios" : "-kernel", file],
+    ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),
+    ...(options.qemuArgs ?? []),
+  ];
+};
+
+/** A running board. */
+export class Board {
+  readonly #qemu: ChildProcess;
+  readonly #splitter: ConsoleSplitter;
+  readonly #stderr: Buffer[] = [];
+  #halted: Outcome["halted"];
+  #release: NodeJS.Timeout | undefined;
+  /** Settles when QEMU has ended and everything that it printed has been handed out. */
+  readonly ended: Promise<Outcome>;
+
+  constructor(args: readonly string[], listener: BoardListener) {
+    this.#splitter = new ConsoleSplitter({
+      vm: (bytes) => {
+        this.#halted = undefined;
+        listener.vm(bytes);
+      },
+      log: (line) => {
+        this.#halted = parseLogLine(line).halted;
+        listener.log(line);
+      },
+    });
+    // setpriv has the kernel end QEMU when this process is gone, however it went. A process group of its own keeps the terminal's
+    // signals away from it: they are this process's to handle.
+    this.#qemu = spawn("setpriv", ["--pdeathsig", "KILL", QEMU, ...args], { stdio: "pipe", detached: true });
+    this.#qemu.stdout!.on("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#qemu.stderr!.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
+    // What is typed while the board goes down is lost, which is no error.
+    this.#qemu.stdin!.on("error", () => {});
+    this.ended = this.#end();
+  }
+
+  /** What the board's serial line receives. */
+  get input(): NodeJS.WritableStream {
+    return this.#qemu.stdin!;
+  }
+
+  /** Ends QEMU. */
+  stop(): void {
+    if (this.#qemu.exitCode !== null || this.#qemu.signalCode !== null) return;
+    this.#qemu.kill("SIGTERM");
+    setTimeout(() => this.#qemu.kill("SIGKILL"), STOP_MS).unref();
+  }
+
+  #receive(chunk: Buffer): void {
+    clearTimeout(this.#release);
+    this.#splitter.push(chunk);
+    if (this.#splitter.holds) this.#release = setTimeout(() => this.#splitter.release(), HOLD_MS);
+  }
+
+  #end(): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.#qemu.once("error", (error) => reject(new UserError(`cannot start ${QEMU}: ${error.message}`)));
+      this.#qemu.once("close", (status, signal) => {
+        clearTimeout(this.#release);
+        this.#splitter.end();
+        const qemu = { status: signal ?? status ?? 0, stderr: Buffer.concat(this.#stderr).toString().trim() };
+        resolve({ halted: this.#halted, qemu });
+      });
+    });
+  }
+}

@@ -1,0 +1,56 @@
+// Runs a system with this process's terminal as the VM's console, and says by its exit code how that ended.
+
+import type { Outcome } from "./board.ts";
+import { progress } from "./command.ts";
+import { type SessionOptions, startSystem } from "./session.ts";
+import { Terminal } from "./terminal.ts";
+import { exitCodes } from "./user-error.ts";
+
+export interface RunOptions extends SessionOptions {
+  /** Seconds after which the run is given up. */
+  readonly timeout?: number | undefined;
+}
+
+/** Signals that end the run, and the exit code that a shell shows for each. */
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Why the run was ended from here, and the exit code for it. */
+interface Stop {
+  readonly code: number;
+  readonly message?: string;
+}
+
+const report = ({ halted, qemu }: Outcome): Stop => {
+  if (halted?.off) return { code: 0 };
+  if (halted !== undefined)
+    return { code: exitCodes.FAILED, message: `the run ended in a crash${halted.reason && `: ${halted.reason}`}` };
+  const words = qemu.stderr === "" ? "" : `: ${qemu.stderr}`;
+  return { code: exitCodes.FAILED, message: `QEMU ended (${qemu.status}) before the hypervisor said how the run ended${words}` };
+};
+
+/** The exit code of the run. */
+export const runSystem = async (path: string, options: RunOptions): Promise<number> => {
+  const terminal = new Terminal();
+  const board = await startSystem(path, options, terminal);
+  let stopped: Stop | undefined;
+  const stop = (reason: Stop): void => {
+    stopped ??= reason;
+    board.stop();
+  };
+  for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => stop({ code }));
+  process.stdout.on("error", () => stop({ code: exitCodes.FAILED }));
+  const timeout =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          stop({ code: exitCodes.FAILED, message: `the run did not end within ${options.timeout} s` });
+        }, options.timeout * 1000);
+  terminal.connect(board, () => stop({ code: 0 }));
+  const outcome = await board.ended.finally(() => {
+    clearTimeout(timeout);
+    terminal.disconnect();
+  });
+  const { code, message } = stopped ?? report(outcome);
+  if (message !== undefined) progress(message);
+  return code;
+};
