@@ -87,22 +87,25 @@ const loadVms = async (system: System, folder: string): Promise<LoadedVm[]> => {
   return vms;
 };
 
+/** Builds what a configuration says; paths in it are relative to `folder`. Throws a ConfigError. */
+export const buildConfig = async (value: unknown, folder: string, options: BuildOptions = {}): Promise<BuiltSystem> => {
+  const system = parseSystem(value);
+  const vms = await loadVms(system, folder);
+  const logLevels = Object.entries({ ...system.logLevels, ...options.logLevels }).map(([module, level]) => `${module}=${level}`);
+  const bundle = writeBundle({
+    scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,
+    logLevels: logLevels.join(","),
+    vms: vms.map((vm, index) => placeVm(vm, `vms[${index}]`)),
+  });
+  return { name: system.name ?? basename(folder), bundle };
+};
+
 /** Builds the system that `path` names; throws a UserError for whatever is wrong with it. */
 export const buildSystem = async (path: string, options: BuildOptions = {}): Promise<BuiltSystem> => {
   const file = findConfig(path);
   const value = await load(file);
   try {
-    const system = parseSystem(value);
-    const vms = await loadVms(system, dirname(file));
-    const logLevels = Object.entries({ ...system.logLevels, ...options.logLevels }).map(
-      ([module, level]) => `${module}=${level}`,
-    );
-    const bundle = writeBundle({
-      scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,
-      logLevels: logLevels.join(","),
-      vms: vms.map((vm, index) => placeVm(vm, `vms[${index}]`)),
-    });
-    return { name: system.name ?? basename(dirname(file)), bundle };
+    return await buildConfig(value, dirname(file), options);
   } catch (thrown) {
     throw thrown instanceof ConfigError ? new ConfigError(thrown.mistakes, file) : thrown;
   }

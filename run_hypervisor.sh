@@ -1,0 +1,22 @@
+#!/bin/sh
+# Sets up, builds and boots a system of examples/ in QEMU: ./run_hypervisor.sh [NAME] [options]; the default is linux. The VM's console is
+# the terminal, Ctrl-A x leaves. Options are those of `hyper-lite run` (see --help). Only what the VM prints goes to stdout.
+set -eu
+root=$(cd "$(dirname "$0")" && pwd)
+
+name=linux
+case ${1-} in
+  '' | -*) ;;
+  *) name=$1; shift ;;
+esac
+
+if [ ! -f "$root/examples/$name/hyper-lite.config.ts" ]; then
+  echo "run_hypervisor.sh: no example named '$name'; there are: $(cd "$root/examples" && echo *)" >&2
+  exit 2
+fi
+
+# What comes on stdin is for the VM.
+"$root/setup.sh" </dev/null
+PATH=$root/node_modules/.bin:$PATH
+(cd "$root" && npm run -s build) </dev/null >&2
+exec node "$root/tool/main.ts" run "$root/examples/$name" "$@"
