@@ -134,7 +134,9 @@ const file = z.custom<FileSource>(
 );
 
 const IPA_RULE = `must be an address below ${hex(guest.IPA_LIMIT)}, a multiple of 4 KiB`;
-const ipa = z.number(IPA_RULE).refine((value) => value >= 0 && value < guest.IPA_LIMIT && value % PAGE === 0, IPA_RULE);
+const ipa = z
+  .number(IPA_RULE)
+  .refine((value) => value >= 0 && value < guest.IPA_LIMIT && value % PAGE === 0, { error: IPA_RULE, abort: true });
 
 const REGION_SIZE_RULE = "must be a multiple of 4 KiB, and not 0";
 const BOOLEAN_RULE = "must be true or false";
@@ -143,7 +145,7 @@ const region = z
   .strictObject(
     {
       ipa,
-      size: size.refine((bytes) => bytes > 0 && bytes % PAGE === 0, REGION_SIZE_RULE),
+      size: size.refine((bytes) => bytes > 0 && bytes % PAGE === 0, { error: REGION_SIZE_RULE, abort: true }),
       readOnly: z.boolean(BOOLEAN_RULE).default(false),
       file: file.optional(),
     },
