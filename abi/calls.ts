@@ -21,7 +21,7 @@ export const calls: Call[] = [
   call("SMCCC_ARCH_WORKAROUND_3", 0x8000_3fff, "", "nothing", "Spectre-BHB: likewise"),
 
   call("PSCI_VERSION", 0x8400_0000, "", "0x10001", "PSCI 1.1"),
-  call("PSCI_CPU_SUSPEND_32", 0x8400_0001, "power_state, entry, context", "0, or an error", "waits for an interrupt; a power-down state ends at `entry`"),
+  call("PSCI_CPU_SUSPEND_32", 0x8400_0001, "power_state, entry, context", "0, or an error", "waits for an interrupt; a power-down state is one that was woken before it was entered"),
   call("PSCI_CPU_SUSPEND_64", 0xc400_0001, "power_state, entry, context", "0, or an error", "likewise"),
   call("PSCI_CPU_OFF", 0x8400_0002, "", "does not return", "switches the calling vCPU off"),
   call("PSCI_CPU_ON_32", 0x8400_0003, "mpidr, entry, context", "0, or an error", "starts a vCPU at `entry` with x0 = context"),
@@ -66,7 +66,6 @@ export const callErrors = {
 export const trngErrors = {
   TRNG_NOT_SUPPORTED: -1,
   TRNG_INVALID_PARAMETERS: -2,
-  TRNG_NO_ENTROPY: -3,
 };
 
 export const vmFacts = {
@@ -88,3 +87,12 @@ export const vcpuFacts = {
 
 /** The most bytes that one HL_CONSOLE_WRITE takes. */
 export const callLimits = { CONSOLE_WRITE_MAX: 1024 };
+
+/** Who answers the vendor-hypervisor range: 7a2d5c1e-94b3-4f60-8e17-3d0b6a9c52f4, as four words, the first byte lowest. */
+export const vendorUid = { UID_0: 0x1e5c2d7a, UID_1: 0x604fb394, UID_2: 0x0b3d178e, UID_3: 0xf4529c6a };
+
+/** Who makes the entropy of the TRNG calls, likewise: 715a3c9d-b5f2-474e-937a-1c0b20685ed3. */
+export const trngUuid = { TRNG_UUID_0: 0x9d3c5a71, TRNG_UUID_1: 0x4e47f2b5, TRNG_UUID_2: 0x0b1c7a93, TRNG_UUID_3: 0xd35e6820 };
+
+/** The version of Hyper-LITE, as HL_VERSION returns it. */
+export const version = { VERSION_MAJOR: 0, VERSION_MINOR: 1, VERSION_PATCH: 0 };

@@ -49,10 +49,10 @@ export const halRegisters: HalRegister[] = [
   reg("MPIDR_EL1", "r"),
   reg("PMCR_EL0", "r"),
   // GIC CPU interface
-  reg("ICC_SRE_EL2", "rw", "S3_4_C12_C9_5"),
+  reg("ICC_SRE_EL2", "w", "S3_4_C12_C9_5"),
   reg("ICC_PMR_EL1", "w", "S3_0_C4_C6_0"),
   reg("ICC_BPR1_EL1", "w", "S3_0_C12_C12_3"),
-  reg("ICC_CTLR_EL1", "rw", "S3_0_C12_C12_4"),
+  reg("ICC_CTLR_EL1", "w", "S3_0_C12_C12_4"),
   reg("ICC_IGRPEN1_EL1", "w", "S3_0_C12_C12_7"),
   reg("ICC_IAR1_EL1", "r", "S3_0_C12_C12_0"),
   reg("ICC_EOIR1_EL1", "w", "S3_0_C12_C12_1"),
@@ -145,6 +145,20 @@ export const idRegisters: IdRegister[] = [
   id("ID_AA64MMFR2_EL1", 7, 2, 0xf0ff_00ff_f0ff_0fffn, "no nested virtualization, no IESB"),
 ];
 
+/** Registers whose accesses trap and mean something: op0, op1, CRn, CRm, op2. */
+export const trappedRegisters = {
+  ACTLR_EL1: [3, 0, 1, 0, 1],
+  ICC_SGI1R_EL1: [3, 0, 12, 11, 5],
+  ICC_ASGI1R_EL1: [3, 0, 12, 11, 6],
+  ICC_SGI0R_EL1: [3, 0, 12, 11, 7],
+  CNTPCT_EL0: [3, 3, 14, 0, 1],
+  CNTP_TVAL_EL0: [3, 3, 14, 2, 0],
+  CNTP_CTL_EL0: [3, 3, 14, 2, 1],
+  CNTP_CVAL_EL0: [3, 3, 14, 2, 2],
+  MDSCR_EL1: [2, 0, 0, 2, 2],
+  OSLSR_EL1: [2, 0, 1, 1, 4],
+} as const;
+
 /** Bits of the registers that the core configures. */
 export const hcr = {
   HCR_VM: 1n << 0n,
@@ -198,7 +212,6 @@ export const el2Controls = {
 
   /** ICC_SRE_EL2: system registers on, for EL1 too; no legacy bypass. */
   ICC_SRE_ALL: 0xf,
-  ICC_SRE_SRE: 0x1,
   /** ICC_CTLR_EL1.EOImode: EOIR drops the priority, DIR deactivates. */
   ICC_CTLR_EOIMODE: 0x2,
 };

@@ -1,5 +1,7 @@
 // The hypervisor's own image in physical memory.
 
-export declare function start(): u64;
+import { Pa } from "./addr";
+
+export declare function start(): Pa;
 /** The end of what the image takes, with its zeroed data and the core's memory. */
-export declare function end(): u64;
+export declare function end(): Pa;

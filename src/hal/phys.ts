@@ -1,20 +1,22 @@
 // Physical memory that is not the hypervisor's own: guests' RAM, the bundle, and at boot the board's device tree. Addresses must lie in
 // the range that `restrict` names; the hypervisor stops on any other.
 
+import { Pa } from "./addr";
+
 /** Adds a bank of the board's RAM, without what is the hypervisor's own: stage-2 leaves may point into banks alone. At boot only. */
-export declare function addBank(pa: u64, bytes: u64): void;
+export declare function addBank(pa: Pa, bytes: u64): void;
 /** From now on, calls of this module reach [low, high) alone. At boot only. */
-export declare function restrict(low: u64, high: u64): void;
-export declare function read8(pa: u64): u32;
-export declare function read16(pa: u64): u32;
-export declare function read32(pa: u64): u32;
-export declare function read64(pa: u64): u64;
-export declare function write8(pa: u64, value: u32): void;
-export declare function write32(pa: u64, value: u32): void;
-export declare function write64(pa: u64, value: u64): void;
+export declare function restrict(low: Pa, high: Pa): void;
+export declare function read8(pa: Pa): u32;
+export declare function read16(pa: Pa): u32;
+export declare function read32(pa: Pa): u32;
+export declare function read64(pa: Pa): u64;
+export declare function write8(pa: Pa, value: u32): void;
+export declare function write32(pa: Pa, value: u32): void;
+export declare function write64(pa: Pa, value: u64): void;
 /** Copies between ranges that do not overlap; both 16-byte aligned, `bytes` a multiple of 64. */
-export declare function copy(to: u64, from: u64, bytes: u64): void;
+export declare function copy(to: Pa, from: Pa, bytes: u64): void;
 /** Zeroes; 4 KiB aligned, `bytes` a multiple of 4 KiB. */
-export declare function zero(pa: u64, bytes: u64): void;
+export declare function zero(pa: Pa, bytes: u64): void;
 /** Copies into the core's memory. */
-export declare function copyIn(to: usize, from: u64, bytes: u32): void;
+export declare function copyIn(to: usize, from: Pa, bytes: u32): void;

@@ -2,14 +2,16 @@
 // which level, and refuses a table entry that points elsewhere than to a table of the next level, and a leaf whose output is not RAM of a
 // guest (phys.addBank).
 
+import { Pa } from "./addr";
+
 /** Names the pool. At boot only. */
-export declare function setPool(base: u64, pages: u32): void;
+export declare function setPool(base: Pa, pages: u32): void;
 /** Makes a page of the pool an empty table of a level (1 to 3), or with level 0 takes it out of use. */
-export declare function format(table: u64, level: u32): void;
-export declare function read(table: u64, index: u32): u64;
+export declare function format(table: Pa, level: u32): void;
+export declare function read(table: Pa, index: u32): u64;
 /** Points entry `index` at the table `next`. */
-export declare function writeTable(table: u64, index: u32, next: u64): void;
+export declare function writeTable(table: Pa, index: u32, next: Pa): void;
 /** Writes a block (level 1, 2) or page (level 3) descriptor. */
-export declare function writeLeaf(table: u64, index: u32, descriptor: u64): void;
+export declare function writeLeaf(table: Pa, index: u32, descriptor: u64): void;
 /** Makes an entry invalid. */
-export declare function clear(table: u64, index: u32): void;
+export declare function clear(table: Pa, index: u32): void;

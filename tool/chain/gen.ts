@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundle, bundleNames } from "../../abi/bundle.ts";
-import { callErrors, callLimits, calls, trngErrors, vcpuFacts, vmFacts } from "../../abi/calls.ts";
+import { callErrors, callLimits, calls, trngErrors, trngUuid, vcpuFacts, vendorUid, version, vmFacts } from "../../abi/calls.ts";
 import { consoleMarks, logModules, severities } from "../../abi/console.ts";
 import { esrFields, exceptionClass, spsrFields } from "../../abi/esr.ts";
 import { gicd, gicIds, gicr, ichHcr, listRegister } from "../../abi/gic.ts";
@@ -13,7 +13,7 @@ import { bootFlags, layout } from "../../abi/layout.ts";
 import { pl011, pl011Ids } from "../../abi/pl011.ts";
 import { pl031, pl031Ids } from "../../abi/pl031.ts";
 import { camel, offsets, type RecordLayout, records } from "../../abi/records.ts";
-import { el1Context, el2Controls, halRegisters, hcr, idRegisters } from "../../abi/sysregs.ts";
+import { el1Context, el2Controls, halRegisters, hcr, idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
 import { root } from "./paths.ts";
 
 type Constant = number | bigint | string;
@@ -29,6 +29,9 @@ const files: Record<string, Constants> = {
     ...vmFacts,
     ...vcpuFacts,
     ...callLimits,
+    ...vendorUid,
+    ...trngUuid,
+    ...version,
   },
   console: {
     ...consoleMarks,
@@ -43,10 +46,16 @@ const files: Record<string, Constants> = {
   pl011: { ...pl011, ...identification("PL011_ID", pl011Ids) },
   pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
   controls: { ...hcr, ...el2Controls },
+  trapped: Object.fromEntries(Object.entries(trappedRegisters).map(([name, encoding]) => [`SYS_${name}`, syndrome(encoding)])),
 };
 
 function prefixed(prefix: string, constants: Constants): Constants {
   return Object.fromEntries(Object.entries(constants).map(([name, value]) => [prefix + name, value]));
+}
+
+/** op0, op1, CRn, CRm, op2 as an EC_SYSREG syndrome has them: ISS without Rt and direction. */
+function syndrome([op0, op1, crn, crm, op2]: readonly number[]): number {
+  return ((op0 ?? 0) << 20) | ((op2 ?? 0) << 17) | ((op1 ?? 0) << 14) | ((crn ?? 0) << 10) | ((crm ?? 0) << 1);
 }
 
 /** The eight identification bytes of a PrimeCell as one word: byte n at bit 8n. */
@@ -81,7 +90,9 @@ function recordClass(name: string, record: RecordLayout): string {
     const names = count === undefined ? [field] : Array.from({ length: count }, (_, n) => `${field}${n}`);
     return [...comment, ...names.map((n) => `  ${n}: ${type};`)];
   });
-  const at = Object.entries(offsets(record).fields).map(([field, offset]) => `export const ${name}_${field}: usize = ${offset};\n`);
+  const at = Object.entries(offsets(record).fields).map(
+    ([field, offset]) => `export const ${name}_${field}: usize = ${offset};\n`,
+  );
   return `/** ${record.doc} */\n@unmanaged\nexport class ${name} {\n${fields.join("\n")}\n}\n${at.join("")}`;
 }
 
@@ -122,7 +133,9 @@ const contextH = (): string =>
 function idRegistersTs(): string {
   const limits = Array.from({ length: 64 }, (_, slot) => idRegisters.find((r) => r.crm * 8 + r.op2 === slot)?.limit ?? 0n);
   const cases = idRegisters.map((r) => `    case ${r.crm * 8 + r.op2}: return sysreg.read${pascal(r.name)}();`).join("\n");
-  const slots = idRegisters.map((r) => `export const ${r.name.replace(/_EL1$/, "_SLOT")}: u32 = ${r.crm * 8 + r.op2};\n`).join("");
+  const slots = idRegisters
+    .map((r) => `export const ${r.name.replace(/_EL1$/, "_SLOT")}: u32 = ${r.crm * 8 + r.op2};\n`)
+    .join("");
   return `import * as sysreg from "./sysreg";
 
 /** What a guest sees at most of each ID register: 64 words, one a slot (CRm * 8 + op2). */
@@ -175,13 +188,20 @@ export function generate(): void {
     }
     emit(`${name}.ts`, assemblyScript(constants));
   }
-  emit("records.ts", Object.entries(records).map(([name, record]) => recordClass(name, record)).join("\n"));
+  emit(
+    "records.ts",
+    Object.entries(records)
+      .map(([name, record]) => recordClass(name, record))
+      .join("\n"),
+  );
   emit("sysreg.ts", sysregTs());
   emit("id-registers.ts", idRegistersTs());
   emit("log-modules.ts", logNamesTs());
   emit(
     "abi.h",
-    `#pragma once\n#ifdef __ASSEMBLER__\n#define U64(x) x\n#else\n#define U64(x) x##ull\n#endif\n${header(all)}${Object.entries(records)
+    `#pragma once\n#ifdef __ASSEMBLER__\n#define U64(x) x\n#else\n#define U64(x) x##ull\n#endif\n${header(all)}${Object.entries(
+      records,
+    )
       .map(([name, record]) => recordOffsets(name, record))
       .join("")}`,
   );

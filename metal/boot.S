@@ -1,0 +1,143 @@
+// From the loader to the first line of TypeScript: arm64 Image header, entry at EL2 with the MMU off, the tables that the build made, the
+// core's memory zeroed, a stack. (Linux: Documentation/arm64/booting.rst; Arm ARM D8 for translation.)
+
+#include "abi.h"
+
+.macro mov64 reg, value
+  movz \reg, #((\value) & 0xffff)
+  movk \reg, #(((\value) >> 16) & 0xffff), lsl #16
+  movk \reg, #(((\value) >> 32) & 0xffff), lsl #32
+  movk \reg, #(((\value) >> 48) & 0xffff), lsl #48
+.endm
+
+.section .head, "ax"
+.global image_start
+image_start:
+  b     start                     // code0
+  b     start_from_rom            // code1: where our own EL3 code enters
+  .quad 0                         // text_offset: at a 2 MiB boundary
+  .quad image_memory_size         // image_size, with zeroed data and the core's memory
+  .quad 0x2                       // flags: little endian, 4 KiB pages, close to the base of RAM
+  .quad 0, 0, 0
+  .ascii "ARM\x64"
+  .long 0
+
+// x0: physical address of the board's device tree. x1, x2 and x3 are zero by the boot protocol; our ROM says more in x1.
+start:
+  mov   x1, xzr
+start_from_rom:
+  msr   daifset, #15
+  mov   x20, x0
+  mov   x21, x1
+  mrs   x2, CurrentEL
+  cmp   x2, #(2 << 2)
+  b.ne  wrong_level
+
+  // The tables hold offsets from the image's start: make them physical addresses.
+  adr   x19, image_start
+  adrp  x0, stage1_tables
+  add   x0, x0, :lo12:stage1_tables
+  add   x1, x0, #(STAGE1_BUILT * 4096)
+1:ldr   x2, [x0]
+  tbz   x2, #0, 2f
+  add   x2, x2, x19
+  str   x2, [x0]
+2:add   x0, x0, #8
+  cmp   x0, x1
+  b.ne  1b
+  dmb   sy
+  // Drop stale lines of the tables: they were written with the MMU off.
+  sub   x0, x1, #(STAGE1_BUILT * 4096)
+3:dc    ivac, x0
+  add   x0, x0, #16
+  cmp   x0, x1
+  b.ne  3b
+  dsb   sy
+
+  // E2H = 0, TGE = 0: this is EL2 and nothing else.
+  mov   x0, #(1 << 31)
+  msr   hcr_el2, x0
+  isb
+  // Attributes: 0 Device-nGnRE, 1 Normal write-back.
+  mov   x0, #0xff04
+  msr   mair_el2, x0
+  // 48 bits of address, 4 KiB granule, walks write-back inner shareable, physical size as the CPU has it.
+  mrs   x1, id_aa64mmfr0_el1
+  and   x1, x1, #7
+  mov64 x0, 0x80803510
+  orr   x0, x0, x1, lsl #16
+  msr   tcr_el2, x0
+  adrp  x0, stage1_tables
+  msr   ttbr0_el2, x0
+  tlbi  alle2
+  dsb   sy
+  // Nothing is mapped where this code runs: the fetch behind the switch faults and goes on at `mapped`, in the image's own addresses.
+  mov64 x0, IMAGE_VA
+  adr   x1, switch_vectors
+  sub   x1, x1, x19
+  add   x1, x0, x1
+  msr   vbar_el2, x1
+  isb
+  // M, C, SA, I, WXN, and the bits that are RES1.
+  mov64 x0, (0x30c50830 | 0x0008100d)
+  msr   sctlr_el2, x0
+  isb
+  b     .
+
+wrong_level:                      // early console: there is no other way to say it
+  mov64 x0, EARLY_UART
+  adr   x1, wrong_level_text
+1:ldrb  w2, [x1], #1
+  cbz   w2, 2f
+  str   w2, [x0]
+  b     1b
+2:wfi
+  b     2b
+wrong_level_text:
+  .asciz "<0>[    0.000000] halted: crash not entered at EL2 (QEMU: -machine virt,gic-version=3,virtualization=on)\r\n"
+
+.balign 2048
+switch_vectors:                   // only the entry for a synchronous exception from EL2 with its own stack is reached
+  .skip 0x200
+mapped:
+  msr   spsel, #1
+  mov64 x0, (CPU_AREAS + CPU_AREA_SIZE - CPU_BLOCK_SIZE)
+  mov   sp, x0
+  adrp  x0, vectors
+  add   x0, x0, :lo12:vectors
+  msr   vbar_el2, x0
+  isb
+
+  // Zero .bss and the core's memory. DC ZVA where it is allowed.
+  adrp  x0, bss_start
+  add   x0, x0, :lo12:bss_start
+  adrp  x1, bss_end
+  add   x1, x1, :lo12:bss_end
+  bl    zero
+  mov64 x0, (WINDOW + WINDOW_BASE)
+  mov64 x1, (WINDOW + WINDOW_PAGES * 0x10000)
+  bl    zero
+  adrp  x0, image_pa
+  str   x19, [x0, :lo12:image_pa]
+  mov   x29, xzr
+  mov   x0, x20
+  mov   x1, x21
+  bl    hl_boot
+  b     enter_vcpu
+
+// Zeroes [x0, x1), both multiples of 4 KiB.
+zero:
+  mrs   x2, dczid_el0
+  mov   x3, #4
+  and   x4, x2, #15
+  lsl   x3, x3, x4
+  tbnz  x2, #4, 2f
+1:dc    zva, x0
+  add   x0, x0, x3
+  cmp   x0, x1
+  b.lo  1b
+  ret
+2:stp   xzr, xzr, [x0], #16
+  cmp   x0, x1
+  b.lo  2b
+  ret

@@ -1,0 +1,345 @@
+// The HAL's side at EL2: the functions that src/hal/ declares, as inlines under the names that wasm2c gives their imports. Each checks
+// what passes in a few instructions; a check that fails is a bug of ours and stops with BRK (immediates 0x200 and up).
+#pragma once
+
+#include "abi.h"
+#include "wasm-rt.h"
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+typedef float f32;
+typedef double f64;
+#define WASM_RT_CORE_TYPES_DEFINED
+
+struct w2c_sysreg;
+struct w2c_barrier;
+struct w2c_tlb;
+struct w2c_phys;
+struct w2c_cache;
+struct w2c_table;
+struct w2c_mmio;
+struct w2c_atomic;
+struct w2c_cpu;
+struct w2c_context;
+struct w2c_stage1;
+struct w2c_image;
+struct w2c_crash;
+
+// A function of HAL module `module`. Its first parameter, which wasm2c passes for the imported module's instance, means nothing here.
+#define HAL(type, module, name, ...) static inline __attribute__((always_inline)) type \
+  w2c_##module##_##name(__attribute__((unused)) struct w2c_##module *instance_ __VA_OPT__(, ) __VA_ARGS__)
+#define ASM __asm__ volatile
+#define REFUSE_IF(condition, why)                        \
+  do {                                                   \
+    if (UNLIKELY(condition)) ASM("brk %0" ::"i"(why) : "memory"); \
+  } while (0)
+
+enum {
+  REFUSE_PHYS = 0x200,
+  REFUSE_TABLE,
+  REFUSE_TABLE_ENTRY,
+  REFUSE_LEAF,
+  REFUSE_STAGE1,
+  REFUSE_AFTER_LOCK,
+};
+
+#define PAGE 4096ull
+#define TABLE_ENTRIES 512u
+#define DESC_VALID 1ull
+#define DESC_TABLE 3ull
+#define DESC_OUTPUT 0x0000fffffffff000ull
+#define STAGE1_XN (1ull << 54)
+#define STAGE1_READ_ONLY (1ull << 7)
+
+// --- symbols of link.ld and state of the HAL: filled at boot, constant afterwards
+extern u8 image_start[], image_end_of_memory[];
+extern u64 image_pa;  // set by boot.S
+extern u64 stage1_tables[STAGE1_PAGES][TABLE_ENTRIES];
+
+#define MAX_BANKS 8
+struct door {
+  u64 low, size;  // phys: the range that is open
+  u64 pool;       // table: first page, number of pages
+  u32 pool_pages;
+  u32 banks;
+  struct {
+    u64 base, end;
+  } bank[MAX_BANKS];
+  bool locked;
+};
+extern struct door door;
+// The level of each page of the pool as a table; 0 is none.
+extern u8 table_level[HYP_SIZE / 4096];
+
+#define MEMORY(address) ((u8 *)(WINDOW | (u32)(address)))
+
+// --- sysreg
+#define HAL_READ(name, reg)            \
+  HAL(u64, sysreg, read##name) {       \
+    u64 value;                         \
+    ASM("mrs %0, " reg : "=r"(value)::"memory"); \
+    return value;                      \
+  }
+#define HAL_WRITE(name, reg) \
+  HAL(void, sysreg, write##name, u64 value) { ASM("msr " reg ", %0" ::"r"(value) : "memory"); }
+#include "sysreg.h"
+
+// --- barrier
+HAL(void, barrier, dsbIshst) { ASM("dsb ishst" ::: "memory"); }
+HAL(void, barrier, dsbIsh) { ASM("dsb ish" ::: "memory"); }
+HAL(void, barrier, dsbSy) { ASM("dsb sy" ::: "memory"); }
+HAL(void, barrier, isb) { ASM("isb" ::: "memory"); }
+
+// --- tlb
+HAL(void, tlb, vmalls12e1is) { ASM("tlbi vmalls12e1is" ::: "memory"); }
+HAL(void, tlb, vmalle1is) { ASM("tlbi vmalle1is" ::: "memory"); }
+HAL(void, tlb, ipas2e1is, u64 ipa) { ASM("tlbi ipas2e1is, %0" ::"r"(ipa >> 12) : "memory"); }
+HAL(void, tlb, alle1is) { ASM("tlbi alle1is" ::: "memory"); }
+HAL(void, tlb, alle2is) { ASM("tlbi alle2is" ::: "memory"); }
+
+// --- phys
+static inline __attribute__((always_inline)) u64 phys_address(u64 pa, u64 bytes) {
+  u64 at = pa - door.low;
+  REFUSE_IF(at >= door.size || bytes > door.size - at, REFUSE_PHYS);
+  return PHYS_MAP + pa;
+}
+#define HAL_PHYS_READ(bits, type) \
+  HAL(type, phys, read##bits, u64 pa) { return *(volatile u##bits *)phys_address(pa, bits / 8); }
+#define HAL_PHYS_WRITE(bits, type) \
+  HAL(void, phys, write##bits, u64 pa, type value) { *(volatile u##bits *)phys_address(pa, bits / 8) = value; }
+HAL_PHYS_READ(8, u32)
+HAL_PHYS_READ(16, u32)
+HAL_PHYS_READ(32, u32)
+HAL_PHYS_READ(64, u64)
+HAL_PHYS_WRITE(8, u32)
+HAL_PHYS_WRITE(32, u32)
+HAL_PHYS_WRITE(64, u64)
+
+HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
+  u64 target = phys_address(to, bytes), source = phys_address(from, bytes), end = target + bytes;
+  while (target < end) {
+    u64 a, b, c, d, e, f, g, h;
+    ASM("ldp %0, %1, [%10], #16\n\tldp %2, %3, [%10], #16\n\tldp %4, %5, [%10], #16\n\tldp %6, %7, [%10], #16\n\t"
+        "stp %0, %1, [%8], #16\n\tstp %2, %3, [%8], #16\n\tstp %4, %5, [%8], #16\n\tstp %6, %7, [%8], #16"
+        : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d), "=&r"(e), "=&r"(f), "=&r"(g), "=&r"(h), "=r"(target)
+        : "8"(target), "r"(source)
+        : "memory");
+    source += 64;
+  }
+}
+
+// The size of a line for the DC instructions that work by address: CTR_EL0.DminLine, DCZID_EL0.BS (both log2 of words).
+static inline u64 data_line(void) {
+  u64 ctr;
+  ASM("mrs %0, ctr_el0" : "=r"(ctr));
+  return 4ull << ((ctr >> 16) & 15);
+}
+
+// DC ZVA zeroes a block and is never more than 2 KiB; where it is prohibited (DCZID_EL0.DZP), stores do.
+HAL(void, phys, zero, u64 pa, u64 bytes) {
+  u64 at = phys_address(pa, bytes), end = at + bytes, dczid;
+  ASM("mrs %0, dczid_el0" : "=r"(dczid));
+  if (dczid & 16) {
+    for (; at < end; at += 16) ASM("stp xzr, xzr, [%0]" ::"r"(at) : "memory");
+  } else {
+    u64 block = 4ull << (dczid & 15);
+    for (; at < end; at += block) ASM("dc zva, %0" ::"r"(at) : "memory");
+  }
+}
+
+HAL(void, phys, copyIn, u32 to, u64 from, u32 bytes) {
+  const volatile u8 *source = (const volatile u8 *)phys_address(from, bytes);
+  volatile u8 *target = MEMORY(to);
+  for (u32 n = 0; n < bytes; n++) target[n] = source[n];
+}
+
+HAL(void, phys, restrict, u64 low, u64 high) {
+  REFUSE_IF(door.locked, REFUSE_AFTER_LOCK);
+  door.low = low;
+  door.size = high - low;
+}
+
+// A bank must leave the hypervisor's own memory out: image, tables and the core's memory lie in the HYP_SIZE bytes around the image.
+HAL(void, phys, addBank, u64 pa, u64 bytes) {
+  REFUSE_IF(door.locked || door.banks == MAX_BANKS, REFUSE_AFTER_LOCK);
+  REFUSE_IF(pa + bytes < pa, REFUSE_PHYS);
+  door.bank[door.banks].base = pa;
+  door.bank[door.banks].end = pa + bytes;
+  door.banks++;
+}
+
+// --- cache
+HAL(void, cache, cleanInvalidate, u64 pa, u64 bytes) {
+  u64 line = data_line(), at = phys_address(pa, bytes), end = at + bytes;
+  for (at &= ~(line - 1); at < end; at += line) ASM("dc civac, %0" ::"r"(at) : "memory");
+}
+HAL(void, cache, invalidateInstructions) { ASM("ic ialluis" ::: "memory"); }
+
+// --- table
+static inline __attribute__((always_inline)) u64 table_page(u64 table) {
+  u64 page = (table - door.pool) / PAGE;
+  REFUSE_IF(page >= door.pool_pages || table % PAGE != 0, REFUSE_TABLE);
+  return page;
+}
+static inline __attribute__((always_inline)) volatile u64 *table_entry(u64 table, u32 index) {
+  REFUSE_IF(index >= TABLE_ENTRIES || table_level[table_page(table)] == 0, REFUSE_TABLE);
+  return (volatile u64 *)(PHYS_MAP + table) + index;
+}
+HAL(void, table, setPool, u64 base, u32 pages) {
+  REFUSE_IF(door.locked || pages > sizeof(table_level), REFUSE_AFTER_LOCK);
+  door.pool = base;
+  door.pool_pages = pages;
+}
+HAL(void, table, format, u64 table, u32 level) {
+  REFUSE_IF(level > 3, REFUSE_TABLE);
+  u64 page = table_page(table), at = PHYS_MAP + table;
+  for (u64 end = at + PAGE; at < end; at += 16) ASM("stp xzr, xzr, [%0]" ::"r"(at) : "memory");
+  table_level[page] = level;
+}
+HAL(u64, table, read, u64 table, u32 index) { return *table_entry(table, index); }
+HAL(void, table, clear, u64 table, u32 index) { *table_entry(table, index) = 0; }
+HAL(void, table, writeTable, u64 table, u32 index, u64 next) {
+  volatile u64 *entry = table_entry(table, index);
+  REFUSE_IF(table_level[table_page(next)] != table_level[table_page(table)] + 1, REFUSE_TABLE_ENTRY);
+  *entry = next | DESC_TABLE;
+}
+HAL(void, table, writeLeaf, u64 table, u32 index, u64 descriptor) {
+  volatile u64 *entry = table_entry(table, index);
+  u32 level = table_level[table_page(table)];
+  u64 bytes = PAGE << (9 * (3 - level)), output = descriptor & DESC_OUTPUT;
+  REFUSE_IF((descriptor & 3) != (level == 3 ? 3 : 1) || output % bytes != 0, REFUSE_LEAF);
+  bool in_bank = false;
+  for (u32 n = 0; n < door.banks; n++)
+    in_bank |= output >= door.bank[n].base && output < door.bank[n].end && bytes <= door.bank[n].end - output;
+  REFUSE_IF(!in_bank, REFUSE_LEAF);
+  *entry = descriptor;
+}
+
+// --- mmio: what is not mapped as a device faults
+#define HAL_MMIO(bits, type, reg)                                                                        \
+  HAL(type, mmio, read##bits, u64 pa) {                                                                  \
+    u##bits value;                                                                                       \
+    ASM(reg##_LOAD : "=r"(value) : "r"(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))) : "memory");                \
+    return value;                                                                                        \
+  }                                                                                                      \
+  HAL(void, mmio, write##bits, u64 pa, type value) {                                                     \
+    ASM(reg##_STORE ::"r"(value), "r"(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))) : "memory");                 \
+  }
+#define BYTE_LOAD "ldrb %w0, [%1]"
+#define BYTE_STORE "strb %w0, [%1]"
+#define WORD_LOAD "ldr %w0, [%1]"
+#define WORD_STORE "str %w0, [%1]"
+#define DOUBLE_LOAD "ldr %0, [%1]"
+#define DOUBLE_STORE "str %0, [%1]"
+HAL_MMIO(8, u32, BYTE)
+HAL_MMIO(32, u32, WORD)
+HAL_MMIO(64, u64, DOUBLE)
+
+// --- atomic
+HAL(u32, atomic, load, u32 address) { return __atomic_load_n((u32 *)MEMORY(address), __ATOMIC_ACQUIRE); }
+HAL(void, atomic, store, u32 address, u32 value) { __atomic_store_n((u32 *)MEMORY(address), value, __ATOMIC_RELEASE); }
+HAL(u32, atomic, compareAndSwap, u32 address, u32 expected, u32 desired) {
+  __atomic_compare_exchange_n((u32 *)MEMORY(address), &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+  return expected;
+}
+HAL(u32, atomic, fetchAdd, u32 address, u32 value) { return __atomic_fetch_add((u32 *)MEMORY(address), value, __ATOMIC_ACQ_REL); }
+HAL(u32, atomic, fetchOr, u32 address, u32 value) { return __atomic_fetch_or((u32 *)MEMORY(address), value, __ATOMIC_ACQ_REL); }
+HAL(u32, atomic, fetchAnd, u32 address, u32 value) { return __atomic_fetch_and((u32 *)MEMORY(address), value, __ATOMIC_ACQ_REL); }
+
+// --- cpu
+HAL(u32, cpu, number) { return ((u64)__builtin_frame_address(0) >> CPU_AREA_SHIFT) & (MAX_CPUS - 1); }
+HAL(void, cpu, wfi) { ASM("dsb sy\n\twfi" ::: "memory"); }
+HAL(void, cpu, relax) { ASM("yield" ::: "memory"); }
+HAL(u64, cpu, smc, u64 id, u64 a, u64 b, u64 c) {
+  register u64 x0 __asm__("x0") = id;
+  register u64 x1 __asm__("x1") = a;
+  register u64 x2 __asm__("x2") = b;
+  register u64 x3 __asm__("x3") = c;
+  ASM("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+      "x17", "memory");
+  return x0;
+}
+HAL(void, cpu, halt) {
+  for (;;) ASM("wfi" ::: "memory");
+}
+
+// --- context
+#include "el1-context.h"
+#define SAVE_EL1(reg, n)                            \
+  {                                                 \
+    u64 value;                                      \
+    ASM("mrs %0, " reg : "=r"(value)::"memory");    \
+    context[n] = value;                             \
+  }
+#define LOAD_EL1(reg, n) ASM("msr " reg ", %0" ::"r"(context[n]) : "memory");
+HAL(void, context, saveEl1, u32 frame) {
+  u64 *context = (u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
+  EL1_CONTEXT(SAVE_EL1)
+}
+HAL(void, context, loadEl1, u32 frame) {
+  const u64 *context = (const u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
+  EL1_CONTEXT(LOAD_EL1)
+}
+extern void fp_save(u8 *v), fp_load(const u8 *v);  // vectors.S
+HAL(void, context, saveFp, u32 frame) { fp_save(MEMORY(frame) + VCPU_FRAME_V); }
+HAL(void, context, loadFp, u32 frame) { fp_load(MEMORY(frame) + VCPU_FRAME_V); }
+
+// --- stage1
+HAL(u64, stage1, base) { return image_pa + ((u8 *)stage1_tables - image_start); }
+HAL(u64, stage1, read, u32 page, u32 index) {
+  REFUSE_IF(page >= STAGE1_PAGES || index >= TABLE_ENTRIES, REFUSE_STAGE1);
+  return stage1_tables[page][index];
+}
+HAL(void, stage1, write, u32 page, u32 index, u64 descriptor) {
+  REFUSE_IF(door.locked, REFUSE_AFTER_LOCK);
+  REFUSE_IF(page >= STAGE1_PAGES || index >= TABLE_ENTRIES, REFUSE_STAGE1);
+  u64 into = (descriptor & DESC_OUTPUT) - w2c_stage1_base(instance_);
+  bool is_table = (descriptor & 3) == DESC_TABLE && into < sizeof(stage1_tables);
+  REFUSE_IF((descriptor & DESC_VALID) && !is_table && !(descriptor & STAGE1_XN), REFUSE_STAGE1);
+  ((volatile u64 *)stage1_tables[page])[index] = descriptor;
+}
+// Takes away write access to the tables through the table that maps the image (the fourth that the build makes). A change of permissions
+// alone needs no break-before-make (D8.16.1).
+HAL(void, stage1, lock) {
+  volatile u64 *image = stage1_tables[3];
+  u64 first = ((u8 *)stage1_tables - image_start) / PAGE;
+  door.locked = true;
+  for (u64 n = 0; n < STAGE1_PAGES; n++) image[first + n] |= STAGE1_READ_ONLY;
+  ASM("dsb ishst\n\ttlbi alle2is\n\tdsb ish\n\tisb" ::: "memory");
+}
+
+// --- image
+HAL(u64, image, start) { return image_pa; }
+HAL(u64, image, end) { return image_pa + (image_end_of_memory - image_start); }
+
+// --- crash
+#define CRASH_REGISTERS 37
+extern u64 crash_frame[CRASH_REGISTERS];  // vectors.S fills it
+// Symbols, put in by the build (tool/chain/symbols.ts): their number, then pairs of an offset in the image and one in the names, then names
+// that end with 0; sorted by address.
+extern const u32 symbol_table[];
+HAL(u64, crash, register, u32 index) { return index < CRASH_REGISTERS ? crash_frame[index] : 0; }
+HAL(u64, crash, stackWord, u64 va) {
+  u64 in_area = va % CPU_AREA_SIZE;
+  bool emergency = in_area >= EMERGENCY_END - EMERGENCY_SIZE && in_area < EMERGENCY_END;
+  bool stack = in_area >= CPU_AREA_SIZE - STACK_SIZE;
+  if (va < CPU_AREAS || va >= CPU_AREAS + MAX_CPUS * CPU_AREA_SIZE || !(emergency || stack) || va % 8 != 0) return 0;
+  return *(volatile u64 *)va;
+}
+HAL(u64, crash, symbol, u64 pc) {
+  u64 offset = pc - (u64)image_start, none = ~0ull;
+  u32 found = 0, count = symbol_table[0];
+  if (offset >= IMAGE_MAX) return none;
+  while (found < count && symbol_table[1 + 2 * found] <= offset) found++;
+  if (found == 0) return none;
+  return (u64)(found - 1) << 32 | (offset - symbol_table[1 + 2 * (found - 1)]);
+}
+HAL(u32, crash, symbolByte, u32 index, u32 at) {
+  return ((const u8 *)(symbol_table + 1 + 2 * symbol_table[0]))[symbol_table[2 + 2 * index] + at];
+}

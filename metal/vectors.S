@@ -1,0 +1,244 @@
+// The sixteen vectors of EL2 (Arm ARM D1.3.1.5), the way into a guest, and what is done when EL2 itself faults.
+//
+// While a guest runs, SP is the end of this CPU's empty stack, where the CPU block lies: its first word is the address of the vCPU's
+// record. The low half of that address is the record's address in the core's memory.
+
+#include "abi.h"
+
+.macro vector name
+  .balign 0x80
+  b     \name
+.endm
+
+// Saves what the guest has in general registers, ELR and SPSR into the record; x0 = the record's address for TypeScript.
+.macro save_guest
+  msr   tpidr_el2, x0
+  ldr   x0, [sp, #CPU_BLOCK_VCPU]
+  stp   x2, x3, [x0, #16]
+  stp   x4, x5, [x0, #32]
+  stp   x6, x7, [x0, #48]
+  stp   x8, x9, [x0, #64]
+  stp   x10, x11, [x0, #80]
+  stp   x12, x13, [x0, #96]
+  stp   x14, x15, [x0, #112]
+  stp   x16, x17, [x0, #128]
+  stp   x18, x19, [x0, #144]
+  stp   x20, x21, [x0, #160]
+  stp   x22, x23, [x0, #176]
+  stp   x24, x25, [x0, #192]
+  stp   x26, x27, [x0, #208]
+  stp   x28, x29, [x0, #224]
+  mrs   x2, tpidr_el2
+  mrs   x3, elr_el2
+  mrs   x4, spsr_el2
+  stp   x2, x1, [x0]
+  stp   x30, x3, [x0, #240]
+  str   x4, [x0, #VCPU_FRAME_SPSR]
+  mov   x29, xzr
+.endm
+
+.section .text.vectors, "ax"
+.balign 2048
+.global vectors
+vectors:
+  vector el2t_sync                // from EL2 with SP_EL0: never in use
+  vector el2t_irq
+  vector el2t_fiq
+  vector el2t_serror
+  vector el2h_sync                // from EL2 itself: a bug of ours
+  vector el2h_irq
+  vector el2h_fiq
+  vector el2h_serror
+  vector guest_sync               // from a guest in AArch64
+  vector guest_irq
+  vector guest_fiq
+  vector guest_serror
+  vector guest_sync               // from a guest's EL0 in AArch32
+  vector guest_irq
+  vector guest_fiq
+  vector guest_serror
+
+guest_sync:
+  save_guest
+  mrs   x1, esr_el2
+  bl    hl_sync
+
+// x0: the record of the vCPU to run, as TypeScript knows it. The stack is empty here.
+.global enter_vcpu
+enter_vcpu:
+  movz  x1, #((WINDOW >> 32) & 0xffff), lsl #32
+  add   x0, x1, w0, uxtw
+  str   x0, [sp, #CPU_BLOCK_VCPU]
+  ldp   x30, x3, [x0, #240]
+  ldr   x4, [x0, #VCPU_FRAME_SPSR]
+  tbnz  x4, #3, refuse_spsr       // EL2, EL3, or a mode that a guest cannot be in
+  msr   elr_el2, x3
+  msr   spsr_el2, x4
+  ldp   x2, x3, [x0, #16]
+  ldp   x4, x5, [x0, #32]
+  ldp   x6, x7, [x0, #48]
+  ldp   x8, x9, [x0, #64]
+  ldp   x10, x11, [x0, #80]
+  ldp   x12, x13, [x0, #96]
+  ldp   x14, x15, [x0, #112]
+  ldp   x16, x17, [x0, #128]
+  ldp   x18, x19, [x0, #144]
+  ldp   x20, x21, [x0, #160]
+  ldp   x22, x23, [x0, #176]
+  ldp   x24, x25, [x0, #192]
+  ldp   x26, x27, [x0, #208]
+  ldp   x28, x29, [x0, #224]
+  ldp   x0, x1, [x0]
+  eret
+  dsb   nsh                       // no speculation past ERET
+  isb
+
+refuse_spsr:
+  brk   #0x220
+
+guest_irq:
+  save_guest
+  bl    hl_irq
+  b     enter_vcpu
+
+// Nothing is in group 0 or routed as FIQ: one that comes all the same is a bug of ours or of the firmware's.
+guest_fiq:
+  msr   tpidr_el2, x0
+  mov   x0, #10
+  b     crash
+
+guest_serror:
+  save_guest
+  mrs   x1, esr_el2
+  bl    hl_serror
+  b     enter_vcpu
+
+.macro from_el2 name, number
+\name:
+  msr   tpidr_el2, x0
+  mov   x0, #\number
+  b     crash
+.endm
+  from_el2 el2t_sync, 0
+  from_el2 el2t_irq, 1
+  from_el2 el2t_fiq, 2
+  from_el2 el2t_serror, 3
+  from_el2 el2h_sync, 4
+  from_el2 el2h_irq, 5
+  from_el2 el2h_fiq, 6
+  from_el2 el2h_serror, 7
+
+// x0: the number of the vector, its old value in TPIDR_EL2. Saves all into crash_frame and goes to TypeScript on the emergency stack. A
+// crash in there is the second: nothing but its last words are tried.
+crash:
+  msr   spsel, #1
+  msr   vttbr_el2, x1             // two more scratch registers that nothing needs again
+  adrp  x1, crash_frame
+  add   x1, x1, :lo12:crash_frame
+  stp   x2, x3, [x1, #16]
+  stp   x4, x5, [x1, #32]
+  stp   x6, x7, [x1, #48]
+  stp   x8, x9, [x1, #64]
+  stp   x10, x11, [x1, #80]
+  stp   x12, x13, [x1, #96]
+  stp   x14, x15, [x1, #112]
+  stp   x16, x17, [x1, #128]
+  stp   x18, x19, [x1, #144]
+  stp   x20, x21, [x1, #160]
+  stp   x22, x23, [x1, #176]
+  stp   x24, x25, [x1, #192]
+  stp   x26, x27, [x1, #208]
+  stp   x28, x29, [x1, #224]
+  mrs   x2, tpidr_el2
+  mrs   x3, vttbr_el2
+  stp   x2, x3, [x1]
+  mov   x2, sp
+  mrs   x3, elr_el2
+  mrs   x4, spsr_el2
+  mrs   x5, esr_el2
+  mrs   x6, far_el2
+  mrs   x7, hpfar_el2
+  stp   x30, x2, [x1, #240]
+  stp   x3, x4, [x1, #256]
+  stp   x5, x6, [x1, #272]
+  str   x7, [x1, #288]
+  adrp  x2, crashes
+  add   x2, x2, :lo12:crashes
+  ldr   w3, [x2]
+  add   w4, w3, #1
+  str   w4, [x2]
+  cbnz  w3, last_words
+  // The emergency stack of the area that SP points into, if it does; else that of CPU 0.
+  mov   x2, sp
+  movz  x3, #((CPU_AREAS >> 32) & 0xffff), lsl #32
+  movk  x3, #((CPU_AREAS >> 16) & 0xffff), lsl #16
+  sub   x2, x2, x3
+  lsr   x2, x2, #CPU_AREA_SHIFT
+  cmp   x2, #MAX_CPUS
+  csel  x2, x2, xzr, lo
+  add   x3, x3, x2, lsl #CPU_AREA_SHIFT
+  add   x3, x3, #EMERGENCY_END
+  mov   sp, x3
+  mov   x29, xzr
+  bl    hl_crash
+1:wfi
+  b     1b
+
+// The report of a crash crashed itself.
+last_words:
+  movz  x0, #((DEVICE_MAP >> 32) & 0xffff), lsl #32
+  movk  x0, #(EARLY_UART >> 16), lsl #16
+  adr   x1, last_words_text
+1:ldrb  w2, [x1], #1
+  cbz   w2, 2f
+  str   w2, [x0]
+  b     1b
+2:movz  x0, #0x8400, lsl #16      // PSCI_SYSTEM_OFF
+  movk  x0, #0x0008
+  smc   #0
+3:wfi
+  b     3b
+last_words_text:
+  .asciz "\r\n<0>[    0.000000] halted: crash while reporting a crash\r\n"
+
+// x0: 32 vector registers, FPCR, FPSR.
+.arch_extension fp
+.arch_extension simd
+.global fp_save, fp_load
+.macro vector_registers op
+  \op   q0, q1, [x0]
+  \op   q2, q3, [x0, #32]
+  \op   q4, q5, [x0, #64]
+  \op   q6, q7, [x0, #96]
+  \op   q8, q9, [x0, #128]
+  \op   q10, q11, [x0, #160]
+  \op   q12, q13, [x0, #192]
+  \op   q14, q15, [x0, #224]
+  \op   q16, q17, [x0, #256]
+  \op   q18, q19, [x0, #288]
+  \op   q20, q21, [x0, #320]
+  \op   q22, q23, [x0, #352]
+  \op   q24, q25, [x0, #384]
+  \op   q26, q27, [x0, #416]
+  \op   q28, q29, [x0, #448]
+  \op   q30, q31, [x0, #480]
+.endm
+fp_save:
+  vector_registers stp
+  mrs   x1, fpcr
+  mrs   x2, fpsr
+  add   x0, x0, #512
+  stp   x1, x2, [x0]
+  ret
+fp_load:
+  vector_registers ldp
+  add   x0, x0, #512
+  ldp   x1, x2, [x0]
+  msr   fpcr, x1
+  msr   fpsr, x2
+  ret
+
+.section .bss
+.balign 8
+crashes:
+  .skip 8

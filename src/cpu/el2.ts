@@ -1,0 +1,72 @@
+// How EL2 is set up for guests: what traps, and what a guest's registers are at its start.
+
+import {
+  CNT_CTL_ENABLE, CNT_CTL_ISTATUS, CPTR_RES1, CPTR_TAM, CPTR_TFP, CPTR_TTA, HCR_AMO, HCR_BSU_INNER, HCR_FB, HCR_FMO, HCR_IMO, HCR_RW, HCR_SWIO, HCR_TACR, HCR_TERR,
+  HCR_TID3, HCR_TIDCP, HCR_TLOR, HCR_TSC, HCR_VM, MDCR_HPMN_MASK, MDCR_TDA, MDCR_TDOSA, MDCR_TDRA, MDCR_TPM, MDCR_TPMCR, MDCR_TPMS, MDCR_TTRF,
+  SCTLR_EL1_RESET, VTCR_BASE, VTCR_PS_SHIFT, VTCR_VS,
+} from "../../build/gen/controls";
+import { SPSR_A, SPSR_D, SPSR_F, SPSR_I, SPSR_M_EL1H } from "../../build/gen/esr";
+import { VcpuFrame } from "../../build/gen/records";
+import * as barrier from "../hal/barrier";
+import * as sysreg from "../hal/sysreg";
+import * as tlb from "../hal/tlb";
+import * as features from "./features";
+
+/** CPTR_EL2 for a guest; `fp`: it may use the vector registers. */
+function cptr(fp: bool): u64 {
+  return ((CPTR_RES1 | CPTR_TTA) as u64) | (features.hasAmu() ? CPTR_TAM : 0) | (fp ? 0 : CPTR_TFP);
+}
+
+/** Opens or closes the vector registers for the guest, and for EL2. */
+export function setFp(open: bool): void {
+  sysreg.writeCptrEl2(cptr(open));
+  barrier.isb();
+}
+
+/** Everything that is the same for all guests of this CPU. */
+export function init(): void {
+  sysreg.writeHcrEl2(
+    HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_INNER | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW |
+      (features.hasLorRegions() ? HCR_TLOR : 0) | (features.hasRas() ? HCR_TERR : 0),
+  );
+  sysreg.writeHstrEl2(0);
+  sysreg.writeHacrEl2(0);
+  // No PMU, trace, SPE or debug register is the guest's; all of the PMU's counters stay ours.
+  const counters: u64 = features.hasPmu() ? (sysreg.readPmcrEl0() >> 11) & MDCR_HPMN_MASK : 0;
+  sysreg.writeMdcrEl2(
+    counters | ((MDCR_TDRA | MDCR_TDOSA | MDCR_TDA) as u64) | (features.hasPmu() ? MDCR_TPM | MDCR_TPMCR : 0) | (features.hasSpe() ? MDCR_TPMS : 0) |
+      (features.hasTraceFilter() ? MDCR_TTRF : 0),
+  );
+  // The physical counter and timer trap.
+  sysreg.writeCnthctlEl2(0);
+  sysreg.writeVtcrEl2((VTCR_BASE as u64) | ((min<u32>(features.physicalRange(), 5) as u64) << VTCR_PS_SHIFT) | (features.hasWideVmids() ? VTCR_VS : 0));
+  sysreg.writeVpidrEl2(sysreg.readMidrEl1());
+  setFp(false);
+  // No translation of anybody's is left from before (D8.14): nothing ran under these VMIDs yet.
+  barrier.dsbIshst();
+  tlb.alle1is();
+  barrier.dsbIsh();
+  barrier.isb();
+}
+
+/** The registers that a vCPU has when it is switched on (Linux: arm64/booting.rst; PSCI, 6.4): everything that is not named is zero. */
+export function resetFrame(frame: VcpuFrame, entry: u64, argument: u64): void {
+  memory.fill(changetype<usize>(frame), 0, offsetof<VcpuFrame>());
+  frame.x0 = argument;
+  frame.elr = entry;
+  frame.spsr = SPSR_D | SPSR_A | SPSR_I | SPSR_F | SPSR_M_EL1H;
+  frame.sctlrEl1 = SCTLR_EL1_RESET;
+}
+
+/** Makes the guest's memory and identity those of this VM and vCPU. */
+export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64): void {
+  sysreg.writeVttbrEl2(root | ((vmid as u64) << 48));
+  sysreg.writeVmpidrEl2(mpidr);
+  sysreg.writeCntvoffEl2(countOffset);
+  barrier.isb();
+}
+
+/** Whether the guest's virtual timer asserts its line: enabled, not masked, condition met (D11.2.4). */
+export function virtualTimerFires(): bool {
+  return (sysreg.readCntvCtlEl0() & 7) == ((CNT_CTL_ENABLE | CNT_CTL_ISTATUS) as u64);
+}

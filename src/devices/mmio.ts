@@ -1,0 +1,65 @@
+// What answers at an IPA that is not memory: the guest machine's devices (abi/guest.ts), and which widths each takes.
+
+import { GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, RTC_BASE, RTC_SIZE, UART_BASE, UART_SIZE } from "../../build/gen/guest";
+import { Ipa } from "../hal/addr";
+import { Vcpu } from "../vm/records";
+import * as vgicRegisters from "./vgic-registers";
+import * as vrtc from "./vrtc";
+import * as vtimer from "./vtimer";
+import * as vuart from "./vuart";
+
+export const enum Device {
+  NONE = 0,
+  UART = 1,
+  DISTRIBUTOR = 2,
+  REDISTRIBUTOR = 3,
+  RTC = 4,
+}
+
+/** The device that takes an access of `bytes` at `ipa`: NONE if there is none, the access is not aligned, or too wide for it. */
+export function find(vcpu: Vcpu, ipa: Ipa, bytes: u32): Device {
+  const at = ipa as u64;
+  if ((at & (bytes - 1)) != 0) return Device.NONE;
+  if (at - UART_BASE < UART_SIZE) return bytes == 8 ? Device.NONE : Device.UART;
+  if (at - GICD_BASE < GICD_SIZE) return Device.DISTRIBUTOR;
+  if (at - GICR_BASE < (vcpu.vm.vcpus * GICR_STRIDE) as u64) return Device.REDISTRIBUTOR;
+  if (at - RTC_BASE < RTC_SIZE) return bytes == 8 ? Device.NONE : Device.RTC;
+  return Device.NONE;
+}
+
+/** The bytes that a narrower read takes out of a register of 32 bits. */
+function part(register: u32, at: u64, bytes: u32): u64 {
+  const shifted = (register as u64) >> ((at & 3) << 3);
+  return bytes == 4 ? shifted : shifted & (((1 as u64) << (bytes << 3)) - 1);
+}
+
+/** Reads 1, 2, 4 or 8 bytes, as `find` has allowed. */
+export function read(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32): u64 {
+  const at = ipa as u64;
+  switch (device) {
+    case Device.UART: return part(vuart.read(vcpu, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32))), at, bytes);
+    case Device.DISTRIBUTOR: return vgicRegisters.readDistributor(vcpu, (at - GICD_BASE) as u32, bytes);
+    case Device.REDISTRIBUTOR: return vgicRegisters.readRedistributor(vcpu, (at - GICR_BASE) as u32, bytes);
+    case Device.RTC: return part(vrtc.read(vcpu, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32))), at, bytes);
+    default: return 0;
+  }
+}
+
+/** Writes likewise. PrimeCells take a narrow write at a register's first byte as one of the whole register, and drop it elsewhere. */
+export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u64): void {
+  const at = ipa as u64;
+  const whole = (at & 3) == 0;
+  switch (device) {
+    case Device.UART:
+      if (whole) vuart.write(vcpu, (at as u32) & (UART_SIZE - 1), value as u32);
+      break;
+    case Device.DISTRIBUTOR: vgicRegisters.writeDistributor(vcpu, (at - GICD_BASE) as u32, bytes, value); break;
+    case Device.REDISTRIBUTOR: vgicRegisters.writeRedistributor(vcpu, (at - GICR_BASE) as u32, bytes, value); break;
+    case Device.RTC:
+      if (!whole) break;
+      vrtc.write(vcpu, (at as u32) & (RTC_SIZE - 1), value as u32);
+      vtimer.update(vcpu);
+      break;
+    default: break;
+  }
+}

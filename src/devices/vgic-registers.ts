@@ -1,0 +1,209 @@
+// The registers of the virtual GICv3: distributor (IHI 0069, 12.9) and redistributors (12.11), any width. A word of 32 bits is the unit; a narrower
+// access reads or writes its bytes alone. What is not implemented reads as zero and ignores writes.
+
+import {
+  GICD_CTLR, GICD_CTLR_ARE_NS, GICD_CTLR_DS, GICD_ICACTIVER, GICD_ICENABLER, GICD_ICFGR, GICD_ICPENDR, GICD_IGROUPR, GICD_IGRPMODR, GICD_IIDR,
+  GICD_IPRIORITYR, GICD_IROUTER, GICD_ISACTIVER, GICD_ISENABLER, GICD_ISPENDR, GICD_ITARGETSR, GICD_PIDR2, GICD_TYPER, GICR_IIDR, GICR_PIDR2,
+  GICR_SGI_FRAME, GICR_TYPER, GICR_TYPER_LAST, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP, GICR_WAKER_PROCESSOR_SLEEP, GIC_PIDR2_V3,
+} from "../../build/gen/gic";
+import { GICR_STRIDE, INTIDS } from "../../build/gen/guest";
+import { IrqWord, Vcpu, Vm } from "../vm/records";
+import * as vgic from "./vgic";
+
+/** JEP106 0x3b (Arm) in bits 11-0: who designed the programmer's model. */
+const IIDR: u32 = 0x43b;
+/** ITLinesNumber; IDbits 9: INTIDs of 10 bits; A3V; No1N. */
+const TYPER: u32 = ((INTIDS >> 5) - 1) | (9 << 19) | (1 << 24) | (1 << 25);
+/** Five bits of priority, as most CPU interfaces have. */
+const PRIORITY_BITS: u32 = 0xf8f8f8f8;
+/** IROUTER: Aff3 and Aff2 to Aff0, and IRM (any CPU), which TYPER.No1N makes RES0. */
+const AFFINITY: u64 = 0xff00ffffff;
+
+function lowBits(bytes: u32): u64 {
+  return bytes == 8 ? 0xffffffffffffffff : ((1 as u64) << (bytes << 3)) - 1;
+}
+
+/** Bits 2n+1 of a configuration word of 16 interrupts, from bits n. */
+function spread(bits: u32): u32 {
+  let result: u32 = 0;
+  for (let n: u32 = 0; n < 16; n++) result |= ((bits >> n) & 1) << (2 * n + 1);
+  return result;
+}
+function gather(word: u32): u32 {
+  let result: u32 = 0;
+  for (let n: u32 = 0; n < 16; n++) result |= ((word >> (2 * n + 1)) & 1) << n;
+  return result;
+}
+
+/** A word of the banks that distributor and SGI frame share; `first` and `words`: the interrupts that are here. */
+function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
+  if (offset < GICD_IPRIORITYR) {
+    const index = (offset & 0x7f) >> 2;
+    if (index < first || index >= words) return 0;
+    const word = vgic.wordOf(vcpu, index);
+    switch (offset & ~(0x7f as u32)) {
+      case GICD_IGROUPR: return word.group;
+      case GICD_ISENABLER:
+      case GICD_ICENABLER: return word.enabled;
+      case GICD_ISPENDR:
+      case GICD_ICPENDR:
+      case GICD_ISACTIVER:
+      case GICD_ICACTIVER: {
+        vgic.fold(vcpu);
+        const result = offset < GICD_ISACTIVER ? vgic.pendingOf(word) : word.active;
+        vgic.refill(vcpu);
+        return result;
+      }
+      default: return 0;
+    }
+  }
+  if (offset < GICD_ITARGETSR) {
+    const intid = offset - GICD_IPRIORITYR;
+    const index = intid >> 5;
+    if (index < first || index >= words) return 0;
+    return load<u32>(changetype<usize>(vgic.wordOf(vcpu, index)) + (intid & 28), offsetof<IrqWord>("priority0"));
+  }
+  if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
+    const half = (offset - GICD_ICFGR) >> 2;
+    const index = half >> 1;
+    if (index < first || index >= words) return 0;
+    return spread(vgic.wordOf(vcpu, index).edge >> ((half & 1) << 4));
+  }
+  return 0;
+}
+
+/** Writes those bytes of a word that `mask` has; `value` is zero elsewhere. Called between fold and refill. */
+function writeBank(vcpu: Vcpu, offset: u32, value: u32, mask: u32, first: u32, words: u32): void {
+  if (offset < GICD_IPRIORITYR) {
+    const index = (offset & 0x7f) >> 2;
+    if (index < first || index >= words) return;
+    const word = vgic.wordOf(vcpu, index);
+    switch (offset & ~(0x7f as u32)) {
+      case GICD_IGROUPR: word.group = (word.group & ~mask) | value; break;
+      case GICD_ISENABLER: word.enabled |= value; break;
+      case GICD_ICENABLER: word.enabled &= ~value; break;
+      case GICD_ISPENDR: word.latch |= value; break;
+      case GICD_ICPENDR: word.latch &= ~value; break;
+      case GICD_ISACTIVER: word.active |= value; break;
+      case GICD_ICACTIVER: vgic.deactivate(vcpu, word, value); break;
+      default: break;
+    }
+  } else if (offset < GICD_ITARGETSR) {
+    const intid = offset - GICD_IPRIORITYR;
+    const index = intid >> 5;
+    if (index < first || index >= words) return;
+    const at = changetype<usize>(vgic.wordOf(vcpu, index)) + (intid & 28);
+    store<u32>(at, (load<u32>(at, offsetof<IrqWord>("priority0")) & ~mask) | (value & PRIORITY_BITS), offsetof<IrqWord>("priority0"));
+  } else if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
+    const half = (offset - GICD_ICFGR) >> 2;
+    const index = half >> 1;
+    // SGIs are edges for good.
+    if (half == 0 || index < first || index >= words) return;
+    const word = vgic.wordOf(vcpu, index);
+    const shift = (half & 1) << 4;
+    word.edge = (word.edge & ~(gather(mask) << shift)) | (gather(value) << shift);
+  }
+}
+
+/** GICD_IROUTER<n> as two words; those of the private interrupts are reserved. */
+function route(vm: Vm, offset: u32): usize {
+  const intid = (offset - GICD_IROUTER) >> 3;
+  return intid >= 32 && intid < INTIDS ? vm.routes + ((intid - 32) << 3) : 0;
+}
+
+/** The vCPU that an interrupt goes to follows from its route; a route to nobody leaves it pending. */
+function retarget(vcpu: Vcpu, intid: u32, affinity: u64): void {
+  const word = vgic.wordOf(vcpu, intid >> 5);
+  const nobody: u32 = 0xff;
+  const target = affinity < vcpu.vm.vcpus ? (affinity as u32) : nobody;
+  store<u8>(changetype<usize>(word) + (intid & 31), target, offsetof<IrqWord>("target0"));
+}
+
+function readDistributorWord(vcpu: Vcpu, offset: u32): u32 {
+  switch (offset) {
+    case GICD_CTLR: return vcpu.vm.gicEnable | GICD_CTLR_ARE_NS | GICD_CTLR_DS;
+    case GICD_TYPER: return TYPER;
+    case GICD_IIDR: return IIDR;
+    case GICD_PIDR2: return GIC_PIDR2_V3;
+    default: break;
+  }
+  if (offset >= GICD_IROUTER) {
+    const at = route(vcpu.vm, offset);
+    return at == 0 ? 0 : load<u32>(at + (offset & 4));
+  }
+  return readBank(vcpu, offset, 1, vgic.WORDS);
+}
+
+function writeDistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): void {
+  if (offset == GICD_CTLR) {
+    vcpu.vm.gicEnable = ((vcpu.vm.gicEnable & ~mask) | value) & 3;
+  } else if (offset >= GICD_IROUTER) {
+    const at = route(vcpu.vm, offset);
+    if (at == 0) return;
+    const half = at + (offset & 4);
+    store<u32>(half, (load<u32>(half) & ~mask) | value);
+    store<u64>(at, load<u64>(at) & AFFINITY);
+    retarget(vcpu, (offset - GICD_IROUTER) >> 3, load<u64>(at));
+  } else {
+    writeBank(vcpu, offset, value, mask, 1, vgic.WORDS);
+  }
+}
+
+/** The frames of one redistributor; `vcpu` is the one it belongs to. */
+function readRedistributorWord(vcpu: Vcpu, offset: u32): u32 {
+  if (offset >= GICR_SGI_FRAME) return readBank(vcpu, offset - GICR_SGI_FRAME, 0, 1);
+  const last = vcpu.id + 1 == vcpu.vm.vcpus;
+  switch (offset) {
+    case GICR_IIDR: return IIDR;
+    case GICR_TYPER: return (vcpu.id << 8) | (last ? GICR_TYPER_LAST : 0);
+    case GICR_TYPER + 4: return vcpu.mpidr as u32 & 0xffffff;
+    case GICR_WAKER: return vcpu.asleep != 0 ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP : 0;
+    case GICR_PIDR2: return GIC_PIDR2_V3;
+    default: return 0;
+  }
+}
+
+function writeRedistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): void {
+  if (offset >= GICR_SGI_FRAME) writeBank(vcpu, offset - GICR_SGI_FRAME, value, mask, 0, 1);
+  else if (offset == GICR_WAKER && (mask & GICR_WAKER_PROCESSOR_SLEEP) != 0) vcpu.asleep = ((value & GICR_WAKER_PROCESSOR_SLEEP) != 0) as u32;
+}
+
+/** Reads 1, 2, 4 or 8 bytes of the distributor; the offset is a multiple of them. */
+export function readDistributor(vcpu: Vcpu, offset: u32, bytes: u32): u64 {
+  if (bytes == 8) return (readDistributorWord(vcpu, offset) as u64) | ((readDistributorWord(vcpu, offset + 4) as u64) << 32);
+  return ((readDistributorWord(vcpu, offset & ~(3 as u32)) as u64) >> ((offset & 3) << 3)) & lowBits(bytes);
+}
+
+export function writeDistributor(vcpu: Vcpu, offset: u32, bytes: u32, value: u64): void {
+  vgic.fold(vcpu);
+  if (bytes == 8) {
+    writeDistributorWord(vcpu, offset, value as u32, 0xffffffff);
+    writeDistributorWord(vcpu, offset + 4, (value >> 32) as u32, 0xffffffff);
+  } else {
+    const shift = (offset & 3) << 3;
+    const mask = lowBits(bytes);
+    writeDistributorWord(vcpu, offset & ~(3 as u32), ((value & mask) as u32) << shift, (mask as u32) << shift);
+  }
+  vgic.refill(vcpu);
+}
+
+/** The redistributor at `offset` is that of the vCPU of this number; a VM has one vCPU, so it is the one that asks. */
+export function readRedistributor(vcpu: Vcpu, offset: u32, bytes: u32): u64 {
+  if (offset >= GICR_STRIDE) return 0;
+  if (bytes == 8) return (readRedistributorWord(vcpu, offset) as u64) | ((readRedistributorWord(vcpu, offset + 4) as u64) << 32);
+  return ((readRedistributorWord(vcpu, offset & ~(3 as u32)) as u64) >> ((offset & 3) << 3)) & lowBits(bytes);
+}
+
+export function writeRedistributor(vcpu: Vcpu, offset: u32, bytes: u32, value: u64): void {
+  if (offset >= GICR_STRIDE) return;
+  vgic.fold(vcpu);
+  if (bytes == 8) {
+    writeRedistributorWord(vcpu, offset, value as u32, 0xffffffff);
+    writeRedistributorWord(vcpu, offset + 4, (value >> 32) as u32, 0xffffffff);
+  } else {
+    const shift = (offset & 3) << 3;
+    const mask = lowBits(bytes);
+    writeRedistributorWord(vcpu, offset & ~(3 as u32), ((value & mask) as u32) << shift, (mask as u32) << shift);
+  }
+  vgic.refill(vcpu);
+}

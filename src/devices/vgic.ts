@@ -1,0 +1,219 @@
+// The virtual GICv3 (Arm IHI 0069): which interrupts of a vCPU are pending, and their way through the list registers.
+//
+// The truth about an interrupt is in its IrqWord, except while a list register holds it: then the guest's CPU interface changes its state without
+// an exit. `fold` takes all of that back, `refill` hands the most urgent ones out again; whoever changes something does so between the two.
+// Nothing is read back on an exit that does not need it.
+
+import { ICH_HCR_EN, ICH_HCR_UIE, LR_ACTIVE, LR_EOI, LR_GROUP1, LR_HW, LR_PENDING, LR_PINTID_SHIFT, LR_PRIORITY_SHIFT } from "../../build/gen/gic";
+import { INTIDS, VTIMER_INTID } from "../../build/gen/guest";
+import * as el2 from "../cpu/el2";
+import * as gicv3 from "../drivers/gicv3";
+import * as sysreg from "../hal/sysreg";
+import { IrqWord, Vcpu, VcpuState } from "../vm/records";
+import * as lr from "./list-registers";
+
+/** Interrupts in words of 32. */
+export const WORDS: u32 = INTIDS >> 5;
+/** ICH_HCR_EL2.LRENPIE: maintenance when the guest ends an interrupt that no list register holds. */
+const LRENPIE: u64 = 4;
+const EOI_COUNT_SHIFT: u64 = 27;
+
+/** The INTID of the board that the guest's virtual timer is linked to. */
+const timerIntid: usize = memory.data(4, 4);
+
+/** Once, with the INTID of the board's virtual timer. */
+export function init(physicalTimer: u32): void {
+  store<u32>(timerIntid, physicalTimer);
+  lr.init();
+  sysreg.writeIchHcrEl2(ICH_HCR_EN);
+}
+
+/** Word `index` of the interrupts that a vCPU sees. */
+export function wordOf(vcpu: Vcpu, index: u32): IrqWord {
+  return index == 0 ? vcpu.irqs : changetype<IrqWord>(vcpu.vm.spis + (index - 1) * offsetof<IrqWord>());
+}
+
+export function priorityOf(word: IrqWord, bit: u32): u32 {
+  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("priority0"));
+}
+
+function targetOf(word: IrqWord, bit: u32): u32 {
+  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("target0"));
+}
+
+/** Level-sensitive interrupts follow their line; edges, SGIs and writes to ISPENDR are kept. */
+export function pendingOf(word: IrqWord): u32 {
+  return word.latch | (word.level & ~word.edge);
+}
+
+/** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
+function wanted(vcpu: Vcpu, word: IrqWord): u32 {
+  const enable = vcpu.vm.gicEnable;
+  const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
+  return (word.active | (pendingOf(word) & word.enabled & groups)) & ~word.listed;
+}
+
+/** Takes what the list registers hold back into the words. Afterwards none is in use. */
+export function fold(vcpu: Vcpu): void {
+  let used = vcpu.listed;
+  for (; used != 0; used &= used - 1) {
+    const n = ctz<u32>(used);
+    const value = lr.read(n);
+    const intid = load<u8>(changetype<usize>(vcpu) + n, offsetof<Vcpu>("lrIntid0")) as u32;
+    const word = wordOf(vcpu, intid >> 5);
+    const bit = (1 as u32) << (intid & 31);
+    const linked = (value & LR_HW) != 0;
+    word.listed &= ~bit;
+    word.active = (value & LR_ACTIVE) != 0 ? word.active | bit : word.active & ~bit;
+    if ((value & LR_PENDING) == 0) {
+      // Taken by the guest. The line of a linked interrupt is seen again when the board's becomes active again.
+      word.latch &= ~bit;
+      if (linked) word.level &= ~bit;
+    }
+    lr.write(n, 0);
+  }
+  vcpu.listed = 0;
+  endUnlisted(vcpu);
+}
+
+/** Ends as many active interrupts as the guest has ended while no list register held them: the most urgent first. */
+function endUnlisted(vcpu: Vcpu): void {
+  for (let count = sysreg.readIchHcrEl2() >> EOI_COUNT_SHIFT; count != 0; count--) {
+    let best: u32 = 0x100;
+    let bestWord = vcpu.irqs;
+    let bestBit: u32 = 0;
+    for (let index: u32 = 0; index < WORDS; index++) {
+      const word = wordOf(vcpu, index);
+      for (let active = word.active; active != 0; active &= active - 1) {
+        const bit = ctz<u32>(active);
+        if (priorityOf(word, bit) >= best) continue;
+        best = priorityOf(word, bit);
+        bestWord = word;
+        bestBit = bit;
+      }
+    }
+    if (best == 0x100) return;
+    bestWord.active &= ~((1 as u32) << bestBit);
+  }
+}
+
+/**
+ * The virtual timer's interrupt is linked to the board's, which is active since it came. A guest that has set its timer anew meanwhile gets no
+ * interrupt for the old time, and the board's may come again.
+ */
+function settleTimer(vcpu: Vcpu): void {
+  const word = vcpu.irqs;
+  const bit = (1 as u32) << VTIMER_INTID;
+  if ((word.level & bit) == 0 || (word.active & bit) != 0 || el2.virtualTimerFires()) return;
+  word.level &= ~bit;
+  gicv3.deactivate(load<u32>(timerIntid));
+}
+
+function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): void {
+  const bit = intid & 31;
+  const mask = (1 as u32) << bit;
+  const pending = (pendingOf(word) & mask) != 0;
+  let value = (intid as u64) | ((priorityOf(word, bit) as u64) << LR_PRIORITY_SHIFT);
+  if ((word.group & mask) != 0) value |= LR_GROUP1;
+  if ((word.active & mask) != 0) value |= LR_ACTIVE;
+  // A linked interrupt is active or pending, not both (ICH_LR<n>_EL2.State): the board's does not come again before the guest has ended it.
+  if (intid == VTIMER_INTID && ((word.active | word.level) & mask) != 0 && (word.latch & mask) == 0) {
+    value |= LR_HW | ((load<u32>(timerIntid) as u64) << LR_PINTID_SHIFT);
+    if ((word.active & mask) == 0) value |= LR_PENDING;
+  } else {
+    if (pending) value |= LR_PENDING;
+    // A line that is still high when the guest is done makes the interrupt pending again: we want to hear of its end.
+    if ((word.level & ~word.edge & mask) != 0) value |= LR_EOI;
+  }
+  word.listed |= mask;
+  vcpu.listed |= (1 as u32) << n;
+  store<u8>(changetype<usize>(vcpu) + n, intid, offsetof<Vcpu>("lrIntid0"));
+  lr.write(n, value);
+}
+
+/** Fills the list registers: what is active first, then by priority, then by number. Those that find no place are asked for by maintenance. */
+export function refill(vcpu: Vcpu): void {
+  settleTimer(vcpu);
+  const count = lr.count();
+  let control: u64 = ICH_HCR_EN;
+  for (let n: u32 = 0; ; n++) {
+    let best: u32 = 0x400;
+    let bestIntid: u32 = 0;
+    for (let index: u32 = 0; index < WORDS; index++) {
+      const word = wordOf(vcpu, index);
+      for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
+        const bit = ctz<u32>(bits);
+        if (index != 0 && targetOf(word, bit) != vcpu.id) continue;
+        const rank = priorityOf(word, bit) | (((word.active >> bit) & 1) != 0 ? 0 : 0x100);
+        if (rank >= best) continue;
+        best = rank;
+        bestIntid = (index << 5) | bit;
+      }
+    }
+    if (best == 0x400) break;
+    if (n == count) {
+      control |= (ICH_HCR_UIE as u64) | LRENPIE;
+      break;
+    }
+    list(vcpu, n, bestIntid, wordOf(vcpu, bestIntid >> 5));
+  }
+  sysreg.writeIchHcrEl2(control);
+  if (vcpu.listed != 0 && vcpu.state == VcpuState.BLOCKED) vcpu.state = VcpuState.READY;
+}
+
+/** Makes an edge-triggered interrupt or an SGI pending. */
+export function raise(vcpu: Vcpu, intid: u32): void {
+  fold(vcpu);
+  wordOf(vcpu, intid >> 5).latch |= (1 as u32) << (intid & 31);
+  refill(vcpu);
+}
+
+/** Sets the line of a level-sensitive interrupt. */
+export function setLine(vcpu: Vcpu, intid: u32, high: bool): void {
+  const word = wordOf(vcpu, intid >> 5);
+  const bit = (1 as u32) << (intid & 31);
+  if (((word.level & bit) != 0) == high) return;
+  fold(vcpu);
+  word.level = high ? word.level | bit : word.level & ~bit;
+  refill(vcpu);
+}
+
+/** Ends interrupts by GICD_ICACTIVER; a linked one ends on the board as well. Called between fold and refill. */
+export function deactivate(vcpu: Vcpu, word: IrqWord, bits: u32): void {
+  const timer = (1 as u32) << VTIMER_INTID;
+  if (word == vcpu.irqs && (word.active & bits & timer) != 0) gicv3.deactivate(load<u32>(timerIntid));
+  word.active &= ~bits;
+}
+
+/** The board's virtual timer has fired while this vCPU was on the CPU; its interrupt is active now. */
+export function timerFired(vcpu: Vcpu): void {
+  fold(vcpu);
+  vcpu.irqs.level |= (1 as u32) << VTIMER_INTID;
+  refill(vcpu);
+}
+
+/** A maintenance interrupt: list registers have become free, or the guest has ended what it should tell of. */
+export function maintain(vcpu: Vcpu): void {
+  fold(vcpu);
+  refill(vcpu);
+}
+
+/** Whether an interrupt waits for the vCPU, whatever its masks are: what ends a WFI. */
+export function hasPending(vcpu: Vcpu): bool {
+  return vcpu.listed != 0;
+}
+
+/** As at reset: everything disabled, nothing pending; SPIs go to vCPU 0. */
+export function reset(vcpu: Vcpu): void {
+  fold(vcpu);
+  const bit = (1 as u32) << VTIMER_INTID;
+  if (((vcpu.irqs.level | vcpu.irqs.active) & bit) != 0) gicv3.deactivate(load<u32>(timerIntid));
+  vcpu.vm.gicEnable = 0;
+  vcpu.asleep = 1;
+  for (let index: u32 = 0; index < WORDS; index++) memory.fill(changetype<usize>(wordOf(vcpu, index)), 0, offsetof<IrqWord>());
+  // SGIs are edges, always (GICR_ICFGR0).
+  vcpu.irqs.edge = 0xffff;
+  memory.fill(vcpu.vm.routes, 0, (INTIDS - 32) << 3);
+  lr.reset();
+  sysreg.writeIchHcrEl2(ICH_HCR_EN);
+}

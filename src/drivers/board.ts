@@ -1,0 +1,181 @@
+// What board this is, from its device tree (Devicetree Specification v0.4; bindings arm,gic-v3, arm,armv8-timer, arm,pl011, arm,psci): RAM, GIC,
+// timer, UART, clock, firmware, and where the loader put the bundle. Every node is looked at once, in order.
+
+import { Pa } from "../hal/addr";
+import * as fdt from "../lib/fdt";
+import { Fdt } from "../lib/fdt";
+
+const MAX_BANKS: u32 = 8;
+const MAX_GICR: u32 = 4;
+const MAX_DEPTH: u32 = 6;
+
+export const enum Gic {
+  NONE = 0,
+  /** GICv2 or older. */
+  OLD = 2,
+  V3 = 3,
+}
+
+@unmanaged
+export class Board {
+  gic: Gic;
+  /** By PSCI: 0 no node, 1 SMC, 2 HVC. */
+  conduit: u32;
+  distributor: u64;
+  distributorSize: u64;
+  /** Regions of redistributors, address and size each. */
+  redistributors: u32;
+  banks: u32;
+  gicr0: u64; gicrSize0: u64; gicr1: u64; gicrSize1: u64; gicr2: u64; gicrSize2: u64; gicr3: u64; gicrSize3: u64;
+  /** Banks of RAM, address and size each. */
+  bank0: u64; bankSize0: u64; bank1: u64; bankSize1: u64; bank2: u64; bankSize2: u64; bank3: u64; bankSize3: u64;
+  bank4: u64; bankSize4: u64; bank5: u64; bankSize5: u64; bank6: u64; bankSize6: u64; bank7: u64; bankSize7: u64;
+  /** INTIDs. */
+  maintenance: u32;
+  virtualTimer: u32;
+  hypervisorTimer: u32;
+  uartInterrupt: u32;
+  uart: u64;
+  uartSize: u64;
+  rtc: u64;
+  rtcSize: u64;
+  initrdStart: u64;
+  initrdEnd: u64;
+  /** Where the board's seed lies, and its bytes. */
+  seed: u64;
+  seedBytes: u32;
+  cpus: u32;
+}
+
+export function bankBase(board: Board, n: u32): u64 {
+  return load<u64>(changetype<usize>(board) + (n << 4), offsetof<Board>("bank0"));
+}
+export function bankSize(board: Board, n: u32): u64 {
+  return load<u64>(changetype<usize>(board) + (n << 4), offsetof<Board>("bankSize0"));
+}
+export function gicrBase(board: Board, n: u32): u64 {
+  return load<u64>(changetype<usize>(board) + (n << 4), offsetof<Board>("gicr0"));
+}
+export function gicrSize(board: Board, n: u32): u64 {
+  return load<u64>(changetype<usize>(board) + (n << 4), offsetof<Board>("gicrSize0"));
+}
+
+/** The INTID of interrupt `index` of a node, whose specifiers have three cells: kind (0 SPI, 1 PPI), number, flags. */
+function interrupt(tree: Fdt, node: u32, index: u32): u32 {
+  const prop = fdt.property(tree, node, "interrupts");
+  const kind = fdt.cell(tree, prop, index * 3);
+  const number = fdt.cell(tree, prop, index * 3 + 1);
+  return prop == 0 ? 0 : number + (kind == 0 ? 32 : 16);
+}
+
+/** Pairs of address and size of `reg`, stored from `at` on. Returns how many there are, `limit` at most; pairs of size 0 are left out. */
+function ranges(tree: Fdt, node: u32, cells: u32, at: usize, limit: u32): u32 {
+  const addressCells = cells >> 4;
+  const sizeCells = cells & 15;
+  const prop = fdt.property(tree, node, "reg");
+  const step = addressCells + sizeCells;
+  if (addressCells == 0 || addressCells > 2 || sizeCells == 0 || sizeCells > 2) return 0;
+  let count: u32 = 0;
+  for (let index: u32 = 0; (index + step) * 4 <= fdt.length(tree, prop) && count < limit; index += step) {
+    const base = fdt.number(tree, prop, index, addressCells);
+    const size = fdt.number(tree, prop, index + addressCells, sizeCells);
+    if (size == 0 || base + size < base) continue;
+    store<u64>(at + (count << 4), base);
+    store<u64>(at + (count << 4) + 8, size);
+    count++;
+  }
+  return count;
+}
+
+function gic(board: Board, tree: Fdt, node: u32, cells: u32, compatible: u32): void {
+  if (!fdt.includes(tree, compatible, "arm,gic-v3")) {
+    const old = fdt.includes(tree, compatible, "arm,cortex-a15-gic") || fdt.includes(tree, compatible, "arm,gic-400");
+    if (old && board.gic == Gic.NONE) board.gic = Gic.OLD;
+    return;
+  }
+  // The distributor, then the redistributors' regions.
+  const all = memory.data(128, 8);
+  const found = ranges(tree, node, cells, all, MAX_GICR + 1);
+  if (found < 2) return;
+  board.gic = Gic.V3;
+  board.distributor = load<u64>(all);
+  board.distributorSize = load<u64>(all + 8);
+  board.redistributors = found - 1;
+  memory.copy(changetype<usize>(board) + offsetof<Board>("gicr0"), all + 16, (found - 1) << 4);
+  board.maintenance = interrupt(tree, node, 0);
+}
+
+function chosen(board: Board, tree: Fdt, node: u32): void {
+  const start = fdt.property(tree, node, "linux,initrd-start");
+  const end = fdt.property(tree, node, "linux,initrd-end");
+  board.initrdStart = fdt.number(tree, start, 0, fdt.length(tree, start) >> 2);
+  board.initrdEnd = fdt.number(tree, end, 0, fdt.length(tree, end) >> 2);
+  const seed = fdt.property(tree, node, "rng-seed");
+  if (seed != 0) {
+    board.seed = fdt.value(tree, seed) as u64;
+    board.seedBytes = fdt.length(tree, seed);
+  }
+}
+
+/** One node; `cells`: #address-cells << 4 | #size-cells of its parent. */
+function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
+  const type = fdt.property(tree, node, "device_type");
+  if (type != 0) {
+    if (fdt.includes(tree, type, "memory")) {
+      const at = changetype<usize>(board) + offsetof<Board>("bank0") + (board.banks << 4);
+      board.banks += ranges(tree, node, cells, at, MAX_BANKS - board.banks);
+    } else if (fdt.includes(tree, type, "cpu")) {
+      board.cpus++;
+    }
+    return;
+  }
+  const compatible = fdt.property(tree, node, "compatible");
+  if (compatible == 0) return;
+  if (fdt.property(tree, node, "interrupt-controller") != 0) {
+    gic(board, tree, node, cells, compatible);
+  } else if (fdt.includes(tree, compatible, "arm,armv8-timer")) {
+    board.virtualTimer = interrupt(tree, node, 2);
+    board.hypervisorTimer = interrupt(tree, node, 3);
+  } else if (fdt.includes(tree, compatible, "arm,pl011")) {
+    const disabled = fdt.property(tree, node, "status");
+    const off = disabled != 0 && !fdt.includes(tree, disabled, "okay");
+    if (board.uart == 0 && !off && ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("uart"), 1) == 1) {
+      board.uartInterrupt = interrupt(tree, node, 0);
+    }
+  } else if (fdt.includes(tree, compatible, "arm,pl031")) {
+    ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("rtc"), 1);
+  } else if (fdt.includes(tree, compatible, "arm,psci-0.2") || fdt.includes(tree, compatible, "arm,psci-1.0")) {
+    const method = fdt.property(tree, node, "method");
+    board.conduit = fdt.includes(tree, method, "smc") ? 1 : 2;
+  }
+}
+
+function cellsOf(tree: Fdt, node: u32): u32 {
+  const address = fdt.property(tree, node, "#address-cells");
+  const size = fdt.property(tree, node, "#size-cells");
+  const addressCells: u32 = address == 0 ? 2 : fdt.cell(tree, address, 0);
+  const sizeCells: u32 = size == 0 ? 1 : fdt.cell(tree, size, 0);
+  return addressCells > 15 || sizeCells > 15 ? 0 : (addressCells << 4) | sizeCells;
+}
+
+/** The children of a node and theirs; the depth is bounded, whatever the tree says. */
+function visitChildren(board: Board, tree: Fdt, parent: u32, depth: u32): void {
+  const cells = cellsOf(tree, parent);
+  for (let node = fdt.firstChild(tree, parent); node != fdt.NONE; node = fdt.nextSibling(tree, node)) {
+    if (fdt.nodeIs(tree, node, "chosen")) chosen(board, tree, node);
+    else visit(board, tree, node, cells);
+    if (depth < MAX_DEPTH) visitChildren(board, tree, node, depth + 1);
+  }
+}
+
+/** Fills `board` in from the tree. What is not found stays zero. */
+export function discover(board: Board, tree: Fdt): void {
+  visitChildren(board, tree, 0, 1);
+}
+
+/** The lowest address of RAM. */
+export function ramBase(board: Board): Pa {
+  let lowest: u64 = 0xffffffffffffffff;
+  for (let n: u32 = 0; n < board.banks; n++) lowest = min<u64>(lowest, bankBase(board, n));
+  return lowest as Pa;
+}

@@ -1,0 +1,39 @@
+// What the vectors call, and nothing else. Each function returns the record of the vCPU to enter.
+
+import * as bootstrap from "./traps/boot";
+import * as crash from "./traps/crash";
+import * as interrupt from "./traps/interrupt";
+import * as run from "./traps/run";
+import * as sync from "./traps/sync";
+import { Vcpu, VcpuState } from "./vm/records";
+
+/** The first call, on the first CPU: its device tree's physical address, and flags (abi/layout.ts). */
+export function boot(fdt: u64, flags: u64): usize {
+  return changetype<usize>(bootstrap.boot(fdt, flags));
+}
+
+/** A synchronous exception of the vCPU on this CPU. */
+export function onSync(vcpu: usize, esr: u64): usize {
+  const self = changetype<Vcpu>(vcpu);
+  sync.handle(self, esr);
+  return self.state == VcpuState.READY ? vcpu : changetype<usize>(run.next(self));
+}
+
+/** A physical interrupt while the vCPU was on this CPU. */
+export function onIrq(vcpu: usize): usize {
+  const self = changetype<Vcpu>(vcpu);
+  self.interrupts++;
+  interrupt.handle(self);
+  return vcpu;
+}
+
+/** An SError while the vCPU was on this CPU. */
+export function onSError(vcpu: usize, esr: u64): usize {
+  sync.serror(changetype<Vcpu>(vcpu), esr);
+  return vcpu;
+}
+
+/** An exception from EL2 itself; `vector` says which of the sixteen. Does not return. */
+export function onCrash(vector: u64): void {
+  crash.report(vector);
+}

@@ -1,0 +1,83 @@
+// One row for each call of abi/calls.ts. The function identifier is the low half of x0; a call of the 32-bit convention sees the low halves of its
+// arguments (SMC Calling Convention, DEN0028, 2.4). What is not in the table is NOT_SUPPORTED, whatever range it is from.
+
+import {
+  HL_CONSOLE_WRITE, HL_NULL, HL_VCPU_FACT, HL_VERSION, HL_VM_FACT, HL_YIELD, NOT_SUPPORTED, PSCI_AFFINITY_INFO_32, PSCI_AFFINITY_INFO_64, PSCI_CPU_OFF,
+  PSCI_CPU_ON_32, PSCI_CPU_ON_64, PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64, PSCI_FEATURES, PSCI_MIGRATE_INFO_TYPE, PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET,
+  PSCI_SYSTEM_RESET2_32, PSCI_SYSTEM_RESET2_64, PSCI_VERSION, SMCCC_ARCH_FEATURES, SMCCC_ARCH_WORKAROUND_1, SMCCC_ARCH_WORKAROUND_2,
+  SMCCC_ARCH_WORKAROUND_3, SMCCC_VERSION, SUCCESS, TRNG_FEATURES, TRNG_GET_UUID, TRNG_RND_32, TRNG_RND_64, TRNG_VERSION, VENDOR_UID, VERSION_MAJOR,
+  VERSION_MINOR, VERSION_PATCH,
+} from "../../build/gen/calls";
+import * as cpu from "../hal/cpu";
+import { Vcpu } from "../vm/records";
+import * as lifecycle from "./lifecycle";
+import * as psci from "./psci";
+import * as trng from "./trng";
+import * as vendor from "./vendor";
+
+/** Bit 30 of an identifier: the 64-bit convention. */
+const SMC64: u32 = 0x40000000;
+/** No trusted OS that would need migration (DEN0022, 5.9). */
+const NO_TRUSTED_OS: u64 = 2;
+
+function archFeatures(id: u64): u64 {
+  switch (id as u32) {
+    case SMCCC_VERSION:
+    case SMCCC_ARCH_FEATURES: return SUCCESS;
+    case SMCCC_ARCH_WORKAROUND_1:
+    case SMCCC_ARCH_WORKAROUND_2:
+    case SMCCC_ARCH_WORKAROUND_3: return ((cpu.smc(SMCCC_ARCH_FEATURES, id, 0, 0) as i32) as i64) as u64;
+    default: return NOT_SUPPORTED;
+  }
+}
+
+/** Carries out the call that the vCPU's registers hold; what it returns is in x0 (to x3) then, or the vCPU is where the call took it. */
+export function call(vcpu: Vcpu): void {
+  const id = vcpu.x0 as u32;
+  if (id == HL_NULL) {
+    vcpu.x0 = 0;
+    return;
+  }
+  const mask: u64 = (id & SMC64) != 0 ? 0xffffffffffffffff : 0xffffffff;
+  const a = vcpu.x1 & mask;
+  const b = vcpu.x2 & mask;
+  switch (id) {
+    case PSCI_SYSTEM_OFF: lifecycle.off(vcpu.vm); return;
+    case PSCI_SYSTEM_RESET: lifecycle.reset(vcpu.vm); return;
+    case PSCI_CPU_OFF: psci.cpuOff(vcpu); return;
+    default: vcpu.x0 = answer(vcpu, id, a, b); return;
+  }
+}
+
+function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
+  switch (id) {
+    case SMCCC_VERSION: return 0x10001;
+    case SMCCC_ARCH_FEATURES: return archFeatures(a);
+    case SMCCC_ARCH_WORKAROUND_1:
+    case SMCCC_ARCH_WORKAROUND_2:
+    case SMCCC_ARCH_WORKAROUND_3: return cpu.smc(id, a, 0, 0);
+    case PSCI_VERSION: return 0x10001;
+    case PSCI_FEATURES: return psci.features(a);
+    case PSCI_MIGRATE_INFO_TYPE: return NO_TRUSTED_OS;
+    case PSCI_CPU_SUSPEND_32:
+    case PSCI_CPU_SUSPEND_64: return psci.cpuSuspend(vcpu, a);
+    case PSCI_CPU_ON_32:
+    case PSCI_CPU_ON_64: return psci.cpuOn(vcpu, a, b);
+    case PSCI_AFFINITY_INFO_32:
+    case PSCI_AFFINITY_INFO_64: return psci.affinityInfo(vcpu, a, b);
+    case PSCI_SYSTEM_RESET2_32:
+    case PSCI_SYSTEM_RESET2_64: return psci.systemReset2(vcpu, a);
+    case TRNG_VERSION: return trng.version();
+    case TRNG_FEATURES: return trng.features(a);
+    case TRNG_GET_UUID: return trng.uuid(vcpu);
+    case TRNG_RND_32: return trng.rnd(vcpu, 32, a);
+    case TRNG_RND_64: return trng.rnd(vcpu, 64, a);
+    case VENDOR_UID: return vendor.uid(vcpu);
+    case HL_VERSION: return ((VERSION_MAJOR as u64) << 32) | (VERSION_MINOR << 16) | VERSION_PATCH;
+    case HL_CONSOLE_WRITE: return vendor.consoleWrite(vcpu, a, b);
+    case HL_YIELD: return SUCCESS;
+    case HL_VM_FACT: return vendor.vmFact(vcpu, a);
+    case HL_VCPU_FACT: return vendor.vcpuFact(vcpu, a);
+    default: return NOT_SUPPORTED;
+  }
+}

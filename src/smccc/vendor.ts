@@ -1,0 +1,57 @@
+// The vendor-hypervisor calls of Hyper-LITE (abi/calls.ts).
+
+import {
+  CONSOLE_WRITE_MAX, INVALID_ADDRESS, INVALID_PARAMETERS, SUCCESS, UID_0, UID_1, UID_2, UID_3, VCPU_FACT_EXITS, VCPU_FACT_ID, VCPU_FACT_INTERRUPTS,
+  VM_FACT_ID, VM_FACT_MEMORY, VM_FACT_START_COUNT, VM_FACT_VCPUS,
+} from "../../build/gen/calls";
+import { Ipa, Pa } from "../hal/addr";
+import * as phys from "../hal/phys";
+import * as console from "../log/console";
+import * as stage2 from "../mmu/stage2";
+import { Vcpu } from "../vm/records";
+
+/** DEN0028, 6.3: 128 bits in four registers. */
+export function uid(vcpu: Vcpu): u64 {
+  vcpu.x1 = UID_1;
+  vcpu.x2 = UID_2;
+  vcpu.x3 = UID_3;
+  return UID_0;
+}
+
+/** Writes bytes of the VM's memory to its console. Nothing is written unless all of them are there; each is read once. */
+export function consoleWrite(vcpu: Vcpu, ipa: u64, bytes: u64): u64 {
+  if (bytes > CONSOLE_WRITE_MAX || ipa + bytes < ipa) return INVALID_PARAMETERS;
+  if (bytes == 0) return 0;
+  const space = vcpu.vm.stage2;
+  const first = stage2.translate(space, ipa as Ipa) as u64;
+  const last = stage2.translate(space, (ipa + bytes - 1) as Ipa) as u64;
+  if (first == 0 || last == 0) return INVALID_ADDRESS;
+  // At most two pages: what the first one holds, then the rest.
+  const inFirst = min<u64>(bytes, 0x1000 - (ipa & 0xfff));
+  for (let n: u64 = 0; n < inFirst; n++) console.vmByte(phys.read8((first + n) as Pa));
+  const rest = bytes - inFirst;
+  for (let n: u64 = 0; n < rest; n++) console.vmByte(phys.read8((last + 1 - rest + n) as Pa));
+  return bytes;
+}
+
+export function vmFact(vcpu: Vcpu, fact: u64): u64 {
+  const vm = vcpu.vm;
+  switch (fact as u32) {
+    case VM_FACT_ID: vcpu.x1 = vm.id; break;
+    case VM_FACT_MEMORY: vcpu.x1 = vm.bytes; break;
+    case VM_FACT_VCPUS: vcpu.x1 = vm.vcpus; break;
+    case VM_FACT_START_COUNT: vcpu.x1 = vm.startCount; break;
+    default: return INVALID_PARAMETERS;
+  }
+  return SUCCESS;
+}
+
+export function vcpuFact(vcpu: Vcpu, fact: u64): u64 {
+  switch (fact as u32) {
+    case VCPU_FACT_ID: vcpu.x1 = vcpu.id; break;
+    case VCPU_FACT_EXITS: vcpu.x1 = vcpu.exits; break;
+    case VCPU_FACT_INTERRUPTS: vcpu.x1 = vcpu.interrupts; break;
+    default: return INVALID_PARAMETERS;
+  }
+  return SUCCESS;
+}

@@ -1,0 +1,80 @@
+// Aborts of a guest that stage 2 has seen (Arm ARM D24.2.40, ISS of data and instruction aborts): devices are emulated, everything else is an
+// external abort for the guest.
+//
+//   24  23 22 21  20   16 15 14 ...  10  9  8   7     6   5    0
+//  |ISV| SAS |SSE| SRT   |SF|AR|   |FnV|EA|CM|S1PTW|WnR| DFSC  |
+
+import { IN_TRAPS } from "../../build/gen/console";
+import {
+  ESR_IL, FSC_EXTERNAL, FSC_EXTERNAL_WALK_L0, FSC_KIND_MASK, FSC_PERMISSION, FSC_TRANSLATION, ISS_CM, ISS_ISV, ISS_S1PTW,
+  ISS_SAS_SHIFT, ISS_SF, ISS_SRT_SHIFT, ISS_SSE, ISS_WNR,
+} from "../../build/gen/esr";
+import * as inject from "../cpu/inject";
+import * as mmio from "../devices/mmio";
+import { Device } from "../devices/mmio";
+import { Ipa } from "../hal/addr";
+import * as sysreg from "../hal/sysreg";
+import * as lifecycle from "../smccc/lifecycle";
+import * as guestLog from "../vm/guest-log";
+import { Vcpu } from "../vm/records";
+import * as registers from "./registers";
+import * as skip from "./skip";
+
+/** Where the vector for an exception from EL1 to itself lies behind VBAR_EL1. */
+const VECTOR_SAME_SYNC: u64 = 0x200;
+
+/** The faulting IPA: HPFAR_EL2 has its page, for translation faults and faults on walks alone; FAR_EL2 the offset. */
+function faultIpa(): Ipa {
+  return (((sysreg.readHpfarEl2() & 0xfffffffff0) << 8) | (sysreg.readFarEl2() & 0xfff)) as Ipa;
+}
+
+function refuse(vcpu: Vcpu, esr: u64, fetch: bool): void {
+  const walk = (esr & ISS_S1PTW) != 0;
+  inject.externalAbort(vcpu, fetch, sysreg.readFarEl2(), esr & ESR_IL, walk ? FSC_EXTERNAL_WALK_L0 : FSC_EXTERNAL);
+}
+
+/** Sign-extends a loaded value of `bytes` to 64 bits, or to 32 when the register is a W. */
+function extend(value: u64, bytes: u32, esr: u64): u64 {
+  if ((esr & ISS_SSE) != 0 && bytes != 8) {
+    const shift: u64 = 64 - (bytes << 3);
+    value = ((value << shift) as i64 >> (shift as i64)) as u64;
+  }
+  return (esr & ISS_SF) != 0 ? value : value & 0xffffffff;
+}
+
+export function data(vcpu: Vcpu, esr: u64): void {
+  const kind = (esr as u32) & FSC_KIND_MASK;
+  if (kind != FSC_TRANSLATION || (esr & ISS_S1PTW) != 0) {
+    // Cache maintenance on a page that the guest may only read does nothing (a clean) or what a store would (an invalidate): nothing is safe.
+    if (kind == FSC_PERMISSION && (esr & (ISS_CM | ISS_S1PTW)) == ISS_CM) skip.instruction(vcpu, esr);
+    else refuse(vcpu, esr, false);
+    return;
+  }
+  const ipa = faultIpa();
+  if ((esr & ISS_CM) != 0) {
+    skip.instruction(vcpu, esr);
+    return;
+  }
+  const bytes = (1 as u32) << (((esr >> ISS_SAS_SHIFT) & 3) as u32);
+  const device = (esr & ISS_ISV) != 0 ? mmio.find(vcpu, ipa, bytes) : Device.NONE;
+  if (device == Device.NONE) {
+    guestLog.warning(vcpu.vm, IN_TRAPS, "no answer at 0x%x (syndrome 0x%x, pc 0x%x)", ipa as u64, esr, vcpu.elr);
+    refuse(vcpu, esr, false);
+    return;
+  }
+  const register = ((esr >> ISS_SRT_SHIFT) & 31) as u32;
+  if ((esr & ISS_WNR) != 0) mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register));
+  else registers.write(vcpu, register, extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
+  skip.instruction(vcpu, esr);
+}
+
+/** A fetch from a device or from nothing. A guest whose own vector cannot be fetched would take this exception for ever: it is stopped. */
+export function fetch(vcpu: Vcpu, esr: u64): void {
+  const address = sysreg.readFarEl2();
+  guestLog.warning(vcpu.vm, IN_TRAPS, "a fetch from 0x%x (syndrome 0x%x)", address, esr);
+  if (!inject.fromEl0(vcpu) && address == sysreg.readVbarEl1() + VECTOR_SAME_SYNC) {
+    lifecycle.crash(vcpu.vm, "%s: its exception vector at 0x%x cannot be fetched", address);
+    return;
+  }
+  refuse(vcpu, esr, true);
+}

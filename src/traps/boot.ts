@@ -1,0 +1,159 @@
+// From the first line of TypeScript to the first instruction of the guest: the board from its device tree, EL2's map of it, the interrupt
+// controller, the bundle, the VM. A board or bundle that will not do ends the run with one message.
+
+import { IN_GIC, IN_MAIN } from "../../build/gen/console";
+import { BOARD_RAM_MIN, BOOT_OWN_EL3, EARLY_UART, HYP_SIZE, PHYS_LIMIT, ROM_BUNDLE } from "../../build/gen/layout";
+import * as el2 from "../cpu/el2";
+import * as features from "../cpu/features";
+import * as vgic from "../devices/vgic";
+import * as board from "../drivers/board";
+import { Board, Gic } from "../drivers/board";
+import * as gicv3 from "../drivers/gicv3";
+import * as pl011 from "../drivers/pl011";
+import * as pl031 from "../drivers/pl031";
+import { Pa } from "../hal/addr";
+import * as image from "../hal/image";
+import * as phys from "../hal/phys";
+import * as stage1Lock from "../hal/stage1";
+import * as chacha20 from "../lib/chacha20";
+import * as fdt from "../lib/fdt";
+import { Fdt } from "../lib/fdt";
+import * as console from "../log/console";
+import { crash } from "../log/halt";
+import * as log from "../log/log";
+import * as frames from "../mmu/frames";
+import * as stage1 from "../mmu/stage1";
+import * as tablePool from "../mmu/table-pool";
+import * as lifecycle from "../smccc/lifecycle";
+import { random } from "../smccc/trng";
+import * as create from "../vm/create";
+import * as manifest from "../vm/manifest";
+import { Vcpu } from "../vm/records";
+import * as interrupt from "./interrupt";
+
+/** The most that a board's device tree may take. */
+const TREE_MAX: u64 = 0x200000;
+
+const tree = changetype<Fdt>(memory.data(64, 8));
+const theBoard = changetype<Board>(memory.data(384, 8));
+
+function mapDevice(pa: u64, bytes: u64): void {
+  if (!stage1.mapDevice(pa as Pa, bytes)) crash("EL2 has no room in its tables for the device at 0x%x", pa);
+}
+
+/** The board's tree and what it says; the fallback console speaks until then. */
+function discover(fdtAt: u64): void {
+  mapDevice(EARLY_UART, 0x1000);
+  console.use(EARLY_UART as Pa);
+  features.init();
+  if (fdtAt == 0 || fdtAt >= PHYS_LIMIT - TREE_MAX || !stage1.mapRam(fdtAt as Pa, TREE_MAX)) {
+    crash("no device tree at 0x%x: the loader gives its address in x0", fdtAt);
+  }
+  if (!fdt.open(tree, fdtAt as Pa, TREE_MAX)) crash("the device tree at 0x%x is malformed", fdtAt);
+  board.discover(theBoard, tree);
+  for (let n: u32 = 0; n + 8 <= theBoard.seedBytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((theBoard.seed + n) as Pa));
+  if (theBoard.seedBytes >= 32) chacha20.start(random);
+}
+
+/** What the hypervisor cannot do without. */
+function check(): void {
+  if (theBoard.banks == 0) crash("the device tree names no RAM");
+  if (theBoard.gic == Gic.OLD) crash("this board has a GICv2, Hyper-LITE needs a GICv3 (QEMU: -machine virt,gic-version=3)");
+  if (theBoard.gic != Gic.V3 || !features.hasGicRegisters()) crash("the device tree names no GICv3 (QEMU: -machine virt,gic-version=3)");
+  if (theBoard.virtualTimer == 0 || theBoard.hypervisorTimer == 0 || theBoard.maintenance == 0) {
+    crash("the device tree names no virtual timer, no timer for EL2, or no maintenance interrupt");
+  }
+  const base = board.ramBase(theBoard) as u64;
+  const imageAt = image.start() as u64;
+  if (imageAt < base || (image.end() as u64) > base + HYP_SIZE) {
+    crash("loaded at 0x%x, but the image must lie in the first 64 MiB of RAM, which starts at 0x%x", imageAt, base);
+  }
+  let ram: u64 = 0;
+  for (let n: u32 = 0; n < theBoard.banks; n++) ram += board.bankSize(theBoard, n);
+  if (ram < BOARD_RAM_MIN) crash("too little RAM: the board has %d MiB, Hyper-LITE needs %d (QEMU: -m)", ram >> 20, BOARD_RAM_MIN >> 20);
+}
+
+/** Maps the board: RAM but for the hypervisor's own image, and the devices that it drives. Stage 1 is closed afterwards. */
+function mapBoard(): void {
+  const base = board.ramBase(theBoard) as u64;
+  const ownEnd = base + HYP_SIZE;
+  let low: u64 = PHYS_LIMIT;
+  let high: u64 = 0;
+  frames.setOrigin(base as Pa);
+  for (let n: u32 = 0; n < theBoard.banks; n++) {
+    const from = max<u64>(board.bankBase(theBoard, n), ownEnd);
+    const end = board.bankBase(theBoard, n) + board.bankSize(theBoard, n);
+    if (end <= from) continue;
+    if (end > PHYS_LIMIT || !stage1.mapRam(from as Pa, end - from)) crash("EL2 has no room in its tables for the RAM at 0x%x", from);
+    phys.addBank(from as Pa, end - from);
+    frames.setFree(from as Pa, end - from, true);
+    low = min<u64>(low, from);
+    high = max<u64>(high, end);
+  }
+  if (high == 0) crash("too little RAM: nothing is left behind the hypervisor's own 64 MiB");
+  const pool = image.end() as u64;
+  if (!stage1.mapRam(pool as Pa, ownEnd - pool)) crash("EL2 has no room in its tables for its own memory");
+  tablePool.init(pool as Pa, ownEnd as Pa);
+
+  mapDevice(theBoard.distributor, theBoard.distributorSize);
+  for (let n: u32 = 0; n < theBoard.redistributors; n++) mapDevice(board.gicrBase(theBoard, n), board.gicrSize(theBoard, n));
+  if (theBoard.uart != 0) mapDevice(theBoard.uart, theBoard.uartSize);
+  if (theBoard.rtc != 0) mapDevice(theBoard.rtc, theBoard.rtcSize);
+  phys.restrict(low as Pa, high as Pa);
+  stage1Lock.lock();
+}
+
+function startInterrupts(): void {
+  let redistributor: u64 = 0;
+  for (let n: u32 = 0; n < theBoard.redistributors && redistributor == 0; n++) {
+    redistributor = gicv3.findRedistributor(board.gicrBase(theBoard, n) as Pa, board.gicrSize(theBoard, n)) as u64;
+  }
+  if (redistributor == 0) crash("this CPU has no redistributor in the device tree's regions");
+  gicv3.init(theBoard.distributor as Pa, redistributor as Pa);
+  vgic.init(theBoard.virtualTimer);
+  interrupt.init(theBoard);
+  log.debug(IN_GIC, "distributor at 0x%x, redistributor at 0x%x", theBoard.distributor, redistributor);
+}
+
+/** The bundle: the initrd, or where our ROM expects it. */
+function openBundle(flags: u64): void {
+  const own = (flags & BOOT_OWN_EL3) != 0;
+  const start = own ? ROM_BUNDLE : theBoard.initrdStart;
+  const end = own ? bankEnd(start) : theBoard.initrdEnd;
+  if (start == 0 || end <= start) crash("no bundle: the loader gave no initrd (build one with `hyper-lite build`; QEMU: -initrd)");
+  if ((start & 4095) != 0 || end > bankEnd(start)) crash("no bundle: the initrd at 0x%x does not lie in RAM, at a page", start);
+  const bytes = manifest.open(start as Pa, end - start);
+  frames.setFree(start as Pa, bytes, false);
+  manifest.setLogLevels();
+}
+
+/** The end of the guests' RAM that an address lies in; 0 if it does not. */
+function bankEnd(pa: u64): u64 {
+  const ownEnd = (board.ramBase(theBoard) as u64) + HYP_SIZE;
+  for (let n: u32 = 0; n < theBoard.banks; n++) {
+    const end = board.bankBase(theBoard, n) + board.bankSize(theBoard, n);
+    if (pa >= ownEnd && pa >= board.bankBase(theBoard, n) && pa < end) return end;
+  }
+  return 0;
+}
+
+/** Boots; returns the vCPU to enter. `fdtAt`: the board's device tree; `flags`: BOOT_… of abi/layout.ts. */
+export function boot(fdtAt: u64, flags: u64): Vcpu {
+  discover(fdtAt);
+  check();
+  mapBoard();
+  if (theBoard.uart != 0) {
+    console.use(theBoard.uart as Pa);
+    pl011.init(theBoard.uart as Pa);
+  }
+  log.info(IN_MAIN, "Hyper-LITE: %d CPUs, %d MiB of RAM for VMs", theBoard.cpus, frames.freeBytes() >> 20);
+  startInterrupts();
+  el2.init();
+  openBundle(flags);
+  const first = manifest.firstVm();
+  if (first == fdt.NONE) crash("the bundle has no VM");
+  if (manifest.nextVm(first) != fdt.NONE) crash("the bundle has several VMs, this version runs one");
+  const vm = create.vm(first);
+  lifecycle.start(vm, manifest.scrubs(), theBoard.rtc == 0 ? 0 : pl031.seconds(theBoard.rtc as Pa));
+  return vm.vcpu;
+}

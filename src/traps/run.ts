@@ -1,0 +1,14 @@
+// Which vCPU runs next: the one there is, as soon as it is ready.
+
+import * as cpu from "../hal/cpu";
+import { Vcpu, VcpuState } from "../vm/records";
+import * as interrupt from "./interrupt";
+
+/** Waits until the vCPU is ready: interrupts stay masked, WFI ends when one is pending all the same. */
+export function next(vcpu: Vcpu): Vcpu {
+  while (vcpu.state != VcpuState.READY) {
+    cpu.wfi();
+    interrupt.handle(vcpu);
+  }
+  return vcpu;
+}

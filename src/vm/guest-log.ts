@@ -1,0 +1,34 @@
+// What a VM makes us log: never above `warning`, and ten lines a second at most; how many were dropped is said with the next one.
+
+import { LOG_WARNING } from "../../build/gen/console";
+import * as sysreg from "../hal/sysreg";
+import * as log from "../log/log";
+import { Vm } from "./records";
+
+const LINES_A_SECOND: u32 = 10;
+
+/** Whether the VM may have one more line now. */
+function admit(vm: Vm): bool {
+  const frequency = sysreg.readCntfrqEl0();
+  const second = frequency == 0 ? 0 : ((sysreg.readCntpctEl0() / frequency) as u32) + 1;
+  if (second != vm.logSecond) {
+    vm.logSecond = second;
+    vm.logTokens = LINES_A_SECOND;
+  }
+  if (vm.logTokens == 0) {
+    vm.logDropped++;
+    return false;
+  }
+  vm.logTokens--;
+  return true;
+}
+
+/** A line about something that the guest did wrong. */
+export function warning(vm: Vm, module: u32, s: string, a: u64 = 0, b: u64 = 0, c: u64 = 0): void {
+  if (!admit(vm)) return;
+  if (vm.logDropped != 0) {
+    log.write(LOG_WARNING, module, vm.id, "%d lines about this VM were dropped", vm.logDropped, 0, 0);
+    vm.logDropped = 0;
+  }
+  log.write(LOG_WARNING, module, vm.id, s, a, b, c);
+}

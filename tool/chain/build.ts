@@ -1,0 +1,81 @@
+// `npm run build`: from src/, metal/ and abi/ to build/hyper-lite.elf, .Image and .rom, and from guests/ to build/guests/*.bin. What is up to
+// date is left alone.
+
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { layout } from "../../abi/layout.ts";
+import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
+import { generate } from "./gen.ts";
+import { root } from "./paths.ts";
+import { BuildError, run } from "./run.ts";
+import { stage1Tables } from "./stage1.ts";
+import { symbolTable } from "./symbols.ts";
+
+const SYMBOLS_SIZE = 0x6000;
+
+/** A digest of everything that the result depends on. */
+function digest(): string {
+  const hash = createHash("sha256");
+  for (const file of globSync(["abi/*.ts", "src/**/*.ts", "metal/**", "guests/**", "tool/chain/*.ts", "package-lock.json"], {
+    cwd: root,
+  }).sort()) {
+    if (!/\.\w+$/.test(file)) continue;
+    hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  }
+  return hash.digest("hex");
+}
+
+const preprocess = (source: string, target: string): string =>
+  run(gcc, ["-E", "-P", "-x", "c", "-D__ASSEMBLER__", "-Ibuild/gen", source, "-o", target]);
+
+function buildCore(): void {
+  toWasm({ entry: "src/main.ts", wasm: "build/core.wasm", pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
+  const imports = toC("build/core.wasm", "core", "build/core.generated.c");
+  const nulls = `-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`;
+  run(gcc, [...cFlags, nulls, "-Ibuild", "-Ibuild/gen", "-Imetal", "-c", "metal/core.c", "-o", "build/core.o"]);
+  for (const name of ["boot", "vectors"]) {
+    run(gcc, ["-march=armv8-a+nofp", "-Ibuild/gen", "-c", `metal/${name}.S`, "-o", `build/${name}.o`]);
+  }
+  const empty = `.section .symbols,"a"\n.skip ${SYMBOLS_SIZE}\n.section .stage1,"aw"\n.skip ${layout.STAGE1_BUILT * 4096}\n`;
+  writeFileSync(join(root, "build/filled.s"), empty);
+  run(gcc, ["-c", "build/filled.s", "-o", "build/filled.o"]);
+  preprocess("metal/link.ld", "build/link.ld");
+  const elf = "build/hyper-lite.elf";
+  const objects = ["boot", "vectors", "core", "filled"].map((name) => `build/${name}.o`);
+  run(gcc, [
+    "-nostdlib",
+    "-static",
+    "-no-pie",
+    "-Wl,--build-id=none,--fatal-warnings,--no-warn-rwx-segments",
+    "-T",
+    "build/link.ld",
+    ...objects,
+    "-o",
+    elf,
+  ]);
+  const symbols = symbolsOf(elf);
+  fillSection(elf, ".stage1", stage1Tables(symbols));
+  fillSection(elf, ".symbols", symbolTable(symbolsOf(elf, true), SYMBOLS_SIZE));
+  run(objcopy, ["-O", "binary", elf, "build/hyper-lite.Image"]);
+}
+
+export function build(): void {
+  const stamp = join(root, "build/stamp");
+  const now = digest();
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === now) return;
+  mkdirSync(join(root, "build/guests"), { recursive: true });
+  generate();
+  buildCore();
+  writeFileSync(stamp, now);
+}
+
+if (import.meta.main) {
+  try {
+    build();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    process.stderr.write(`hyper-lite: the build failed\n${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,67 @@
+// TypeScript → WebAssembly → C: the steps that core and guests share. wasm2c stands behind `toC` alone.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { run } from "./run.ts";
+
+const bin = (name: string): string => `node_modules/.bin/${name}`;
+/** The packages' programs are scripts: this Node runs them. */
+const script = (name: string, args: string[]): string => run(process.execPath, [bin(name), ...args]);
+
+export interface Module {
+  /** The entry file, relative to the repository's root. */
+  entry: string;
+  wasm: string;
+  /** Pages of 64 KiB of linear memory. */
+  pages: number;
+  /** Address of the first byte in use. */
+  base: number;
+}
+
+export function toWasm({ entry, wasm, pages, base }: Module): void {
+  script("asc", [
+    entry,
+    ...["--runtime", "stub", "-O3", "--noAssert", "--debug"],
+    ...["--use", "abort="],
+    ...["--memoryBase", String(base), "--initialMemory", String(pages), "--maximumMemory", String(pages)],
+    ...["--outFile", wasm, "--textFile", wasm.replace(/\.wasm$/, ".wat")],
+  ]);
+}
+
+/** Writes `c` (and its header beside it); returns how many modules it imports. */
+export function toC(wasm: string, name: string, c: string): number {
+  script("wasm2c", ["-n", name, wasm, "-o", c]);
+  const header = readFileSync(c.replace(/\.c$/, ".h"), "utf8");
+  return [...header.matchAll(/^struct w2c_\w+;$/gm)].length;
+}
+
+export const gcc = "aarch64-linux-gnu-gcc";
+export const objcopy = "aarch64-linux-gnu-objcopy";
+export const nm = "aarch64-linux-gnu-nm";
+
+/** Flags for code that runs without an operating system: see the design, section 2. */
+export const cFlags = [
+  ...["-std=gnu17", "-O2", "-ffreestanding", "-mgeneral-regs-only", "-march=armv8-a"],
+  ...["-fno-strict-overflow", "-fno-aggressive-loop-optimizations", "-fno-tree-loop-distribute-patterns"],
+  ...["-fno-pic", "-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-omit-frame-pointer"],
+  ...["-mno-outline-atomics", "-fstack-usage", "-Wall", "-Wextra", "-Werror"],
+  // addresses that are plain numbers
+  "-Wno-array-bounds",
+];
+
+/** Replaces the contents of a section, which must keep its size. */
+export function fillSection(elf: string, section: string, contents: Buffer): void {
+  const file = `${elf}${section}`;
+  writeFileSync(file, contents);
+  run(objcopy, ["--update-section", `${section}=${file}`, elf]);
+}
+
+/** Symbols of an ELF file: name → address; `functions` alone if asked. */
+export function symbolsOf(elf: string, functions = false): Map<string, bigint> {
+  const symbols = new Map<string, bigint>();
+  for (const line of run(nm, [elf]).split("\n")) {
+    const [address, type, name] = line.split(" ");
+    if (address && type && name && !name.startsWith("$") && (!functions || /[tT]/.test(type)))
+      symbols.set(name, BigInt(`0x${address}`));
+  }
+  return symbols;
+}
