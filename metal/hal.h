@@ -125,12 +125,11 @@ HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
   u64 target = phys_address(to, bytes), source = phys_address(from, bytes), end = target + bytes;
   while (target < end) {
     u64 a, b, c, d, e, f, g, h;
-    ASM("ldp %0, %1, [%10], #16\n\tldp %2, %3, [%10], #16\n\tldp %4, %5, [%10], #16\n\tldp %6, %7, [%10], #16\n\t"
-        "stp %0, %1, [%8], #16\n\tstp %2, %3, [%8], #16\n\tstp %4, %5, [%8], #16\n\tstp %6, %7, [%8], #16"
-        : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d), "=&r"(e), "=&r"(f), "=&r"(g), "=&r"(h), "=r"(target)
-        : "8"(target), "r"(source)
+    ASM("ldp %0, %1, [%8], #16\n\tldp %2, %3, [%8], #16\n\tldp %4, %5, [%8], #16\n\tldp %6, %7, [%8], #16\n\t"
+        "stp %0, %1, [%9], #16\n\tstp %2, %3, [%9], #16\n\tstp %4, %5, [%9], #16\n\tstp %6, %7, [%9], #16"
+        : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d), "=&r"(e), "=&r"(f), "=&r"(g), "=&r"(h), "+r"(source), "+r"(target)
+        :
         : "memory");
-    source += 64;
   }
 }
 
