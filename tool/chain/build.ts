@@ -6,6 +6,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "no
 import { join } from "node:path";
 import { layout } from "../../abi/layout.ts";
 import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
+import { withLock } from "../lock.ts";
 import { generate } from "./gen.ts";
 import { root } from "./paths.ts";
 import { BuildError, run } from "./run.ts";
@@ -72,7 +73,7 @@ export function build(): void {
 
 if (import.meta.main) {
   try {
-    build();
+    await withLock(join(root, "build/lock"), async () => build());
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     process.stderr.write(`hyper-lite: the build failed\n${error.message}\n`);
