@@ -9,7 +9,8 @@ export function init(): void {
   const vtr = sysreg.readIchVtrEl2();
   store<u32>(implemented, min<u32>(((vtr & 31) as u32) + 1, 16));
   // PREbits: 5, 6 or 7 bits of preemption take 1, 2 or 4 words.
-  store<u32>(implemented + 4, (1 as u32) << (min<u32>(max<u32>(((vtr >> 26) & 7) as u32, 4), 6) - 4));
+  const preemption = min<u32>(max<u32>(((vtr >> 26) & 7) as u32, 4), 6);
+  store<u32>(implemented + 4, (1 as u32) << (preemption - 4));
 }
 
 /** How many list registers the CPU has. */

@@ -22,7 +22,7 @@ export function find(vcpu: Vcpu, ipa: Ipa, bytes: u32): Device {
   if ((at & (bytes - 1)) != 0) return Device.NONE;
   if (at - UART_BASE < UART_SIZE) return bytes == 8 ? Device.NONE : Device.UART;
   if (at - GICD_BASE < GICD_SIZE) return Device.DISTRIBUTOR;
-  if (at - GICR_BASE < (vcpu.vm.vcpus * GICR_STRIDE) as u64) return Device.REDISTRIBUTOR;
+  if (at - GICR_BASE < ((vcpu.vm.vcpus * GICR_STRIDE) as u64)) return Device.REDISTRIBUTOR;
   if (at - RTC_BASE < RTC_SIZE) return bytes == 8 ? Device.NONE : Device.RTC;
   return Device.NONE;
 }

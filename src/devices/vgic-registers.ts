@@ -165,7 +165,7 @@ function readRedistributorWord(vcpu: Vcpu, offset: u32): u32 {
 
 function writeRedistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): void {
   if (offset >= GICR_SGI_FRAME) writeBank(vcpu, offset - GICR_SGI_FRAME, value, mask, 0, 1);
-  else if (offset == GICR_WAKER && (mask & GICR_WAKER_PROCESSOR_SLEEP) != 0) vcpu.asleep = ((value & GICR_WAKER_PROCESSOR_SLEEP) != 0) as u32;
+  else if (offset == GICR_WAKER && (mask & GICR_WAKER_PROCESSOR_SLEEP) != 0) vcpu.asleep = u32((value & GICR_WAKER_PROCESSOR_SLEEP) != 0);
 }
 
 /** Reads 1, 2, 4 or 8 bytes of the distributor; the offset is a multiple of them. */

@@ -31,7 +31,7 @@ function put(byte: u32): void {
 /** A byte of a VM's output. */
 export function vmByte(byte: u32): void {
   put(byte);
-  console.midLine = (byte != 0x0a) as u32;
+  console.midLine = u32(byte != 0x0a);
 }
 
 /** Before a log line: ends the unfinished line of a VM with the mark that says so. */

@@ -140,7 +140,7 @@ function readRegions(vm: Vm, node: u32): void {
     vm.regions++;
     region.ipa = fdt.number64(tree, at, DT_IPA, MISSING);
     region.bytes = fdt.number64(tree, at, DT_SIZE, 0);
-    region.readOnly = (fdt.property(tree, at, DT_READ_ONLY) != 0) as u32;
+    region.readOnly = u32(fdt.property(tree, at, DT_READ_ONLY) != 0);
     const odd = ((region.ipa | region.bytes) & 4095) != 0 || region.bytes == 0;
     if (odd || region.ipa > IPA_LIMIT || region.bytes > IPA_LIMIT - region.ipa) {
       crash("the bundle is corrupt: a region at 0x%x of 0x%x bytes", region.ipa, region.bytes);
