@@ -123,8 +123,8 @@ const size = z.union([z.number(), z.string()], SIZE_RULE).transform((value, cont
 });
 
 const memory = size
-  .refine((bytes) => bytes >= MEMORY_MIN, `must be at least ${formatSize(MEMORY_MIN)}`)
-  .refine((bytes) => bytes % MEMORY_UNIT === 0, `must be a multiple of ${formatSize(MEMORY_UNIT)}`)
+  .refine((bytes) => bytes >= MEMORY_MIN, { error: `must be at least ${formatSize(MEMORY_MIN)}`, abort: true })
+  .refine((bytes) => bytes % MEMORY_UNIT === 0, { error: `must be a multiple of ${formatSize(MEMORY_UNIT)}`, abort: true })
   .refine((bytes) => bytes <= MEMORY_MAX, `must be at most ${formatSize(MEMORY_MAX)}: guest addresses have 39 bits`);
 
 const FILE_RULE = "must be the path of a file, or a function that returns one";

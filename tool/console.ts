@@ -1,5 +1,6 @@
 // Takes the serial line of the board apart into what VMs print and what the hypervisor logs (abi/console.ts). It works on a stream that
-// may be cut anywhere, changes no byte of a VM, and holds back no more than what may still turn out to be the start of a log line.
+// may be cut anywhere, changes no byte of a VM, and holds back no more than what may still turn out to be the start of a log line. A VM that
+// prints what looks like a log line, or LINE_BREAK before one, fools nobody but the reader of its own output: the last line decides.
 
 import { consoleMarks, logModules } from "../abi/console.ts";
 

@@ -34,13 +34,15 @@ const isDiscarded = (character: string): boolean => {
   return code < 0x20 ? code < 0x07 || code > 0x0d : code >= 0x7f && code < 0xa0;
 };
 
+const isIntermediate = (character: string): boolean => character >= " " && character <= "/";
+
 const passes = (sequence: string): boolean => {
   const final = sequence.at(-1)!;
   const rest = sequence.slice(0, -1);
   return CONTROL_SEQUENCES.some((row) => row.finals.includes(final) && row.rest.test(rest));
 };
 
-type State = "text" | "escape" | "sequence" | "charset" | "string" | "string-escape";
+type State = "text" | "escape" | "sequence" | "intermediate" | "string" | "string-escape";
 
 /** Filters a stream that may be cut anywhere. */
 export class TerminalFilter {
@@ -65,9 +67,8 @@ export class TerminalFilter {
         return this.#escape(character);
       case "sequence":
         return this.#controlSequence(character);
-      case "charset":
-        this.#state = "text";
-        return CHARACTER_SETS.test(this.#sequence + character) ? ESC + this.#sequence + character : "";
+      case "intermediate":
+        return this.#escapeSequence(character);
       case "string":
       case "string-escape":
         return this.#string(character);
@@ -88,12 +89,21 @@ export class TerminalFilter {
     this.#stringLength = 0;
     if (character === "[") this.#state = "sequence";
     else if (STRING_STARTS.has(character)) this.#state = "string";
-    else if (character === "(" || character === ")") {
-      this.#state = "charset";
+    else if (isIntermediate(character)) {
+      this.#state = "intermediate";
       this.#sequence = character;
     } else if (ESCAPES.has(character)) return ESC + character;
     else if (character < " ") return this.#text(character);
     return "";
+  }
+
+  /** ESC, intermediate bytes, one final byte (ECMA-35, 13.2.1): designates a character set, or a whole encoding. */
+  #escapeSequence(character: string): string {
+    this.#sequence += character;
+    if (isIntermediate(character) && this.#sequence.length <= SEQUENCE_MAX) return "";
+    this.#state = "text";
+    if (character < " ") return this.#text(character);
+    return CHARACTER_SETS.test(this.#sequence) ? ESC + this.#sequence : "";
   }
 
   #controlSequence(character: string): string {

@@ -1,0 +1,18 @@
+// The keys that leave the console.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EscapeKeys } from "../../../tool/escape-keys.ts";
+
+const feed = (...chunks: string[]): { forward: string; leave: boolean } => {
+  const keys = new EscapeKeys();
+  const results = chunks.map((chunk) => keys.feed(Buffer.from(chunk)));
+  return { forward: results.map(({ forward }) => forward).join(""), leave: results.some(({ leave }) => leave) };
+};
+
+test("keys pass", () => assert.deepEqual(feed("ls\r", "\u0003"), { forward: "ls\r\u0003", leave: false }));
+test("Ctrl-A x leaves", () => assert.deepEqual(feed("ab\u0001xcd"), { forward: "ab", leave: true }));
+test("Ctrl-A and x may come apart", () => assert.deepEqual(feed("\u0001", "x"), { forward: "", leave: true }));
+test("Ctrl-A a sends Ctrl-A", () => assert.deepEqual(feed("\u0001a"), { forward: "\u0001", leave: false }));
+test("Ctrl-A Ctrl-A sends one Ctrl-A", () => assert.deepEqual(feed("\u0001\u0001x"), { forward: "\u0001x", leave: false }));
+test("Ctrl-A and another key send both", () => assert.deepEqual(feed("\u0001k"), { forward: "\u0001k", leave: false }));
