@@ -63,7 +63,10 @@ start_from_rom:
   msr   mair_el2, x0
   // 48 bits of address, 4 KiB granule, walks write-back inner shareable, physical size as the CPU has it.
   mrs   x1, id_aa64mmfr0_el1
-  and   x1, x1, #7
+  and   x1, x1, #15
+  mov   x2, #5                    // more than 48 bits take another granule or format
+  cmp   x1, x2
+  csel  x1, x1, x2, lo
   mov64 x0, 0x80803510
   orr   x0, x0, x1, lsl #16
   msr   tcr_el2, x0

@@ -15,7 +15,8 @@ const END_NODE: u32 = 2;
 const PROP: u32 = 3;
 const NOP: u32 = 4;
 const MAX_DEPTH: u32 = 16;
-const HEADER: u64 = 40;
+/** Bytes of the header. */
+export const HEADER: u64 = 40;
 
 /** No such node. */
 export const NONE: u32 = 0xffffffff;
@@ -32,6 +33,11 @@ export class Fdt {
 
 function big(pa: u64): u32 {
   return bswap<u32>(phys.read32(pa as Pa));
+}
+
+/** The size that the header at `pa` names; 0 if that is none. */
+export function totalSize(pa: Pa): u64 {
+  return big(pa as u64) == MAGIC ? (big((pa as u64) + 4) as u64) : 0;
 }
 
 /** Reads the header at `pa`; `limit` is how many bytes may be read there. False if this is no tree that lies inside them. */

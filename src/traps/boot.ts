@@ -46,10 +46,13 @@ function discover(fdtAt: u64): void {
   mapDevice(EARLY_UART, 0x1000);
   console.use(EARLY_UART as Pa);
   features.init();
-  if (fdtAt == 0 || fdtAt >= PHYS_LIMIT - TREE_MAX || !stage1.mapRam(fdtAt as Pa, TREE_MAX)) {
-    crash("no device tree at 0x%x: the loader gives its address in x0", fdtAt);
+  // Its header says how much of it there is to map.
+  const found = fdtAt != 0 && fdtAt < PHYS_LIMIT - TREE_MAX && (fdtAt & 7) == 0 && stage1.mapRam(fdtAt as Pa, fdt.HEADER);
+  if (!found) crash("no device tree at 0x%x: the loader gives its address in x0", fdtAt);
+  const bytes = fdt.totalSize(fdtAt as Pa);
+  if (bytes > TREE_MAX || !stage1.mapRam(fdtAt as Pa, bytes) || !fdt.open(tree, fdtAt as Pa, bytes)) {
+    crash("the device tree at 0x%x is malformed", fdtAt);
   }
-  if (!fdt.open(tree, fdtAt as Pa, TREE_MAX)) crash("the device tree at 0x%x is malformed", fdtAt);
   board.discover(theBoard, tree);
   for (let n: u32 = 0; n + 8 <= theBoard.seedBytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((theBoard.seed + n) as Pa));
   if (theBoard.seedBytes >= 32) chacha20.start(random);
