@@ -1,0 +1,79 @@
+// Packages come verified or not at all: a small archive of our own, tampered with in turn. Nothing here needs a network.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Apt } from "../../../tool/apt.ts";
+import { scratch } from "../scratch.ts";
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+interface Archive {
+  /** The package in it. */
+  readonly deb: string;
+  readonly apt: Apt;
+}
+
+/** An archive with one package, `thing` for arm64, and an apt that knows no other; `trusted` says whether it does without a signature. */
+const archive = (trusted: boolean): Archive => {
+  const folder = scratch();
+  // apt reads local archives as any user.
+  chmodSync(folder, 0o755);
+  const tree = join(folder, "tree");
+  mkdirSync(join(tree, "DEBIAN"), { recursive: true });
+  const control =
+    "Package: thing\nVersion: 1.0\nArchitecture: arm64\nMaintainer: nobody <nobody@localhost>\nDescription: a thing\n";
+  writeFileSync(join(tree, "DEBIAN/control"), control);
+  writeFileSync(join(tree, "content"), "genuine");
+  const deb = join(folder, "thing.deb");
+  execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb], { stdio: "ignore" });
+  const bytes = readFileSync(deb);
+  const packages = `${control}Filename: ./thing.deb\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\n`;
+  writeFileSync(join(folder, "Packages"), packages);
+  writeFileSync(join(folder, "Release"), `SHA256:\n ${sha256(Buffer.from(packages))} ${packages.length} Packages\n`);
+  const sources = join(folder, "sources.list");
+  writeFileSync(sources, `deb ${trusted ? "[trusted=yes] " : ""}file:${folder} ./\n`);
+  return { deb, apt: new Apt(join(folder, "state"), { sources }) };
+};
+
+/** Replaces a text by another of the same length. */
+const tamper = (file: string, from: string, to: string): void => {
+  const bytes = readFileSync(file);
+  bytes.write(to, bytes.indexOf(from));
+  writeFileSync(file, bytes);
+};
+
+test("a package is fetched and unpacked", async () => {
+  const { apt } = archive(true);
+  await apt.update();
+  assert.equal((await apt.show("thing")).get("Version"), "1.0");
+  const target = scratch();
+  await apt.unpack("thing", target);
+  assert.equal(readFileSync(join(target, "content"), "utf8"), "genuine");
+});
+
+test("a package that was changed is refused", async () => {
+  const { apt, deb } = archive(true);
+  await apt.update();
+  tamper(deb, "genuine", "changed");
+  await assert.rejects(apt.unpack("thing", scratch()), /Hash Sum mismatch/);
+});
+
+test("a package list that was changed is refused", async () => {
+  const { apt, deb } = archive(true);
+  tamper(join(deb, "../Packages"), "Version: 1.0", "Version: 1.1");
+  await assert.rejects(apt.update(), /Hash Sum mismatch/);
+});
+
+test("an archive without a signature is refused", async () => {
+  await assert.rejects(archive(false).apt.update(), /is not signed/);
+});
+
+test("a package that does not exist is said so", async () => {
+  const { apt } = archive(true);
+  await apt.update();
+  await assert.rejects(apt.unpack("nothing", scratch()), /Unable to locate package nothing/);
+});
