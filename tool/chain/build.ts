@@ -5,26 +5,28 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { layout } from "../../abi/layout.ts";
-import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
 import { withLock } from "../lock.ts";
+import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
 import { generate } from "./gen.ts";
+import { buildGuestsApart } from "./guests.ts";
 import { root } from "./paths.ts";
-import { BuildError, run } from "./run.ts";
+import { reported, run } from "./run.ts";
 import { stage1Tables } from "./stage1.ts";
 import { symbolTable } from "./symbols.ts";
 
 const SYMBOLS_SIZE = 0x6000;
 
-/** A digest of everything that the result depends on. */
-function digest(): string {
+/** Does `action` unless what it depends on (files by pattern) is as it was when it was last done. */
+async function whenChanged(stamp: string, patterns: string[], action: () => void | Promise<void>): Promise<void> {
   const hash = createHash("sha256");
-  for (const file of globSync(["abi/*.ts", "src/**/*.ts", "metal/**", "guests/**", "tool/chain/*.ts", "package-lock.json"], {
-    cwd: root,
-  }).sort()) {
-    if (!/\.\w+$/.test(file)) continue;
-    hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  for (const file of globSync(["abi/*.ts", "tool/chain/*.ts", "package-lock.json", ...patterns], { cwd: root }).sort()) {
+    if (/\.\w+$/.test(file)) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
   }
-  return hash.digest("hex");
+  const now = hash.digest("hex");
+  const path = join(root, stamp);
+  if (existsSync(path) && readFileSync(path, "utf8") === now) return;
+  await action();
+  writeFileSync(path, now);
 }
 
 const preprocess = (source: string, target: string): string =>
@@ -61,22 +63,14 @@ function buildCore(): void {
   run(objcopy, ["-O", "binary", elf, "build/hyper-lite.Image"]);
 }
 
-export function build(): void {
-  const stamp = join(root, "build/stamp");
-  const now = digest();
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === now) return;
+export async function build(): Promise<void> {
   mkdirSync(join(root, "build/guests"), { recursive: true });
   generate();
-  buildCore();
-  writeFileSync(stamp, now);
+  // The guests are built by a process of their own, beside the core.
+  const guests = whenChanged("build/guests/stamp", ["guests/**", "metal/wasm-rt.h"], buildGuestsApart);
+  guests.catch(() => {});
+  await whenChanged("build/stamp", ["src/**/*.ts", "metal/**"], buildCore);
+  await guests;
 }
 
-if (import.meta.main) {
-  try {
-    await withLock(join(root, "build/lock"), async () => build());
-  } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
-    process.stderr.write(`hyper-lite: the build failed\n${error.message}\n`);
-    process.exitCode = 1;
-  }
-}
+if (import.meta.main) await reported(() => withLock(join(root, "build/lock"), build));

@@ -16,3 +16,14 @@ export function run(file: string, args: string[]): string {
     throw new BuildError(`${file} ${args.join(" ")}\n${stdout}${stderr}`);
   }
 }
+
+/** Runs a build as a program: an error of the build is told on stderr, and by the exit status. */
+export async function reported(build: () => void | Promise<void>): Promise<void> {
+  try {
+    await build();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    process.stderr.write(`hyper-lite: the build failed\n${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

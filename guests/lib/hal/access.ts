@@ -1,0 +1,10 @@
+// One load or store of exactly this width at an address: devices, translation tables, RAM.
+
+export declare function read8(address: u64): u32;
+export declare function read16(address: u64): u32;
+export declare function read32(address: u64): u32;
+export declare function read64(address: u64): u64;
+export declare function write8(address: u64, value: u32): void;
+export declare function write16(address: u64, value: u32): void;
+export declare function write32(address: u64, value: u32): void;
+export declare function write64(address: u64, value: u64): void;

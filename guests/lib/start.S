@@ -1,0 +1,130 @@
+// The first instruction of a guest, and the vectors of its EL1 (Arm ARM D1.3.1.5). Entered as Linux is: x0 = device tree, MMU off.
+
+.section .head, "ax"
+.global start
+start:
+  // What was left in the other registers, or-ed into x1; x2 is free then.
+  .irp n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+  orr   x1, x1, x\n
+  .endr
+  mov   x2, sp
+  orr   x1, x1, x2
+  mrs   x2, vbar_el1
+  orr   x1, x1, x2
+
+  adrp  x2, stack_end
+  mov   sp, x2
+  adrp  x2, vectors
+  add   x2, x2, :lo12:vectors
+  msr   vbar_el1, x2
+  isb
+
+  adrp  x2, bss_start
+  adrp  x3, bss_end
+1:stp   xzr, xzr, [x2], #16
+  cmp   x2, x3
+  b.lo  1b
+  adrp  x2, start_values
+  add   x2, x2, :lo12:start_values
+  stp   x0, x1, [x2]
+  mov   x29, xzr
+  bl    guest_main
+  movz  x0, #0x8400, lsl #16      // PSCI_SYSTEM_OFF
+  movk  x0, #0x0008
+  hvc   #0
+  b     .
+
+.macro vector kind
+  .balign 0x80
+  sub   sp, sp, #272
+  stp   x0, x1, [sp]
+  mov   x0, #\kind
+  b     exception
+.endm
+
+.section .text.vectors, "ax"
+.balign 2048
+vectors:
+  .irp kind, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+  vector \kind
+  .endr
+
+// Calls guest_exception(kind, esr, far, elr, frame), goes on at the address that it returns.
+exception:
+  stp   x2, x3, [sp, #16]
+  stp   x4, x5, [sp, #32]
+  stp   x6, x7, [sp, #48]
+  stp   x8, x9, [sp, #64]
+  stp   x10, x11, [sp, #80]
+  stp   x12, x13, [sp, #96]
+  stp   x14, x15, [sp, #112]
+  stp   x16, x17, [sp, #128]
+  stp   x18, x19, [sp, #144]
+  stp   x20, x21, [sp, #160]
+  stp   x22, x23, [sp, #176]
+  stp   x24, x25, [sp, #192]
+  stp   x26, x27, [sp, #208]
+  stp   x28, x29, [sp, #224]
+  mrs   x1, spsr_el1
+  stp   x30, x1, [sp, #240]
+  mrs   x1, esr_el1
+  mrs   x2, far_el1
+  mrs   x3, elr_el1
+  mov   x4, sp
+  bl    guest_exception
+  msr   elr_el1, x0
+  ldp   x30, x1, [sp, #240]
+  msr   spsr_el1, x1
+  ldp   x28, x29, [sp, #224]
+  ldp   x26, x27, [sp, #208]
+  ldp   x24, x25, [sp, #192]
+  ldp   x22, x23, [sp, #176]
+  ldp   x20, x21, [sp, #160]
+  ldp   x18, x19, [sp, #144]
+  ldp   x16, x17, [sp, #128]
+  ldp   x14, x15, [sp, #112]
+  ldp   x12, x13, [sp, #96]
+  ldp   x10, x11, [sp, #80]
+  ldp   x8, x9, [sp, #64]
+  ldp   x6, x7, [sp, #48]
+  ldp   x4, x5, [sp, #32]
+  ldp   x2, x3, [sp, #16]
+  ldp   x0, x1, [sp], #272
+  eret
+
+// A place for one instruction of the program's choice (hal/instruction.ts), on lines of its own.
+.balign 64
+.global chosen
+chosen:
+  nop
+  ret
+.balign 64
+
+.arch_extension fp
+.arch_extension simd
+// x0 = all vector registers, FPCR and FPSR, or-ed.
+.global vector_leftovers
+vector_leftovers:
+  mrs   x0, fpcr
+  mrs   x1, fpsr
+  orr   x0, x0, x1
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+  mov   x1, v\n\().d[0]
+  mov   x2, v\n\().d[1]
+  orr   x0, x0, x1
+  orr   x0, x0, x2
+  .endr
+  ret
+// All vector registers = x0, twice.
+.global fill_vectors
+fill_vectors:
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+  dup   v\n\().2d, x0
+  .endr
+  ret
+
+.section .bss.start, "aw", %nobits
+.balign 16
+.global start_values
+start_values:
+  .skip 16

@@ -1,0 +1,6 @@
+// The kinds of exceptions that onException is told: the sixteen vectors of EL1 (Arm ARM D1.3.1.5), from EL1 itself with its own stack.
+
+export const SYNC: u64 = 4;
+export const IRQ: u64 = 5;
+export const FIQ: u64 = 6;
+export const SERROR: u64 = 7;
