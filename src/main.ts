@@ -1,11 +1,10 @@
 // What the vectors call, and nothing else. Each function returns the record of the vCPU to enter.
 
+import * as interrupt from "./devices/interrupt";
 import * as bootstrap from "./traps/boot";
 import * as crash from "./traps/crash";
-import * as interrupt from "./traps/interrupt";
-import * as run from "./traps/run";
 import * as sync from "./traps/sync";
-import { Vcpu, VcpuState } from "./vm/records";
+import { Vcpu } from "./vm/records";
 
 /** The first call, on the first CPU: its device tree's physical address, and flags (abi/layout.ts). */
 export function boot(fdt: u64, flags: u64): usize {
@@ -14,9 +13,7 @@ export function boot(fdt: u64, flags: u64): usize {
 
 /** A synchronous exception of the vCPU on this CPU. */
 export function onSync(vcpu: usize, esr: u64): usize {
-  const self = changetype<Vcpu>(vcpu);
-  sync.handle(self, esr);
-  return self.state == VcpuState.READY ? vcpu : changetype<usize>(run.next(self));
+  return changetype<usize>(sync.handle(changetype<Vcpu>(vcpu), esr));
 }
 
 /** A physical interrupt while the vCPU was on this CPU. */

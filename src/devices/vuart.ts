@@ -17,6 +17,11 @@ const DEPTH: u32 = 32;
 /** So many reads of FR with nothing between them are a guest that waits for input. */
 const POLLING: u32 = 4;
 
+/** How many bytes the receive FIFO holds: it is one register while FIFOs are off. */
+function depth(uart: Uart): u32 {
+  return (uart.lineControl & LCR_FEN) != 0 ? DEPTH : 1;
+}
+
 /** The trigger levels of UARTIFLS bits 5-3, of 32: 1/8, 1/4, 1/2, 3/4, 7/8. */
 function trigger(uart: Uart): u32 {
   if ((uart.lineControl & LCR_FEN) == 0) return 1;
@@ -48,15 +53,15 @@ function reads(uart: Uart): bool {
 /** Takes what the board's UART has, as far as there is room and the guest reads; the board interrupts while there is. */
 export function pull(vcpu: Vcpu): void {
   const uart = vcpu.vm.uart;
-  const depth = (uart.lineControl & LCR_FEN) != 0 ? DEPTH : 1;
+  const room = depth(uart);
   const open = reads(uart);
-  while (open && uart.count < depth) {
+  while (open && uart.count < room) {
     const byte = pl011.receive();
     if (byte == pl011.NOTHING) break;
     store<u8>(changetype<usize>(uart) + ((uart.head + uart.count) & (DEPTH - 1)), byte, offsetof<Uart>("fifo0"));
     uart.count++;
   }
-  pl011.listen(open && uart.count < depth);
+  pl011.listen(open && uart.count < room);
   updateLine(vcpu, uart);
 }
 
@@ -74,9 +79,9 @@ function readFlags(vcpu: Vcpu, uart: Uart): u32 {
     uart.polls++;
     if (uart.polls == POLLING) pull(vcpu);
   }
-  const depth = (uart.lineControl & LCR_FEN) != 0 ? DEPTH : 1;
-  const received = uart.count == 0 ? FR_RXFE : uart.count == depth ? FR_RXFF : 0;
-  return FR_TXFE | FR_CTS | FR_DSR | FR_DCD | received;
+  const idle = FR_TXFE | FR_CTS | FR_DSR | FR_DCD;
+  if (uart.count == 0) return idle | FR_RXFE;
+  return uart.count == depth(uart) ? idle | FR_RXFF : idle;
 }
 
 /** Reads the register at `offset`, a multiple of 4. */

@@ -31,22 +31,30 @@ function archFeatures(id: u64): u64 {
   }
 }
 
-/** Carries out the call that the vCPU's registers hold; what it returns is in x0 (to x3) then, or the vCPU is where the call took it. */
-export function call(vcpu: Vcpu): void {
+/** Carries out the call that the vCPU's registers hold; what it returns is in x0 (to x3) then. Returns the vCPU to enter. */
+export function call(vcpu: Vcpu): Vcpu {
   const id = vcpu.x0 as u32;
   if (id == HL_NULL) {
-    vcpu.x0 = 0;
-    return;
+    vcpu.x0 = SUCCESS;
+    return vcpu;
   }
+  return table(vcpu, id);
+}
+
+/** All calls but the one that measures the way here. */
+function table(vcpu: Vcpu, id: u32): Vcpu {
   const mask: u64 = (id & SMC64) != 0 ? 0xffffffffffffffff : 0xffffffff;
   const a = vcpu.x1 & mask;
   const b = vcpu.x2 & mask;
   switch (id) {
-    case PSCI_SYSTEM_OFF: lifecycle.off(vcpu.vm); return;
-    case PSCI_SYSTEM_RESET: lifecycle.reset(vcpu.vm); return;
-    case PSCI_CPU_OFF: psci.cpuOff(vcpu); return;
-    default: vcpu.x0 = answer(vcpu, id, a, b); return;
+    case PSCI_SYSTEM_OFF: lifecycle.off(vcpu.vm); break;
+    case PSCI_SYSTEM_RESET: lifecycle.reset(vcpu.vm); break;
+    case PSCI_CPU_OFF: psci.cpuOff(vcpu); break;
+    case PSCI_CPU_SUSPEND_32:
+    case PSCI_CPU_SUSPEND_64: return psci.cpuSuspend(vcpu, a);
+    default: vcpu.x0 = answer(vcpu, id, a, b); break;
   }
+  return vcpu;
 }
 
 function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
@@ -59,8 +67,6 @@ function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
     case PSCI_VERSION: return 0x10001;
     case PSCI_FEATURES: return psci.features(a);
     case PSCI_MIGRATE_INFO_TYPE: return NO_TRUSTED_OS;
-    case PSCI_CPU_SUSPEND_32:
-    case PSCI_CPU_SUSPEND_64: return psci.cpuSuspend(vcpu, a);
     case PSCI_CPU_ON_32:
     case PSCI_CPU_ON_64: return psci.cpuOn(vcpu, a, b);
     case PSCI_AFFINITY_INFO_32:

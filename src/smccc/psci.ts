@@ -5,6 +5,7 @@ import {
   PSCI_CPU_ON_64, PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64, PSCI_FEATURES, PSCI_MIGRATE_INFO_TYPE, PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET,
   PSCI_SYSTEM_RESET2_32, PSCI_SYSTEM_RESET2_64, PSCI_VERSION, SMCCC_VERSION, SUCCESS,
 } from "../../build/gen/calls";
+import * as run from "../devices/run";
 import * as vgic from "../devices/vgic";
 import { Ipa } from "../hal/addr";
 import * as stage2 from "../mmu/stage2";
@@ -35,11 +36,15 @@ export function features(id: u64): u64 {
   }
 }
 
-/** Waits for an interrupt. A power-down state was woken before it was entered, which the caller must expect (5.4.4): it returns as well. */
-export function cpuSuspend(vcpu: Vcpu, powerState: u64): u64 {
-  if ((powerState & POWER_STATE_RESERVED) != 0) return INVALID_PARAMETERS;
-  if (!vgic.hasPending(vcpu)) vcpu.state = VcpuState.BLOCKED;
-  return SUCCESS;
+/**
+ * Waits for an interrupt. A power-down state was woken before it was entered, which the caller must expect (5.4.4): it returns as well.
+ * Returns the vCPU to enter.
+ */
+export function cpuSuspend(vcpu: Vcpu, powerState: u64): Vcpu {
+  const valid = (powerState & POWER_STATE_RESERVED) == 0;
+  vcpu.x0 = valid ? SUCCESS : INVALID_PARAMETERS;
+  if (valid && !vgic.hasPending(vcpu)) vcpu.state = VcpuState.BLOCKED;
+  return run.next(vcpu);
 }
 
 /** Starts a vCPU. A VM has one, which is on. */

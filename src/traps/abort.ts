@@ -20,6 +20,10 @@ import { Vcpu } from "../vm/records";
 import * as registers from "./registers";
 import * as skip from "./skip";
 
+/** A translation fault, not on a walk, no cache maintenance, its syndrome valid: what a device may answer. */
+const DEVICE_MASK: u32 = FSC_KIND_MASK | ISS_S1PTW | ISS_CM | ISS_ISV;
+const DEVICE_ACCESS: u32 = FSC_TRANSLATION | ISS_ISV;
+
 /** Where the vector for an exception from EL1 to itself lies behind VBAR_EL1. */
 const VECTOR_SAME_SYNC: u64 = 0x200;
 
@@ -42,30 +46,31 @@ function extend(value: u64, bytes: u32, esr: u64): u64 {
   return (esr & ISS_SF) != 0 ? value : value & 0xffffffff;
 }
 
-export function data(vcpu: Vcpu, esr: u64): void {
-  const kind = (esr as u32) & FSC_KIND_MASK;
-  if (kind != FSC_TRANSLATION || (esr & ISS_S1PTW) != 0) {
-    // Cache maintenance on a page that the guest may only read does nothing (a clean) or what a store would (an invalidate): nothing is safe.
-    if (kind == FSC_PERMISSION && (esr & (ISS_CM | ISS_S1PTW)) == ISS_CM) skip.instruction(vcpu, esr);
-    else refuse(vcpu, esr, false);
-    return;
-  }
+/** A data abort; returns the vCPU to enter. */
+export function data(vcpu: Vcpu, esr: u64): Vcpu {
+  if (((esr as u32) & DEVICE_MASK) != DEVICE_ACCESS) return unanswered(vcpu, esr);
   const ipa = faultIpa();
-  if ((esr & ISS_CM) != 0) {
-    skip.instruction(vcpu, esr);
-    return;
-  }
   const bytes = (1 as u32) << (((esr >> ISS_SAS_SHIFT) & 3) as u32);
-  const device = (esr & ISS_ISV) != 0 ? mmio.find(vcpu, ipa, bytes) : Device.NONE;
-  if (device == Device.NONE) {
-    guestLog.warning(vcpu.vm, IN_TRAPS, "no answer at 0x%x (syndrome 0x%x, pc 0x%x)", ipa as u64, esr, vcpu.elr);
-    refuse(vcpu, esr, false);
-    return;
-  }
+  const device = mmio.find(vcpu, ipa, bytes);
+  if (device == Device.NONE) return unanswered(vcpu, esr);
   const register = ((esr >> ISS_SRT_SHIFT) & 31) as u32;
   if ((esr & ISS_WNR) != 0) mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register));
   else registers.write(vcpu, register, extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
   skip.instruction(vcpu, esr);
+  return vcpu;
+}
+
+/** An abort that no device answers. */
+function unanswered(vcpu: Vcpu, esr: u64): Vcpu {
+  const kind = (esr as u32) & FSC_KIND_MASK;
+  // Cache maintenance by address has nothing to do on a device, on nothing, or where the guest may only read.
+  if ((esr & (ISS_CM | ISS_S1PTW)) == ISS_CM && (kind == FSC_TRANSLATION || kind == FSC_PERMISSION)) {
+    skip.instruction(vcpu, esr);
+    return vcpu;
+  }
+  guestLog.warning(vcpu.vm, IN_TRAPS, "no answer at 0x%x (syndrome 0x%x, pc 0x%x)", sysreg.readFarEl2(), esr, vcpu.elr);
+  refuse(vcpu, esr, false);
+  return vcpu;
 }
 
 /** A fetch from a device or from nothing. A guest whose own vector cannot be fetched would take this exception for ever: it is stopped. */
@@ -74,7 +79,6 @@ export function fetch(vcpu: Vcpu, esr: u64): void {
   guestLog.warning(vcpu.vm, IN_TRAPS, "a fetch from 0x%x (syndrome 0x%x)", address, esr);
   if (!inject.fromEl0(vcpu) && address == sysreg.readVbarEl1() + VECTOR_SAME_SYNC) {
     lifecycle.crash(vcpu.vm, "%s: its exception vector at 0x%x cannot be fetched", address);
-    return;
   }
   refuse(vcpu, esr, true);
 }

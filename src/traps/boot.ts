@@ -5,6 +5,7 @@ import { IN_GIC, IN_MAIN } from "../../build/gen/console";
 import { BOARD_RAM_MIN, BOOT_OWN_EL3, EARLY_UART, HYP_SIZE, PHYS_LIMIT, ROM_BUNDLE } from "../../build/gen/layout";
 import * as el2 from "../cpu/el2";
 import * as features from "../cpu/features";
+import * as interrupt from "../devices/interrupt";
 import * as vgic from "../devices/vgic";
 import * as board from "../drivers/board";
 import { Board, Gic } from "../drivers/board";
@@ -29,7 +30,6 @@ import { random } from "../smccc/trng";
 import * as create from "../vm/create";
 import * as manifest from "../vm/manifest";
 import { Vcpu } from "../vm/records";
-import * as interrupt from "./interrupt";
 
 /** The most that a board's device tree may take. */
 const TREE_MAX: u64 = 0x200000;

@@ -12,8 +12,9 @@ function itState(spsr: u64): u32 {
   return (((spsr >> 8) & 0xfc) | ((spsr >> 25) & 3)) as u32;
 }
 
-/** The IT state behind one instruction (F1.2.3, ITAdvance). */
-function advanceIt(frame: VcpuFrame): void {
+/** Goes on behind a 32-bit instruction, 2 or 4 bytes long; the IT state moves on (F1.2.3, ITAdvance). */
+function aarch32(frame: VcpuFrame, esr: u64): void {
+  frame.elr += (esr & ESR_IL) != 0 ? 4 : 2;
   const it = itState(frame.spsr);
   const next: u32 = (it & 7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
   frame.spsr = (frame.spsr & ~(SPSR_IT_MASK as u64)) | (((next & 0xfc) as u64) << 8) | (((next & 3) as u64) << 25);
@@ -21,8 +22,8 @@ function advanceIt(frame: VcpuFrame): void {
 
 /** Goes on behind the instruction whose syndrome is `esr`. */
 export function instruction(frame: VcpuFrame, esr: u64): void {
-  frame.elr += (esr & ESR_IL) != 0 ? 4 : 2;
-  if ((frame.spsr & SPSR_AARCH32) != 0) advanceIt(frame);
+  if ((frame.spsr & SPSR_AARCH32) == 0) frame.elr += 4;
+  else aarch32(frame, esr);
 }
 
 /** Whether a trapped 32-bit instruction passes its condition: some CPUs trap one that fails it (G1.16.2). */

@@ -21,23 +21,21 @@ import * as systemRegister from "./system-register";
 const IMMEDIATE: u64 = 0xffff;
 
 /** HVC #0 is a call. Others do not exist; the exception is that of the instruction, which is behind us. */
-function hvc(vcpu: Vcpu, esr: u64): void {
-  if ((esr & IMMEDIATE) == 0) {
-    dispatch.call(vcpu);
-    return;
-  }
+function hvc(vcpu: Vcpu, esr: u64): Vcpu {
+  if ((esr & IMMEDIATE) == 0) return dispatch.call(vcpu);
   vcpu.elr -= 4;
   inject.undefined(vcpu);
+  return vcpu;
 }
 
 /** SMC #0 is the same call, trapped before it was carried out. */
-function smc(vcpu: Vcpu, esr: u64): void {
-  if ((esr & IMMEDIATE) != 0) {
-    inject.undefined(vcpu);
-    return;
+function smc(vcpu: Vcpu, esr: u64): Vcpu {
+  if ((esr & IMMEDIATE) == 0) {
+    vcpu.elr += 4;
+    return dispatch.call(vcpu);
   }
-  vcpu.elr += 4;
-  dispatch.call(vcpu);
+  inject.undefined(vcpu);
+  return vcpu;
 }
 
 /** First use of the vector registers: they get the vCPU's values. */
@@ -53,13 +51,10 @@ function aarch32(vcpu: Vcpu, esr: u64): void {
   else skip.instruction(vcpu, esr);
 }
 
-export function handle(vcpu: Vcpu, esr: u64): void {
-  vcpu.exits++;
-  switch ((esr >> ESR_EC_SHIFT) as u32 & 63) {
-    case EC_HVC64: hvc(vcpu, esr); break;
-    case EC_SMC64: smc(vcpu, esr); break;
-    case EC_SYSREG: systemRegister.access(vcpu, esr); break;
-    case EC_DABT_LOWER: abort.data(vcpu, esr); break;
+/** The classes that do not come all the time. */
+function rare(vcpu: Vcpu, esr: u64): Vcpu {
+  switch ((esr >> ESR_EC_SHIFT) as u32) {
+    case EC_SMC64: return smc(vcpu, esr);
     case EC_IABT_LOWER: abort.fetch(vcpu, esr); break;
     case EC_FP: fp(vcpu); break;
     case EC_CP15_32:
@@ -73,6 +68,18 @@ export function handle(vcpu: Vcpu, esr: u64): void {
       inject.undefined(vcpu);
       break;
   }
+  return vcpu;
+}
+
+/** Handles an exception; returns the vCPU to enter. */
+export function handle(vcpu: Vcpu, esr: u64): Vcpu {
+  vcpu.exits++;
+  // ESR_EL2 bits 63-32 are the second syndrome.
+  const ec = ((esr as u32) >> ESR_EC_SHIFT) as u32;
+  if (ec == EC_HVC64) return hvc(vcpu, esr);
+  if (ec == EC_DABT_LOWER) return abort.data(vcpu, esr);
+  if (ec == EC_SYSREG) return systemRegister.access(vcpu, esr);
+  return rare(vcpu, esr & 0xffffffff);
 }
 
 /** An SError while the guest ran is the guest's: it takes a virtual one. */

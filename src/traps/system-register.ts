@@ -18,6 +18,8 @@ import * as registers from "./registers";
 import * as skip from "./skip";
 
 const REGISTER: u32 = 0x3ffc1e;
+/** The direction: 1 is a read. */
+const READ: u32 = 1;
 /** Op0, Op1 and CRn; and their values for the space of ID registers. */
 const SPACE: u32 = 0x31fc00;
 const ID_SPACE: u32 = 3 << 20;
@@ -77,20 +79,28 @@ function write(vcpu: Vcpu, register: u32, value: u64): bool {
   }
 }
 
-export function access(vcpu: Vcpu, esr: u64): void {
+/** A trapped access; returns the vCPU to enter. */
+export function access(vcpu: Vcpu, esr: u64): Vcpu {
+  const iss = esr as u32;
+  if ((iss & (SPACE | READ)) != (ID_SPACE | READ)) return other(vcpu, esr);
+  const slot = ((iss << 2) & 0x78) | ((iss >> 17) & 7);
+  registers.write(vcpu, (iss >> 5) & 31, features.guestIdRegister(slot));
+  vcpu.elr += 4;
+  return vcpu;
+}
+
+/** Registers outside the space of ID registers. */
+function other(vcpu: Vcpu, esr: u64): Vcpu {
   const iss = esr as u32;
   const register = iss & REGISTER;
   const rt = (iss >> 5) & 31;
-  const isRead = (iss & 1) != 0;
-  if (isRead && (iss & SPACE) == ID_SPACE) {
-    const slot = ((iss << 2) & 0x78) | ((iss >> 17) & 7);
-    registers.write(vcpu, rt, features.guestIdRegister(slot));
-  } else if (isRead && isReadable(register)) {
-    registers.write(vcpu, rt, read(vcpu, register));
-  } else if (isRead || !write(vcpu, register, registers.read(vcpu, rt))) {
+  const isRead = (iss & READ) != 0;
+  if (isRead ? !isReadable(register) : !write(vcpu, register, registers.read(vcpu, rt))) {
     guestLog.warning(vcpu.vm, IN_TRAPS, "an unknown system register (syndrome 0x%x, pc 0x%x)", esr, vcpu.elr);
     inject.undefined(vcpu);
-    return;
+    return vcpu;
   }
+  if (isRead) registers.write(vcpu, rt, read(vcpu, register));
   vcpu.elr += 4;
+  return vcpu;
 }

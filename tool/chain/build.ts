@@ -36,7 +36,18 @@ function buildCore(): void {
   toWasm({ entry: "src/main.ts", wasm: "build/core.wasm", pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
   const imports = toC("build/core.wasm", "core", "build/core.generated.c");
   const nulls = `-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`;
-  run(gcc, [...cFlags, nulls, "-Ibuild", "-Ibuild/gen", "-Imetal", "-c", "metal/core.c", "-o", "build/core.o"]);
+  run(gcc, [
+    ...cFlags,
+    "-fwhole-program",
+    nulls,
+    "-Ibuild",
+    "-Ibuild/gen",
+    "-Imetal",
+    "-c",
+    "metal/core.c",
+    "-o",
+    "build/core.o",
+  ]);
   for (const name of ["boot", "vectors"]) {
     run(gcc, ["-march=armv8-a+nofp", "-Ibuild/gen", "-c", `metal/${name}.S`, "-o", `build/${name}.o`]);
   }

@@ -2,14 +2,14 @@
 
 import { IN_GIC } from "../../build/gen/console";
 import { INTID_SPECIAL } from "../../build/gen/gic";
-import * as vgic from "../devices/vgic";
-import * as vrtc from "../devices/vrtc";
-import * as vtimer from "../devices/vtimer";
-import * as vuart from "../devices/vuart";
 import { Board } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
 import * as log from "../log/log";
 import { Vcpu } from "../vm/records";
+import * as vgic from "./vgic";
+import * as vrtc from "./vrtc";
+import * as vtimer from "./vtimer";
+import * as vuart from "./vuart";
 
 /** Which INTID means what on this board. */
 @unmanaged
