@@ -158,16 +158,20 @@ HAL(void, phys, copyIn, u32 to, u64 from, u32 bytes) {
   for (u32 n = 0; n < bytes; n++) target[n] = source[n];
 }
 
+// Whether a range touches the image, its zeroed data or the core's memory.
+static inline bool own(u64 pa, u64 bytes) {
+  return pa < image_pa + (u64)(image_end_of_memory - image_start) && pa + bytes > image_pa;
+}
 HAL(void, phys, restrict, u64 low, u64 high) {
   REFUSE_IF(door.locked, REFUSE_AFTER_LOCK);
+  REFUSE_IF(high < low || own(low, high - low), REFUSE_PHYS);
   door.low = low;
   door.size = high - low;
 }
-
-// A bank must leave the hypervisor's own memory out: image, tables and the core's memory lie in the HYP_SIZE bytes around the image.
+// Banks come before the pool, which must lie outside of them.
 HAL(void, phys, addBank, u64 pa, u64 bytes) {
-  REFUSE_IF(door.locked || door.banks == MAX_BANKS, REFUSE_AFTER_LOCK);
-  REFUSE_IF(pa + bytes < pa, REFUSE_PHYS);
+  REFUSE_IF(door.locked || door.banks == MAX_BANKS || door.pool_pages != 0, REFUSE_AFTER_LOCK);
+  REFUSE_IF(pa + bytes < pa || own(pa, bytes), REFUSE_PHYS);
   door.bank[door.banks].base = pa;
   door.bank[door.banks].end = pa + bytes;
   door.banks++;
@@ -191,7 +195,10 @@ static inline __attribute__((always_inline)) volatile u64 *table_entry(u64 table
   return (volatile u64 *)(PHYS_MAP + table) + index;
 }
 HAL(void, table, setPool, u64 base, u32 pages) {
+  u64 bytes = pages * PAGE;
   REFUSE_IF(door.locked || pages > sizeof(table_level), REFUSE_AFTER_LOCK);
+  REFUSE_IF(base % PAGE != 0 || own(base, bytes), REFUSE_TABLE);
+  for (u32 n = 0; n < door.banks; n++) REFUSE_IF(base < door.bank[n].end && base + bytes > door.bank[n].base, REFUSE_TABLE);
   door.pool = base;
   door.pool_pages = pages;
 }

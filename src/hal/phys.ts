@@ -3,7 +3,10 @@
 
 import { Pa } from "./addr";
 
-/** Adds a bank of the board's RAM, without what is the hypervisor's own: stage-2 leaves may point into banks alone. At boot only. */
+/**
+ * Adds a bank of the board's RAM, without what is the hypervisor's own: stage-2 leaves may point into banks alone. At
+ * boot only, before table.setPool.
+ */
 export declare function addBank(pa: Pa, bytes: u64): void;
 /** From now on, calls of this module reach [low, high) alone. At boot only. */
 export declare function restrict(low: Pa, high: Pa): void;
