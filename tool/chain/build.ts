@@ -10,6 +10,7 @@ import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./com
 import { generate } from "./gen.ts";
 import { buildGuestsApart } from "./guests.ts";
 import { root } from "./paths.ts";
+import { buildRom } from "./rom.ts";
 import { reported, run } from "./run.ts";
 import { stage1Tables } from "./stage1.ts";
 import { symbolTable } from "./symbols.ts";
@@ -72,6 +73,7 @@ function buildCore(): void {
   fillSection(elf, ".stage1", stage1Tables(symbols));
   fillSection(elf, ".symbols", symbolTable(symbolsOf(elf, true), SYMBOLS_SIZE));
   run(objcopy, ["-O", "binary", elf, "build/hyper-lite.Image"]);
+  buildRom();
 }
 
 export async function build(): Promise<void> {

@@ -14,6 +14,7 @@ import { pl011, pl011Ids } from "../../abi/pl011.ts";
 import { pl031, pl031Ids } from "../../abi/pl031.ts";
 import { camel, offsets, type RecordLayout, records } from "../../abi/records.ts";
 import { el1Context, el2Controls, halRegisters, hcr, idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
+import { el3Features, pl061, romAreas, romCalls, scr, sctlr, secureGicd, spsr, virtBoard } from "../../abi/virt-board.ts";
 import { root } from "./paths.ts";
 
 type Constant = number | bigint | string;
@@ -46,6 +47,7 @@ const files: Record<string, Constants> = {
   pl011: { ...pl011, ...identification("PL011_ID", pl011Ids) },
   pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
   controls: { ...hcr, ...el2Controls },
+  "virt-board": { ...virtBoard, ...pl061, ...romAreas, ...secureGicd, ...scr, ...sctlr, ...spsr },
   trapped: Object.fromEntries(Object.entries(trappedRegisters).map(([name, encoding]) => [`SYS_${name}`, syndrome(encoding)])),
 };
 
@@ -103,6 +105,19 @@ function recordOffsets(name: string, record: RecordLayout): string {
   const lines = Object.entries(fields).map(([field, offset]) => `#define ${upper(name)}_${upper(field)} ${offset}\n`);
   return `${lines.join("")}#define ${upper(name)}_SIZE ${size}\n`;
 }
+
+/** The tables of metal/rom.S: what EL3 opens (the macro `open`), and the calls that it handles. */
+const romH = (): string =>
+  [
+    ".macro open_features\n",
+    ...el3Features.map(
+      ({ name, crm, op2, shift, least, opens, bits }) =>
+        `  open  ${idEncoding(crm, op2)}, ${shift}, ${least}, ${opens}, ${hex(bits)} // ${name}\n`,
+    ),
+    ".endm\n.macro call_table\n",
+    ...Object.entries(romCalls).map(([name, label]) => `  .word ${name}, ${label}\n`),
+    "  .word 0, 0\n.endm\n",
+  ].join("");
 
 const idEncoding = (crm: number, op2: number): string => `S3_0_C0_C${crm}_${op2}`;
 
@@ -207,6 +222,7 @@ export function generate(): void {
   );
   emit("sysreg.h", sysregH());
   emit("el1-context.h", contextH());
+  emit("rom.h", romH());
   emit("calls.md", callsMd());
 }
 
