@@ -117,8 +117,15 @@ function chosen(board: Board, tree: Fdt, node: u32): void {
   }
 }
 
+/** Whether a node is there for us: not disabled, or kept for the secure state (Devicetree Specification, 2.3.4). */
+function isOkay(tree: Fdt, node: u32): bool {
+  const status = fdt.property(tree, node, "status");
+  return status == 0 || fdt.includes(tree, status, "okay") || fdt.includes(tree, status, "ok");
+}
+
 /** One node; `cells`: #address-cells << 4 | #size-cells of its parent. */
 function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
+  if (!isOkay(tree, node)) return;
   const type = fdt.property(tree, node, "device_type");
   if (type != 0) {
     if (fdt.includes(tree, type, "memory")) {
@@ -137,9 +144,7 @@ function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
     board.virtualTimer = interrupt(tree, node, 2);
     board.hypervisorTimer = interrupt(tree, node, 3);
   } else if (fdt.includes(tree, compatible, "arm,pl011")) {
-    const disabled = fdt.property(tree, node, "status");
-    const off = disabled != 0 && !fdt.includes(tree, disabled, "okay");
-    if (board.uart == 0 && !off && ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("uart"), 1) == 1) {
+    if (board.uart == 0 && ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("uart"), 1) == 1) {
       board.uartInterrupt = interrupt(tree, node, 0);
     }
   } else if (fdt.includes(tree, compatible, "arm,pl031")) {
@@ -159,6 +164,7 @@ function cellsOf(tree: Fdt, node: u32): u32 {
 }
 
 /** The children of a node and theirs; the depth is bounded, whatever the tree says. */
+// recursion: at most 6 deep (MAX_DEPTH)
 function visitChildren(board: Board, tree: Fdt, parent: u32, depth: u32): void {
   const cells = cellsOf(tree, parent);
   for (let node = fdt.firstChild(tree, parent); node != fdt.NONE; node = fdt.nextSibling(tree, node)) {
