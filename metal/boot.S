@@ -85,7 +85,8 @@ start_from_rom:
   mov64 x0, (0x30c50830 | 0x0008100d)
   msr   sctlr_el2, x0
   isb
-  b     .
+1:wfe                             // not reached
+  b     1b
 
 wrong_level:                      // early console: there is no other way to say it
   mov64 x0, EARLY_UART

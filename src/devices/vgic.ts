@@ -164,7 +164,8 @@ export function refill(vcpu: Vcpu): void {
 /** Makes an edge-triggered interrupt or an SGI pending. */
 export function raise(vcpu: Vcpu, intid: u32): void {
   fold(vcpu);
-  wordOf(vcpu, intid >> 5).latch |= (1 as u32) << (intid & 31);
+  const word = wordOf(vcpu, intid >> 5);
+  word.latch |= (1 as u32) << (intid & 31);
   refill(vcpu);
 }
 

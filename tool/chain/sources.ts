@@ -1,0 +1,64 @@
+// The core's sources as TypeScript's own compiler reads them.
+
+import { join, relative } from "node:path";
+import ts from "typescript";
+import { root } from "./paths.ts";
+import { BuildError } from "./run.ts";
+
+export interface Source {
+  /** Relative to the repository's root. */
+  readonly path: string;
+  readonly tree: ts.SourceFile;
+}
+
+/** Reads a project as its tsconfig.json says. */
+export function program(config: string): ts.Program {
+  const { config: json, error } = ts.readConfigFile(config, ts.sys.readFile);
+  if (error) throw new BuildError(String(error.messageText));
+  const { fileNames, options } = ts.parseJsonConfigFileContent(json, ts.sys, join(config, ".."));
+  return ts.createProgram(fileNames, options, ts.createCompilerHost(options, true));
+}
+
+/** The sources of src/ and build/gen/ in a program. */
+export const sourcesOf = (from: ts.Program): Source[] =>
+  from
+    .getSourceFiles()
+    .filter(({ isDeclarationFile }) => !isDeclarationFile)
+    .map((tree) => ({ path: relative(root, tree.fileName), tree }))
+    .filter(({ path }) => /^(src|build\/gen)\//.test(path));
+
+/** A source from its text. */
+export const parse = (path: string, text: string): Source => ({
+  path,
+  tree: ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true),
+});
+
+export const lineOf = (tree: ts.SourceFile, at: number): number => tree.getLineAndCharacterOfPosition(at).line + 1;
+
+/** Calls `visit` for every node below `node`, and for it. */
+export function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
+  visit(node);
+  ts.forEachChild(node, (child) => walk(child, visit));
+}
+
+/** The files that a source imports from or re-exports, relative to the root and with their ending. */
+export const importsOf = ({ path, tree }: Source): { path: string; node: ts.Node }[] =>
+  tree.statements.flatMap((node) => {
+    if (!ts.isImportDeclaration(node) && !ts.isExportDeclaration(node)) return [];
+    const specifier = node.moduleSpecifier;
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return [];
+    return [{ path: `${join(path, "..", specifier.text).replace(/\.ts$/, "")}.ts`, node }];
+  });
+
+/** The functions that say how deep they call themselves (`// recursion: at most N deep`), by their names in the module. */
+export function recursionBounds(sources: readonly Source[]): Map<string, number> {
+  const bounds = new Map<string, number>();
+  for (const { path, tree } of sources) {
+    for (const node of tree.statements) {
+      if (!ts.isFunctionDeclaration(node) || node.name === undefined) continue;
+      const depth = /^\/\/ recursion: at most (\d+) deep\b/m.exec(tree.text.slice(node.getFullStart(), node.getStart(tree)))?.[1];
+      if (depth !== undefined) bounds.set(`${path.replace(/\.ts$/, "")}/${node.name.text}`, Number(depth));
+    }
+  }
+  return bounds;
+}
