@@ -4,6 +4,7 @@
 // record. The low half of that address is the record's address in the core's memory.
 
 #include "abi.h"
+#include "registers.S"
 
 .macro vector name
   .balign 0x80
@@ -14,20 +15,7 @@
 .macro save_guest
   msr   tpidr_el2, x0
   ldr   x0, [sp, #CPU_BLOCK_VCPU]
-  stp   x2, x3, [x0, #16]
-  stp   x4, x5, [x0, #32]
-  stp   x6, x7, [x0, #48]
-  stp   x8, x9, [x0, #64]
-  stp   x10, x11, [x0, #80]
-  stp   x12, x13, [x0, #96]
-  stp   x14, x15, [x0, #112]
-  stp   x16, x17, [x0, #128]
-  stp   x18, x19, [x0, #144]
-  stp   x20, x21, [x0, #160]
-  stp   x22, x23, [x0, #176]
-  stp   x24, x25, [x0, #192]
-  stp   x26, x27, [x0, #208]
-  stp   x28, x29, [x0, #224]
+  general_registers stp, x0
   mrs   x2, tpidr_el2
   mrs   x3, elr_el2
   mrs   x4, spsr_el2
@@ -74,20 +62,7 @@ enter_vcpu:
   tbnz  x4, #3, refuse_spsr       // EL2, EL3, or a mode that a guest cannot be in
   msr   elr_el2, x3
   msr   spsr_el2, x4
-  ldp   x2, x3, [x0, #16]
-  ldp   x4, x5, [x0, #32]
-  ldp   x6, x7, [x0, #48]
-  ldp   x8, x9, [x0, #64]
-  ldp   x10, x11, [x0, #80]
-  ldp   x12, x13, [x0, #96]
-  ldp   x14, x15, [x0, #112]
-  ldp   x16, x17, [x0, #128]
-  ldp   x18, x19, [x0, #144]
-  ldp   x20, x21, [x0, #160]
-  ldp   x22, x23, [x0, #176]
-  ldp   x24, x25, [x0, #192]
-  ldp   x26, x27, [x0, #208]
-  ldp   x28, x29, [x0, #224]
+  general_registers ldp, x0
   ldp   x0, x1, [x0]
   eret
   dsb   nsh                       // no speculation past ERET
@@ -135,20 +110,7 @@ crash:
   msr   vttbr_el2, x1             // two more scratch registers that nothing needs again
   adrp  x1, crash_frame
   add   x1, x1, :lo12:crash_frame
-  stp   x2, x3, [x1, #16]
-  stp   x4, x5, [x1, #32]
-  stp   x6, x7, [x1, #48]
-  stp   x8, x9, [x1, #64]
-  stp   x10, x11, [x1, #80]
-  stp   x12, x13, [x1, #96]
-  stp   x14, x15, [x1, #112]
-  stp   x16, x17, [x1, #128]
-  stp   x18, x19, [x1, #144]
-  stp   x20, x21, [x1, #160]
-  stp   x22, x23, [x1, #176]
-  stp   x24, x25, [x1, #192]
-  stp   x26, x27, [x1, #208]
-  stp   x28, x29, [x1, #224]
+  general_registers stp, x1
   mrs   x2, tpidr_el2
   mrs   x3, vttbr_el2
   stp   x2, x3, [x1]
@@ -205,33 +167,15 @@ last_words_text:
 .arch_extension fp
 .arch_extension simd
 .global fp_save, fp_load
-.macro vector_registers op
-  \op   q0, q1, [x0]
-  \op   q2, q3, [x0, #32]
-  \op   q4, q5, [x0, #64]
-  \op   q6, q7, [x0, #96]
-  \op   q8, q9, [x0, #128]
-  \op   q10, q11, [x0, #160]
-  \op   q12, q13, [x0, #192]
-  \op   q14, q15, [x0, #224]
-  \op   q16, q17, [x0, #256]
-  \op   q18, q19, [x0, #288]
-  \op   q20, q21, [x0, #320]
-  \op   q22, q23, [x0, #352]
-  \op   q24, q25, [x0, #384]
-  \op   q26, q27, [x0, #416]
-  \op   q28, q29, [x0, #448]
-  \op   q30, q31, [x0, #480]
-.endm
 fp_save:
-  vector_registers stp
+  vector_registers stp, x0
   mrs   x1, fpcr
   mrs   x2, fpsr
   add   x0, x0, #512
   stp   x1, x2, [x0]
   ret
 fp_load:
-  vector_registers ldp
+  vector_registers ldp, x0
   add   x0, x0, #512
   ldp   x1, x2, [x0]
   msr   fpcr, x1

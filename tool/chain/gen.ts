@@ -145,6 +145,15 @@ const sysregH = (): string =>
 const contextH = (): string =>
   ["#define EL1_CONTEXT(DO) \\\n", ...el1Context.map((name, n) => `  DO("${name.toLowerCase()}", ${n}) \\\n`), "\n"].join("");
 
+/** Macros of vectors.S: an instruction for each pair of registers, X2 to X29 and Q0 to Q31, in the order of VcpuFrame. */
+function registersS(): string {
+  const pairs = (letter: string, first: number, last: number, size: number): string =>
+    Array.from({ length: (last - first + 1) / 2 }, (_, n) => first + 2 * n)
+      .map((n) => `  \\op ${letter}${n}, ${letter}${n + 1}, [\\base, #${n * size}]\n`)
+      .join("");
+  return `.macro general_registers op, base\n${pairs("x", 2, 29, 8)}.endm\n.macro vector_registers op, base\n${pairs("q", 0, 31, 16)}.endm\n`;
+}
+
 function idRegistersTs(): string {
   const limits = Array.from({ length: 64 }, (_, slot) => idRegisters.find((r) => r.crm * 8 + r.op2 === slot)?.limit ?? 0n);
   const cases = idRegisters.map((r) => `    case ${r.crm * 8 + r.op2}: return sysreg.read${pascal(r.name)}();`).join("\n");
@@ -221,6 +230,7 @@ export function generate(): void {
       .join("")}`,
   );
   emit("sysreg.h", sysregH());
+  emit("registers.S", registersS());
   emit("el1-context.h", contextH());
   emit("rom.h", romH());
   emit("calls.md", callsMd());
