@@ -1,0 +1,241 @@
+// The checks of the HAL (metal/hal.h), kept by the simulator as strictly: guest memory in its range, stage-2 tables by level, leaves inside RAM
+// that was given to guests, stage 1 closed after boot. A call that fails one ends the run as BRK does on the board.
+
+import { layout } from "../abi/layout.ts";
+import { type Symbols, stage1Tables } from "../tool/chain/stage1.ts";
+import { Violation } from "./faults.ts";
+import type { Order } from "./order.ts";
+import type { Ram } from "./ram.ts";
+import { type Leaf, type Stage1Registers, walkStage1 } from "./walker.ts";
+import { bit, hex, MASK_64 } from "./words.ts";
+
+const PAGE = 4096;
+const ENTRIES = 512;
+const MAX_BANKS = 8;
+const OUTPUT = 0x0000_ffff_ffff_f000n;
+const VALID = 1n;
+const TABLE = 3n;
+
+/** What a violated check of metal/hal.h is called there. */
+export type Refusal = "PHYS" | "TABLE" | "TABLE_ENTRY" | "LEAF" | "STAGE1" | "AFTER_LOCK";
+
+const refuse = (why: Refusal, what: string): never => {
+  throw new Violation(`REFUSE_${why}: ${what}`);
+};
+
+/** The image of the simulated board: its parts as offsets from its start, one after the other. */
+const imageSymbols: Symbols = new Map(
+  Object.entries({
+    rodata_start: 0x2_0000,
+    data_start: 0x3_0000,
+    stage1_tables: 0x3_1000,
+    bss_end: 0x6_0000,
+    instance_page: 0x6_0000,
+    cpu_stacks: 0x6_1000,
+  }).map(([name, offset]) => [name, BigInt(layout.IMAGE_VA + offset)]),
+);
+const STAGE1_OFFSET = 0x3_1000;
+
+export class Door {
+  readonly imageStart: number;
+  readonly imageEnd: number;
+  readonly stage1Base: number;
+  readonly #ram: Ram;
+  readonly #order: Order;
+  #low = 0;
+  #high = layout.PHYS_LIMIT;
+  #locked = false;
+  readonly #banks: { readonly base: number; readonly end: number }[] = [];
+  #pool = 0;
+  #poolPages = 0;
+  /** The level of each page of the pool that is a table. */
+  readonly #levels = new Map<number, number>();
+  /** The mapping that was last used, of each of the two maps. */
+  readonly #lastLeaf = new Map<number, Leaf>();
+
+  constructor(ram: Ram, order: Order, imageStart: number) {
+    this.#ram = ram;
+    this.#order = order;
+    this.imageStart = imageStart;
+    this.imageEnd = imageStart + layout.WINDOW_OFFSET + layout.WINDOW_PAGES * 0x1_0000;
+    this.stage1Base = imageStart + STAGE1_OFFSET;
+    // boot.S adds the physical address of the image to what the build made.
+    const tables = stage1Tables(imageSymbols);
+    for (let at = 0; at < tables.length; at += 8) {
+      const entry = tables.readBigUInt64LE(at);
+      ram.write(this.stage1Base + at, 8, bit(entry, 0) ? entry + BigInt(imageStart) : entry);
+    }
+  }
+
+  get isLocked(): boolean {
+    return this.#locked;
+  }
+
+  /** The registers that boot.S sets: what EL2 translates by. */
+  get stage1Registers(): Stage1Registers {
+    return { tcr: 0x8080_3510n | (5n << 16n), ttbr0: BigInt(this.stage1Base), mair: 0xff04n, sctlr: 0x30cd_183dn };
+  }
+
+  read64(pa: number): bigint {
+    return this.#ram.read(pa, 8);
+  }
+
+  /** Requires that EL2 reaches [pa, pa + bytes) through the map at `map`, with the given memory type (a byte of MAIR_EL2). */
+  requireMapped(map: number, pa: number, bytes: number, memory: number): void {
+    this.#order.requireStage1();
+    for (let at = pa; at < pa + bytes; ) {
+      let leaf = this.#lastLeaf.get(map);
+      if (leaf === undefined || map + at < leaf.input || map + at >= leaf.input + leaf.size) {
+        const found = walkStage1(this.stage1Registers, map + at, (address) => this.read64(address));
+        if ("fault" in found) throw new Violation(`EL2 has no mapping for ${hex(at)} in the map at ${hex(map)}`);
+        leaf = found;
+        this.#lastLeaf.set(map, leaf);
+      }
+      if (leaf.memory !== memory) throw new Violation(`EL2 reaches ${hex(at)} with the wrong memory type`);
+      if (leaf.output + (map + at - leaf.input) !== at) throw new Violation(`EL2 maps ${hex(at)} elsewhere`);
+      at = leaf.input + leaf.size - map;
+    }
+  }
+
+  // --- phys
+
+  /** The address of `bytes` bytes of guest memory, checked. */
+  phys(pa: bigint, bytes: number): number {
+    const at = Number(pa);
+    if (at < this.#low || at >= this.#high || bytes > this.#high - at) {
+      return refuse("PHYS", `${bytes} bytes at ${hex(pa)} are not in ${hex(this.#low)} to ${hex(this.#high)}`);
+    }
+    this.requireMapped(layout.PHYS_MAP, at, bytes, 0xff);
+    return at;
+  }
+
+  /** Whether a range touches the image, its zeroed data or the core's memory. */
+  #isOwn(base: number, end: number): boolean {
+    return base < this.imageEnd && end > this.imageStart;
+  }
+
+  /** Banks come before the pool, which must lie outside of them. */
+  addBank(pa: bigint, bytes: bigint): void {
+    const full = this.#banks.length === MAX_BANKS || this.#poolPages !== 0;
+    if (this.#locked || full) refuse("AFTER_LOCK", "a bank is added after boot, behind the pool, or one too many");
+    const bank = { base: Number(pa), end: Number(pa + bytes) };
+    if (pa + bytes > MASK_64 || this.#isOwn(bank.base, bank.end))
+      refuse("PHYS", "a bank of guests' RAM holds the hypervisor's image");
+    this.#banks.push(bank);
+  }
+
+  restrict(low: bigint, high: bigint): void {
+    if (this.#locked) refuse("AFTER_LOCK", "the range of guest memory is changed after boot");
+    if (high < low || this.#isOwn(Number(low), Number(high)))
+      refuse("PHYS", "the range of guest memory holds the hypervisor's image");
+    this.#low = Number(low);
+    this.#high = Number(high);
+  }
+
+  // --- table
+
+  setPool(base: bigint, pages: number): void {
+    if (this.#locked || pages > layout.HYP_SIZE / PAGE)
+      refuse("AFTER_LOCK", "the pool of tables is named after boot, or too large");
+    const [start, end] = [Number(base), Number(base) + pages * PAGE];
+    if (start % PAGE !== 0 || this.#isOwn(start, end))
+      refuse("TABLE", "the pool of tables overlaps the image, or is not at a page");
+    if (this.#banks.some((bank) => start < bank.end && end > bank.base))
+      refuse("TABLE", "the pool of tables is in a bank of guests' RAM");
+    this.#pool = start;
+    this.#poolPages = pages;
+  }
+
+  #page(table: bigint): number {
+    const page = (Number(table) - this.#pool) / PAGE;
+    if (!Number.isInteger(page) || page < 0 || page >= this.#poolPages) refuse("TABLE", `${hex(table)} is no page of the pool`);
+    return page;
+  }
+
+  #entry(table: bigint, index: number): number {
+    if (index >= ENTRIES || !this.#levels.has(this.#page(table)))
+      refuse("TABLE", `entry ${index} of ${hex(table)}, which is no table`);
+    const at = Number(table) + index * 8;
+    this.requireMapped(layout.PHYS_MAP, at, 8, 0xff);
+    return at;
+  }
+
+  format(table: bigint, level: number): void {
+    if (level > 3) refuse("TABLE", `level ${level}`);
+    const page = this.#page(table);
+    this.requireMapped(layout.PHYS_MAP, Number(table), PAGE, 0xff);
+    this.#ram.zero(Number(table), PAGE);
+    if (level === 0) this.#levels.delete(page);
+    else this.#levels.set(page, level);
+  }
+
+  readEntry(table: bigint, index: number): bigint {
+    return this.#ram.read(this.#entry(table, index), 8);
+  }
+
+  #write(at: number, descriptor: bigint): void {
+    this.#order.writeStage2(at, this.#ram.read(at, 8), descriptor);
+    this.#ram.write(at, 8, descriptor);
+  }
+
+  clear(table: bigint, index: number): void {
+    this.#write(this.#entry(table, index), 0n);
+  }
+
+  writeTable(table: bigint, index: number, next: bigint): void {
+    const at = this.#entry(table, index);
+    const level = this.#levels.get(this.#page(table)) ?? 0;
+    if (this.#levels.get(this.#page(next)) !== level + 1) refuse("TABLE_ENTRY", `${hex(next)} is no table of level ${level + 1}`);
+    this.#write(at, next | TABLE);
+  }
+
+  writeLeaf(table: bigint, index: number, descriptor: bigint): void {
+    const at = this.#entry(table, index);
+    const level = this.#levels.get(this.#page(table)) ?? 0;
+    const bytes = PAGE * ENTRIES ** (3 - level);
+    const output = Number(descriptor & OUTPUT);
+    if ((descriptor & 3n) !== (level === 3 ? 3n : 1n) || output % bytes !== 0)
+      refuse("LEAF", `${hex(descriptor)} at level ${level}`);
+    if (!this.#banks.some(({ base, end }) => output >= base && output + bytes <= end)) {
+      refuse("LEAF", `${hex(descriptor)} leads to what is not a guest's`);
+    }
+    this.#write(at, descriptor);
+  }
+
+  /** The level of a page as a table, for whoever looks from outside. */
+  levelOf(table: number): number | undefined {
+    return this.#levels.get((table - this.#pool) / PAGE);
+  }
+
+  // --- stage1
+
+  #stage1Entry(page: number, index: number): number {
+    if (page >= layout.STAGE1_PAGES || index >= ENTRIES) refuse("STAGE1", `entry ${index} of table ${page}`);
+    return this.stage1Base + page * PAGE + index * 8;
+  }
+
+  readStage1(page: number, index: number): bigint {
+    return this.#ram.read(this.#stage1Entry(page, index), 8);
+  }
+
+  writeStage1(page: number, index: number, descriptor: bigint): void {
+    if (this.#locked) refuse("AFTER_LOCK", "stage 1 is written after boot");
+    const at = this.#stage1Entry(page, index);
+    const into = Number(descriptor & OUTPUT) - this.stage1Base;
+    const isTable = (descriptor & TABLE) === TABLE && into >= 0 && into < layout.STAGE1_PAGES * PAGE;
+    if ((descriptor & VALID) !== 0n && !isTable && !bit(descriptor, 54))
+      refuse("STAGE1", `${hex(descriptor)} would be executable`);
+    this.#order.writeStage1(this.#ram.read(at, 8), descriptor);
+    this.#ram.write(at, 8, descriptor);
+  }
+
+  lock(): void {
+    this.#locked = true;
+    // Table 3 maps the image; its pages that hold the tables become read-only.
+    for (let page = 0; page < layout.STAGE1_PAGES; page++) {
+      const at = this.#stage1Entry(3, STAGE1_OFFSET / PAGE + page);
+      this.#ram.write(at, 8, this.#ram.read(at, 8) | (1n << 7n));
+    }
+    this.#lastLeaf.clear();
+  }
+}

@@ -1,0 +1,32 @@
+// How a simulated run ends, other than by returning to the guest.
+
+/** The core broke a rule of the machine: what would crash, corrupt or be UNPREDICTABLE on a board. Always a bug of ours. */
+export class Violation extends Error {}
+
+/** The firmware was told to switch the board off (PSCI SYSTEM_OFF): how every run is meant to end. */
+export class PowerOff extends Error {
+  constructor() {
+    super("the board is off");
+  }
+}
+
+/** The CPU was halted without the board being switched off. */
+export class Halted extends Error {
+  constructor() {
+    super("the CPU is halted");
+  }
+}
+
+/** The CPU sleeps and nothing will ever wake it. */
+export class Asleep extends Error {
+  constructor() {
+    super("the CPU sleeps, and no interrupt will come");
+  }
+}
+
+/** More HAL calls than the run may make: the core goes in circles. */
+export class Endless extends Error {
+  constructor(calls: number) {
+    super(`${calls} HAL calls and no end`);
+  }
+}

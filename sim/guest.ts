@@ -1,0 +1,270 @@
+// A guest as a script of events. Each method does what an instruction would: where the CPU would trap to EL2, the syndrome is composed as the
+// Arm ARM says (D24.2.40), the vCPU's record is filled as metal/vectors.S does, the core is called, and the result is entered as `enter_vcpu` does.
+
+import { offsets, records } from "../abi/records.ts";
+import { hcr } from "../abi/sysregs.ts";
+import { Violation } from "./faults.ts";
+import type { Machine } from "./machine.ts";
+import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
+import { bit, hex, MASK_64 } from "./words.ts";
+
+export const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
+const at = (field: string): number => {
+  const offset = frame[field];
+  if (offset === undefined) throw new Error(`VcpuFrame has no field ${field}`);
+  return offset;
+};
+
+/** Exception classes (D24.2.40). */
+export const ec = { HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
+const IL = 1n << 25n;
+const XZR = 31;
+
+/** PSTATE.M of a guest, with all interrupts masked. */
+export const el = { EL1H: 0x3c5n, EL1T: 0x3c4n, EL0: 0x000n, AARCH32: 0x010n };
+
+export interface Access {
+  /** 1, 2, 4 or 8. */
+  readonly bytes?: 1 | 2 | 4 | 8;
+  /** Sign-extending load. */
+  readonly signed?: boolean;
+  /** The register is an X; by default for 8 bytes alone. */
+  readonly wide?: boolean;
+  /** The register; 31 is XZR. */
+  readonly rt?: number;
+  /** No valid syndrome: a pair, write-back, SIMD or atomic instruction. */
+  readonly noSyndrome?: boolean;
+}
+
+/** How many interrupts in a row are taken to be a storm. */
+const STORM = 1000;
+
+export class Guest {
+  readonly machine: Machine;
+  /** The record of the vCPU that runs. */
+  vcpu: number;
+
+  constructor(machine: Machine, vcpu: number) {
+    this.machine = machine;
+    this.vcpu = vcpu;
+    this.#enter();
+  }
+
+  // --- registers
+
+  #read(offset: number): bigint {
+    return this.machine.view.getBigUint64(this.vcpu + offset, true);
+  }
+  #write(offset: number, value: bigint): void {
+    this.machine.view.setBigUint64(this.vcpu + offset, value & MASK_64, true);
+  }
+  x(n: number): bigint {
+    return n === XZR ? 0n : this.#read(at("x") + 8 * n);
+  }
+  setX(n: number, value: bigint): void {
+    if (n !== XZR) this.#write(at("x") + 8 * n, value);
+  }
+  get pc(): bigint {
+    return this.#read(at("elr"));
+  }
+  set pc(value: bigint) {
+    this.#write(at("elr"), value);
+  }
+  get pstate(): bigint {
+    return this.#read(at("spsr"));
+  }
+  set pstate(value: bigint) {
+    this.#write(at("spsr"), value);
+  }
+  /** A register of the guest's EL1 or EL0, as the CPU holds it. */
+  sysreg(name: string): bigint {
+    return this.machine.registers.read(name);
+  }
+  setSysreg(name: string, value: bigint): void {
+    this.machine.registers.write(name, value);
+  }
+
+  // --- exits
+
+  /** The exception return of metal/vectors.S, then the physical interrupts that the guest is taken out for. */
+  #enter(): void {
+    this.#checkEntry();
+    for (let n = 0; this.machine.interrupts.pending() !== undefined; n++) {
+      if (n === STORM) throw new Violation("an interrupt comes again and again");
+      this.vcpu = this.machine.core.onIrq(this.vcpu);
+      this.#checkEntry();
+    }
+  }
+
+  #checkEntry(): void {
+    const { machine } = this;
+    if (bit(this.pstate, 3)) throw new Violation(`a guest is entered with SPSR ${hex(this.pstate)}`);
+    machine.order.enterGuest();
+    const controls = machine.registers.read("HCR_EL2");
+    const wanted = hcr.HCR_VM | hcr.HCR_IMO | hcr.HCR_FMO | hcr.HCR_AMO | hcr.HCR_RW | hcr.HCR_TSC;
+    if ((controls & wanted) !== wanted) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
+    if (!machine.door.isLocked) throw new Violation("a guest is entered while stage 1 of EL2 is writable");
+  }
+
+  /** A synchronous exception with any syndrome. */
+  sync(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
+    this.machine.registers.write("FAR_EL2", far);
+    this.machine.registers.write("HPFAR_EL2", hpfar);
+    this.vcpu = this.machine.core.onSync(this.vcpu, esr);
+    this.#enter();
+  }
+
+  /** The exception of class `ec` with its instruction-specific syndrome; IL is set, as for every 32-bit instruction. */
+  exception(exceptionClass: number, iss: bigint, addresses: { far?: bigint; hpfar?: bigint } = {}): void {
+    this.sync((BigInt(exceptionClass) << 26n) | IL | iss, addresses);
+  }
+
+  serror(iss = 0n): void {
+    this.vcpu = this.machine.core.onSError(this.vcpu, (0x2fn << 26n) | IL | iss);
+    this.#enter();
+  }
+
+  /** Time passes while the guest computes; interrupts come. */
+  spin(ticks: bigint): void {
+    this.machine.timer.advance(ticks);
+    this.#enter();
+  }
+  /** Nothing but what is pending already. */
+  poll(): void {
+    this.#enter();
+  }
+
+  #setArguments(args: readonly bigint[]): void {
+    for (const [n, value] of args.entries()) this.setX(n, value);
+  }
+
+  /** HVC: the exception comes behind the instruction. Returns x0. */
+  hvc(...args: bigint[]): bigint {
+    this.#setArguments(args);
+    this.pc += 4n;
+    this.exception(ec.HVC, 0n);
+    return this.x(0);
+  }
+  /** SMC: trapped, so the exception is at the instruction (HCR_EL2.TSC). */
+  smc(...args: bigint[]): bigint {
+    this.#setArguments(args);
+    this.exception(ec.SMC, 0n);
+    return this.x(0);
+  }
+
+  /** MRS or MSR of a register that traps. `encoding`: op0, op1, CRn, CRm, op2. */
+  systemRegister(encoding: readonly number[], rt: number, read: boolean): void {
+    const [op0 = 0, op1 = 0, crn = 0, crm = 0, op2 = 0] = encoding;
+    const iss = (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (rt << 5) | (crm << 1) | (read ? 1 : 0);
+    this.exception(ec.SYSREG, BigInt(iss));
+  }
+  mrs(encoding: readonly number[], rt = 0): bigint {
+    this.systemRegister(encoding, rt, true);
+    return this.x(rt);
+  }
+  msr(encoding: readonly number[], value: bigint, rt = 0): void {
+    this.setX(rt, value);
+    this.systemRegister(encoding, rt, false);
+  }
+
+  // --- memory; the guest's own MMU is off, so that virtual addresses are IPAs
+
+  #read64 = (pa: number): bigint => this.machine.ram.read(pa, 8);
+
+  /** What stage 2 says of an IPA, by the independent walker. */
+  translate(ipa: number): Leaf | Fault {
+    return walkStage2(this.sysreg("VTCR_EL2"), this.sysreg("VTTBR_EL2"), ipa, this.#read64);
+  }
+  /** Everything that the guest can reach. */
+  get leaves(): Leaf[] {
+    return stage2Leaves(this.sysreg("VTCR_EL2"), this.sysreg("VTTBR_EL2"), this.#read64);
+  }
+
+  /** HPFAR_EL2 of an IPA: its page in bits 43-4 (D24.2.60). */
+  static hpfar(ipa: number): bigint {
+    return (BigInt(ipa) >> 12n) << 4n;
+  }
+
+  #abort(ipa: number, fault: Fault, write: boolean, access: Access): void {
+    const { bytes = 4, signed = false, rt = 0, noSyndrome = false } = access;
+    const wide = access.wide ?? bytes === 8;
+    const valid = noSyndrome
+      ? 0
+      : (1 << 24) | (Math.log2(bytes) << 22) | (Number(signed) << 21) | (rt << 16) | (Number(wide) << 15);
+    const iss = BigInt(valid | (Number(write) << 6) | faultStatus(fault));
+    // HPFAR_EL2 is UNKNOWN for a permission fault that is not on a walk: something that would be noticed.
+    const hpfar = fault.fault === "permission" ? 0xff_ffff_fff0n : Guest.hpfar(ipa);
+    this.exception(ec.DATA, iss, { far: BigInt(ipa), hpfar });
+  }
+
+  /** A load. Returns the register afterwards, of a mapped address the value. */
+  load(ipa: number, access: Access = {}): bigint {
+    const { bytes = 4, rt = 0 } = access;
+    const found = this.translate(ipa);
+    if ("fault" in found) this.#abort(ipa, found, false, access);
+    else if (found.read) this.setX(rt, this.machine.ram.read(found.output + (ipa - found.input), bytes));
+    else this.#abort(ipa, { fault: "permission", level: found.level }, false, access);
+    return this.x(rt);
+  }
+
+  /** A store of a register, x0 unless `rt` says otherwise. */
+  store(ipa: number, value: bigint, access: Access = {}): void {
+    const { bytes = 4, rt = 0 } = access;
+    this.setX(rt, value);
+    const found = this.translate(ipa);
+    if ("fault" in found) this.#abort(ipa, found, true, access);
+    else if (found.write)
+      this.machine.ram.write(found.output + (ipa - found.input), bytes, BigInt.asUintN(8 * bytes, this.x(rt)));
+    else this.#abort(ipa, { fault: "permission", level: found.level }, true, access);
+  }
+
+  /** A jump to an IPA; true if it can be executed there. */
+  fetch(ipa: number): boolean {
+    const found = this.translate(ipa);
+    this.pc = BigInt(ipa);
+    if (!("fault" in found) && found.execute) return true;
+    const fault: Fault = "fault" in found ? found : { fault: "permission", level: found.level };
+    this.exception(ec.FETCH, BigInt(faultStatus(fault)), { far: BigInt(ipa), hpfar: Guest.hpfar(ipa) });
+    return false;
+  }
+
+  /** Bytes of the guest's memory, as it would read them. */
+  memory(ipa: number, bytes: number): Uint8Array {
+    const result = new Uint8Array(bytes);
+    for (let done = 0; done < bytes; ) {
+      const found = this.translate(ipa + done);
+      if ("fault" in found) throw new Error(`the guest has no memory at ${hex(ipa + done)}`);
+      const inside = ipa + done - found.input;
+      const length = Math.min(bytes - done, found.size - inside);
+      result.set(this.machine.ram.readBytes(found.output + inside, length), done);
+      done += length;
+    }
+    return result;
+  }
+
+  // --- interrupts, by the CPU interface
+
+  /** Sets the interface up as Linux does: group 1 on, every priority let through. */
+  openInterrupts(): void {
+    this.machine.virtual.priorityMask = 0xf0;
+    this.machine.virtual.enableGroup(1, true);
+  }
+  /** Whether an interrupt would be taken if PSTATE.I were clear. */
+  get isSignalled(): boolean {
+    return this.machine.virtual.signals(1);
+  }
+  /** Acknowledges; 1023 if there is none. */
+  acknowledge(): number {
+    return this.machine.virtual.acknowledge(1);
+  }
+  /** Ends an interrupt; what that brings about comes at once. */
+  end(intid: number): void {
+    this.machine.virtual.end(1, intid);
+    this.#enter();
+  }
+
+  /** Uses a vector register: traps while CPTR_EL2.TFP is set. */
+  useFp(): void {
+    if (!this.machine.isFpOpen) this.exception(ec.FP, 0x1e0_0000n & 0x1ff_ffffn);
+  }
+}

@@ -1,0 +1,211 @@
+// The imports of core.wasm: every function that src/hal/ declares, for the simulated machine. A 32-bit parameter arrives signed.
+
+import { offsets, records } from "../abi/records.ts";
+import { el1Context } from "../abi/sysregs.ts";
+import { Endless, Halted, Violation } from "./faults.ts";
+import type { Machine } from "./machine.ts";
+import { hex, MASK_64 } from "./words.ts";
+
+type HalFunction = (...args: never[]) => unknown;
+export type Hal = Record<string, Record<string, HalFunction>>;
+
+const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
+const CONTEXT = frame.spEl0 ?? 0;
+const VECTORS = frame.v ?? 0;
+const VECTOR_WORDS = 66;
+
+const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
+const MAX_COPY = 2 ** 40;
+
+const size = (bytes: bigint): number => {
+  const value = u64(bytes);
+  if (value > BigInt(MAX_COPY)) throw new Violation(`a range of ${hex(value)} bytes`);
+  return Number(value);
+};
+
+const phys = (machine: Machine): Record<string, HalFunction> => {
+  const { door, ram } = machine;
+  const reader =
+    (bytes: 1 | 2 | 4) =>
+    (pa: bigint): number =>
+      ram.readSmall(door.phys(u64(pa), bytes), bytes);
+  const writer =
+    (bytes: number) =>
+    (pa: bigint, value: number | bigint): void => {
+      const at = door.phys(u64(pa), bytes);
+      ram.write(at, bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
+      ram.soil(at, bytes);
+    };
+  return {
+    addBank: (pa: bigint, bytes: bigint) => door.addBank(u64(pa), u64(bytes)),
+    restrict: (low: bigint, high: bigint) => door.restrict(u64(low), u64(high)),
+    read8: reader(1),
+    read16: reader(2),
+    read32: reader(4),
+    read64: (pa: bigint) => ram.read(door.phys(u64(pa), 8), 8),
+    write8: writer(1),
+    write32: writer(4),
+    write64: writer(8),
+    copy: (to: bigint, from: bigint, bytes: bigint) => {
+      const length = size(bytes);
+      const [target, source] = [door.phys(u64(to), length), door.phys(u64(from), length)];
+      if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0)
+        throw new Violation("phys.copy of a range that is not aligned");
+      if (target < source + length && source < target + length && length > 0)
+        throw new Violation("phys.copy of ranges that overlap");
+      ram.writeBytes(target, ram.readBytes(source, length));
+      ram.soil(target, length);
+    },
+    zero: (pa: bigint, bytes: bigint) => {
+      const length = size(bytes);
+      const at = door.phys(u64(pa), length);
+      if (at % 4096 !== 0 || length % 4096 !== 0) throw new Violation("phys.zero of a range that is not aligned");
+      ram.zero(at, length);
+      ram.soil(at, length);
+    },
+    copyIn: (to: number, from: bigint, bytes: number) => {
+      const length = bytes >>> 0;
+      machine.memory.set(ram.readBytes(door.phys(u64(from), length), length), to >>> 0);
+    },
+  };
+};
+
+const mmio = (machine: Machine): Record<string, HalFunction> => ({
+  read8: (pa: bigint) => Number(machine.readDevice(u64(pa), 1)),
+  read32: (pa: bigint) => Number(machine.readDevice(u64(pa), 4)),
+  read64: (pa: bigint) => machine.readDevice(u64(pa), 8),
+  write8: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 1, BigInt(value & 0xff)),
+  write32: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 4, BigInt(value >>> 0)),
+  write64: (pa: bigint, value: bigint) => machine.writeDevice(u64(pa), 8, u64(value)),
+});
+
+const table = ({ door }: Machine): Record<string, HalFunction> => ({
+  setPool: (base: bigint, pages: number) => door.setPool(u64(base), pages >>> 0),
+  format: (at: bigint, level: number) => door.format(u64(at), level >>> 0),
+  read: (at: bigint, index: number) => door.readEntry(u64(at), index >>> 0),
+  writeTable: (at: bigint, index: number, next: bigint) => door.writeTable(u64(at), index >>> 0, u64(next)),
+  writeLeaf: (at: bigint, index: number, descriptor: bigint) => door.writeLeaf(u64(at), index >>> 0, u64(descriptor)),
+  clear: (at: bigint, index: number) => door.clear(u64(at), index >>> 0),
+});
+
+/** One CPU alone: plain reads and writes, aligned as the instructions demand. */
+const atomic = (machine: Machine): Record<string, HalFunction> => {
+  const change = (address: number, update: (old: number) => number): number => {
+    if (address % 4 !== 0) throw new Violation(`an atomic access at ${hex(address)}`);
+    const old = machine.view.getUint32(address >>> 0, true);
+    machine.view.setUint32(address >>> 0, update(old), true);
+    return old;
+  };
+  return {
+    load: (address: number) => change(address, (old) => old),
+    store: (address: number, value: number) => void change(address, () => value),
+    compareAndSwap: (address: number, expected: number, desired: number) =>
+      change(address, (old) => (old === expected >>> 0 ? desired : old)),
+    fetchAdd: (address: number, value: number) => change(address, (old) => old + value),
+    fetchOr: (address: number, value: number) => change(address, (old) => old | value),
+    fetchAnd: (address: number, value: number) => change(address, (old) => old & value),
+  };
+};
+
+/** Moves the EL1 context between a record and the registers; the vector registers are a number of words. */
+const context = (machine: Machine): Record<string, HalFunction> => {
+  const { registers, order } = machine;
+  const word = (record: number, offset: number): number => (record >>> 0) + offset;
+  return {
+    saveEl1: (record: number) => {
+      for (const [n, name] of el1Context.entries())
+        machine.view.setBigUint64(word(record, CONTEXT + 8 * n), registers.read(name), true);
+    },
+    loadEl1: (record: number) => {
+      for (const [n, name] of el1Context.entries())
+        registers.write(name, machine.view.getBigUint64(word(record, CONTEXT + 8 * n), true));
+    },
+    saveFp: (record: number) => {
+      order.requireTraps();
+      machine.requireOpenFp();
+      for (let n = 0; n < VECTOR_WORDS; n++)
+        machine.view.setBigUint64(word(record, VECTORS + 8 * n), machine.vectors[n] ?? 0n, true);
+    },
+    loadFp: (record: number) => {
+      order.requireTraps();
+      machine.requireOpenFp();
+      for (let n = 0; n < VECTOR_WORDS; n++) machine.vectors[n] = machine.view.getBigUint64(word(record, VECTORS + 8 * n), true);
+    },
+  };
+};
+
+const modules = (machine: Machine): Hal => {
+  const { door, order, ram } = machine;
+  return {
+    sysreg: machine.registers.hal,
+    barrier: {
+      dsbIshst: () => order.dsb(true),
+      dsbIsh: () => order.dsb(false),
+      dsbSy: () => order.dsb(false),
+      isb: () => order.isb(),
+    },
+    tlb: {
+      vmalls12e1is: () => order.invalidate(),
+      // Stage 1 of the VM alone: stage-2 entries may still be held.
+      vmalle1is: () => undefined,
+      ipas2e1is: () => order.invalidate(),
+      alle1is: () => order.invalidate(),
+      alle2is: () => undefined,
+    },
+    phys: phys(machine),
+    cache: {
+      cleanInvalidate: (pa: bigint, bytes: bigint) => {
+        const length = size(bytes);
+        const at = door.phys(u64(pa), length);
+        ram.clean(at, length);
+      },
+      invalidateInstructions: () => undefined,
+    },
+    table: table(machine),
+    mmio: mmio(machine),
+    atomic: atomic(machine),
+    cpu: {
+      number: () => 0,
+      wfi: () => machine.sleep(),
+      relax: () => undefined,
+      smc: (id: bigint, a: bigint, b: bigint, c: bigint) => machine.firmware.call(u64(id), u64(a), u64(b), u64(c)),
+      halt: () => {
+        throw new Halted();
+      },
+    },
+    context: context(machine),
+    stage1: {
+      base: () => BigInt(door.stage1Base),
+      read: (page: number, index: number) => door.readStage1(page >>> 0, index >>> 0),
+      write: (page: number, index: number, descriptor: bigint) => door.writeStage1(page >>> 0, index >>> 0, u64(descriptor)),
+      lock: () => door.lock(),
+    },
+    image: {
+      start: () => BigInt(door.imageStart),
+      end: () => BigInt(door.imageEnd),
+    },
+    crash: {
+      register: (index: number) => machine.crash.registers[index >>> 0] ?? 0n,
+      stackWord: (va: bigint) => machine.crash.stack.get(u64(va)) ?? 0n,
+      symbol: (pc: bigint) => machine.crash.symbolOf(u64(pc)) ?? MASK_64,
+      symbolByte: (index: number, at: number) => machine.crash.nameByte(index >>> 0, at >>> 0),
+    },
+  };
+};
+
+/** The imports of the core; each call counts against the machine's limit. */
+export const makeHal = (machine: Machine): Hal => {
+  const counted = (call: HalFunction): HalFunction => {
+    return (...args: never[]) => {
+      machine.calls++;
+      if (machine.calls > machine.callLimit) throw new Endless(machine.calls);
+      return call(...args);
+    };
+  };
+  return Object.fromEntries(
+    Object.entries(modules(machine)).map(([module, functions]) => [
+      module,
+      Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, counted(call)])),
+    ]),
+  );
+};

@@ -1,0 +1,66 @@
+// The board's UART: a PL011 (Arm DDI 0183), as far as a hypervisor drives it: output is kept, input waits in a FIFO of 32 bytes and behind it.
+
+import { pl011 } from "../abi/pl011.ts";
+import type { Device } from "./device.ts";
+import { Violation } from "./faults.ts";
+import { hex } from "./words.ts";
+
+const DEPTH = 32;
+
+export class BoardUart implements Device {
+  readonly base = 0x0900_0000;
+  readonly size = 0x1000;
+  readonly #sent: number[] = [];
+  /** What was sent to the board, the first DEPTH bytes of which are in the FIFO. */
+  readonly #input: number[] = [];
+  #mask = 0;
+  #control = pl011.CR_TXE | pl011.CR_RXE;
+  /** Reads of FR that still say that the FIFO for output is full. */
+  busy = 0;
+
+  /** All output so far. */
+  get output(): string {
+    return Buffer.from(this.#sent).toString("latin1");
+  }
+  /** Forgets the output so far and returns it. */
+  take(): string {
+    const { output } = this;
+    this.#sent.length = 0;
+    return output;
+  }
+
+  /** Types input. */
+  type(text: string): void {
+    this.#input.push(...Buffer.from(text, "latin1"));
+  }
+  /** Bytes of input that nobody has read yet. */
+  get waiting(): number {
+    return this.#input.length;
+  }
+
+  get line(): boolean {
+    const raw = this.#input.length === 0 ? 0 : this.#input.length >= DEPTH / 2 ? pl011.INT_RX | pl011.INT_RT : pl011.INT_RT;
+    return (raw & this.#mask) !== 0;
+  }
+
+  read(offset: number, bytes: number): bigint {
+    if (bytes !== 4) throw new Violation(`a read of ${bytes} bytes from the board's UART`);
+    if (offset === pl011.UART_FR) {
+      const full = this.busy > 0 ? pl011.FR_TXFF : pl011.FR_TXFE;
+      if (this.busy > 0) this.busy--;
+      return BigInt(full | (this.#input.length === 0 ? pl011.FR_RXFE : 0));
+    }
+    if (offset === pl011.UART_DR) return BigInt(this.#input.shift() ?? 0);
+    throw new Violation(`the board's UART has no register to read at ${hex(offset)}`);
+  }
+
+  write(offset: number, bytes: number, value: bigint): void {
+    if (bytes !== 4) throw new Violation(`a write of ${bytes} bytes to the board's UART`);
+    if (offset === pl011.UART_DR) {
+      if (this.busy > 0) throw new Violation("a byte is sent while the UART's FIFO is full");
+      if ((this.#control & pl011.CR_TXE) !== 0) this.#sent.push(Number(value) & 0xff);
+    } else if (offset === pl011.UART_IMSC) this.#mask = Number(value);
+    else if (offset === pl011.UART_CR) this.#control = Number(value);
+    else throw new Violation(`the board's UART has no register to write at ${hex(offset)}`);
+  }
+}

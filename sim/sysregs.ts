@@ -1,0 +1,117 @@
+// System registers of one CPU, by name: plain storage, but for those that do or mean something. The HAL module `sysreg` follows from the same table
+// as the core's declarations (abi/sysregs.ts).
+
+import { camel } from "../abi/records.ts";
+import { el1Context, halRegisters, idRegisters } from "../abi/sysregs.ts";
+import type { CpuModel } from "./cpu-model.ts";
+import { Violation } from "./faults.ts";
+import type { InterruptController } from "./interrupts.ts";
+import type { Order } from "./order.ts";
+import type { Timer } from "./timer.ts";
+import type { VirtualInterface } from "./virtual-interrupts.ts";
+import { MASK_64 } from "./words.ts";
+
+/** What EL1 registers hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
+export const LEFT_BEHIND = 0xdead_beef_0bad_cafen;
+
+const pascal = (register: string): string => camel(register).replace(/^./, (first) => first.toUpperCase());
+
+export interface Parts {
+  readonly model: CpuModel;
+  readonly mpidr: bigint;
+  readonly timer: Timer;
+  readonly interrupts: InterruptController;
+  readonly virtual: VirtualInterface;
+  readonly order: Order;
+}
+
+type Reader = () => bigint;
+type Writer = (value: bigint) => void;
+
+export class SystemRegisters {
+  readonly #values = new Map<string, bigint>();
+  readonly #readers: Readonly<Record<string, Reader>>;
+  readonly #writers: Readonly<Record<string, Writer>>;
+
+  constructor({ model, mpidr, timer, interrupts, virtual, order }: Parts) {
+    const hypervisorLists = Array.from({ length: 16 }, (_, n) => n);
+    const words = [0, 1, 2, 3];
+    this.#readers = {
+      MIDR_EL1: () => model.midr,
+      MPIDR_EL1: () => mpidr,
+      PMCR_EL0: () => model.pmcr,
+      CNTPCT_EL0: () => timer.count,
+      CNTFRQ_EL0: () => timer.frequency,
+      CNTV_CTL_EL0: () => timer.virtualControl,
+      CNTV_CVAL_EL0: () => timer.virtual.compare,
+      ICC_IAR1_EL1: () => interrupts.acknowledge(),
+      ICH_HCR_EL2: () => virtual.hcr,
+      ICH_VTR_EL2: () => virtual.vtr,
+      ICH_MISR_EL2: () => virtual.misr,
+      ICH_ELRSR_EL2: () => virtual.elrsr,
+      ICH_VMCR_EL2: () => virtual.vmcr,
+      ...Object.fromEntries(hypervisorLists.map((n) => [`ICH_LR${n}_EL2`, () => virtual.readList(n)])),
+      ...Object.fromEntries(idRegisters.map(({ name }) => [name, () => model.id[name] ?? 0n])),
+    };
+    this.#writers = {
+      CPTR_EL2: () => order.writeTraps(),
+      CNTVOFF_EL2: (value) => {
+        timer.offset = value;
+      },
+      CNTHP_CTL_EL2: (value) => {
+        timer.hypervisor.control = Number(value);
+      },
+      CNTHP_CVAL_EL2: (value) => {
+        timer.hypervisor.compare = value;
+      },
+      CNTV_CTL_EL0: (value) => {
+        timer.virtual.control = Number(value) & 3;
+      },
+      CNTV_CVAL_EL0: (value) => {
+        timer.virtual.compare = value;
+      },
+      ICC_SRE_EL2: (value) => interrupts.writeSre(value),
+      ICC_PMR_EL1: (value) => interrupts.writePmr(value),
+      ICC_CTLR_EL1: (value) => interrupts.writeCtlr(value),
+      ICC_IGRPEN1_EL1: (value) => interrupts.writeIgrpen1(value),
+      ICC_EOIR1_EL1: (value) => interrupts.end(value),
+      ICC_DIR_EL1: (value) => interrupts.deactivate(value),
+      ICH_HCR_EL2: (value) => {
+        virtual.hcr = value;
+      },
+      ICH_VMCR_EL2: (value) => {
+        virtual.vmcr = value;
+      },
+      ...Object.fromEntries(hypervisorLists.map((n) => [`ICH_LR${n}_EL2`, (value: bigint) => virtual.writeList(n, value)])),
+      ...Object.fromEntries(words.map((n) => [`ICH_AP0R${n}_EL2`, (value: bigint) => virtual.writeActive(0, n, value)])),
+      ...Object.fromEntries(words.map((n) => [`ICH_AP1R${n}_EL2`, (value: bigint) => virtual.writeActive(1, n, value)])),
+    };
+    for (const name of el1Context) this.#values.set(name, LEFT_BEHIND);
+  }
+
+  read(name: string): bigint {
+    return this.#readers[name]?.() ?? this.#values.get(name) ?? 0n;
+  }
+
+  write(name: string, value: bigint): void {
+    if (value < 0n || value > MASK_64) throw new Violation(`${name} = ${value}`);
+    this.#values.set(name, value);
+    this.#writers[name]?.(value);
+  }
+
+  /** The functions of the HAL module `sysreg`. */
+  get hal(): Record<string, (value: bigint) => bigint | undefined> {
+    const names = idRegisters.map(({ name }) => ({ name, access: "r" }));
+    const functions: Record<string, (value: bigint) => bigint | undefined> = {};
+    for (const { name, access } of [...halRegisters, ...names]) {
+      if (access !== "w") functions[`read${pascal(name)}`] = () => this.read(name);
+      if (access !== "r") {
+        functions[`write${pascal(name)}`] = (value) => {
+          this.write(name, BigInt.asUintN(64, value));
+          return undefined;
+        };
+      }
+    }
+    return functions;
+  }
+}

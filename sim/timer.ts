@@ -1,0 +1,54 @@
+// The generic timer of one CPU (Arm ARM D11): the physical count, which moves when a test says so, EL2's physical timer and EL1's virtual one.
+
+import { el2Controls } from "../abi/sysregs.ts";
+import { MASK_64 } from "./words.ts";
+
+const { CNT_CTL_ENABLE, CNT_CTL_IMASK, CNT_CTL_ISTATUS } = el2Controls;
+
+export class Timer {
+  count = 0n;
+  frequency = 62_500_000n;
+  offset = 0n;
+  hypervisor = { control: 0, compare: 0n };
+  virtual = { control: 0, compare: 0n };
+
+  get virtualCount(): bigint {
+    return (this.count - this.offset) & MASK_64;
+  }
+
+  /** Lets time pass. */
+  advance(ticks: bigint): void {
+    this.count += ticks;
+  }
+  advanceSeconds(seconds: number): void {
+    this.advance(BigInt(Math.round(seconds * Number(this.frequency))));
+  }
+
+  #fires(timer: { control: number; compare: bigint }, now: bigint): boolean {
+    return (timer.control & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) === CNT_CTL_ENABLE && now >= timer.compare;
+  }
+  get hypervisorLine(): boolean {
+    return this.#fires(this.hypervisor, this.count);
+  }
+  get virtualLine(): boolean {
+    return this.#fires(this.virtual, this.virtualCount);
+  }
+
+  /** CNTV_CTL_EL0 as it reads. */
+  get virtualControl(): bigint {
+    const met = (this.virtual.control & CNT_CTL_ENABLE) !== 0 && this.virtualCount >= this.virtual.compare;
+    return BigInt((this.virtual.control & 3) | (met ? CNT_CTL_ISTATUS : 0));
+  }
+
+  /** Ticks until the next timer fires; undefined if none ever will. */
+  get distance(): bigint | undefined {
+    const times = [
+      [this.hypervisor, this.count],
+      [this.virtual, this.virtualCount],
+    ] as const;
+    const ticks = times
+      .filter(([{ control, compare }, now]) => (control & 3) === CNT_CTL_ENABLE && compare > now)
+      .map(([{ compare }, now]) => compare - now);
+    return ticks.sort((a, b) => (a < b ? -1 : 1))[0];
+  }
+}

@@ -1,0 +1,224 @@
+// The GIC's virtual CPU interface (Arm IHI 0069): the hypervisor's side, ICH_* (12.4), and the guest's side, ICV_* (12.3), between which the
+// list registers lie. Follows the pseudocode of 12.3 for acknowledge, end of interrupt and deactivation.
+
+import { ichHcr, listRegister } from "../abi/gic.ts";
+import { Violation } from "./faults.ts";
+import { bit, bits } from "./words.ts";
+
+const { LR_PENDING, LR_ACTIVE, LR_HW, LR_GROUP1, LR_EOI } = listRegister;
+const STATE = LR_PENDING | LR_ACTIVE;
+const IDLE = 0x100;
+const SPURIOUS = 1023;
+
+/** Bits of ICH_HCR_EL2. */
+const LRENPIE = 1 << 2;
+const NPIE = 1 << 3;
+const GROUP_ENABLED = [1 << 4, 1 << 6];
+const GROUP_DISABLED = [1 << 5, 1 << 7];
+const EOI_COUNT_SHIFT = 27;
+
+/** Bits of ICH_VMCR_EL2. */
+const VENG = [1 << 0, 1 << 1];
+const VCBPR = 1 << 4;
+const VEOIM = 1 << 9;
+
+const virtualId = (lr: bigint): number => Number(lr & 0xffff_ffffn);
+const linkedId = (lr: bigint): number => bits(lr, 44, 32);
+const priorityOf = (lr: bigint): number => bits(lr, 55, 48);
+const groupOf = (lr: bigint): 0 | 1 => ((lr & LR_GROUP1) !== 0n ? 1 : 0);
+
+export class VirtualInterface {
+  readonly #lrs: bigint[];
+  readonly #priorityBits: number;
+  /** Active priorities by group: one bit a preemption level. */
+  readonly #active: [bigint, bigint] = [0n, 0n];
+  #hcr = 0;
+  #vmcr = 0;
+  readonly #deactivateLinked: (intid: number) => void;
+
+  constructor(listRegisters: number, priorityBits: number, deactivateLinked: (intid: number) => void) {
+    this.#lrs = Array.from({ length: listRegisters }, () => 0n);
+    this.#priorityBits = priorityBits;
+    this.#deactivateLinked = deactivateLinked;
+  }
+
+  // --- the hypervisor's side
+
+  get vtr(): bigint {
+    const bitsField = BigInt(this.#priorityBits - 1);
+    return (bitsField << 29n) | (bitsField << 26n) | (1n << 21n) | BigInt(this.#lrs.length - 1);
+  }
+  get hcr(): bigint {
+    return BigInt(this.#hcr >>> 0);
+  }
+  set hcr(value: bigint) {
+    this.#hcr = Number(value);
+  }
+  get vmcr(): bigint {
+    return BigInt(this.#vmcr >>> 0);
+  }
+  set vmcr(value: bigint) {
+    this.#vmcr = Number(value);
+  }
+
+  readList(n: number): bigint {
+    const value = this.#lrs[n];
+    if (value === undefined) throw new Violation(`ICH_LR${n}_EL2 does not exist: UNDEFINED`);
+    return value;
+  }
+
+  /** 12.4.8: what makes the list registers UNPREDICTABLE is a violation. */
+  writeList(n: number, value: bigint): void {
+    this.readList(n);
+    const id = virtualId(value);
+    if ((value & STATE) !== 0n) {
+      if ((value & LR_HW) !== 0n && (value & STATE) === STATE)
+        throw new Violation(`ICH_LR${n}: a linked interrupt is pending and active`);
+      if (id >= 1020) throw new Violation(`ICH_LR${n}: vINTID ${id}`);
+      const twice = this.#lrs.findIndex((other, m) => m !== n && (other & STATE) !== 0n && virtualId(other) === id);
+      if (twice >= 0) throw new Violation(`vINTID ${id} is in two list registers, ${twice} and ${n}`);
+    }
+    this.#lrs[n] = value;
+  }
+
+  #requireWord(word: number): void {
+    if (word >= 1 << (this.#priorityBits - 5)) throw new Violation(`ICH_AP${word} does not exist: UNDEFINED`);
+  }
+  writeActive(group: 0 | 1, word: number, value: bigint): void {
+    this.#requireWord(word);
+    const shift = BigInt(32 * word);
+    this.#active[group] = (this.#active[group] & ~(0xffff_ffffn << shift)) | (value << shift);
+  }
+
+  get elrsr(): bigint {
+    return this.#mask((lr) => (lr & STATE) === 0n && ((lr & LR_HW) !== 0n || (lr & LR_EOI) === 0n));
+  }
+  get eisr(): bigint {
+    return this.#mask((lr) => (lr & (STATE | LR_HW)) === 0n && (lr & LR_EOI) !== 0n);
+  }
+  #mask(test: (lr: bigint) => boolean): bigint {
+    return this.#lrs.reduce((mask, lr, n) => (test(lr) ? mask | (1n << BigInt(n)) : mask), 0n);
+  }
+
+  get misr(): bigint {
+    const hcr = this.#hcr;
+    const valid = this.#lrs.filter((lr) => (lr & STATE) !== 0n).length;
+    const isPending = this.#lrs.some((lr) => (lr & STATE) === LR_PENDING);
+    let misr = this.eisr !== 0n ? 1 : 0;
+    if ((hcr & ichHcr.ICH_HCR_UIE) !== 0 && valid <= 1) misr |= 2;
+    if ((hcr & LRENPIE) !== 0 && hcr >>> EOI_COUNT_SHIFT !== 0) misr |= 4;
+    if ((hcr & NPIE) !== 0 && !isPending) misr |= 8;
+    for (const group of [0, 1] as const) {
+      const enabled = (this.#vmcr & (VENG[group] ?? 0)) !== 0;
+      if (enabled && (hcr & (GROUP_ENABLED[group] ?? 0)) !== 0) misr |= 0x10 << (2 * group);
+      if (!enabled && (hcr & (GROUP_DISABLED[group] ?? 0)) !== 0) misr |= 0x20 << (2 * group);
+    }
+    return BigInt(misr);
+  }
+
+  /** The line of the maintenance interrupt. */
+  get maintenance(): boolean {
+    return (this.#hcr & ichHcr.ICH_HCR_EN) !== 0 && this.misr !== 0n;
+  }
+
+  // --- the guest's side
+
+  get priorityMask(): number {
+    return this.#vmcr >>> 24;
+  }
+  set priorityMask(value: number) {
+    const mask = value & (0xff00 >> this.#priorityBits) & 0xff;
+    this.#vmcr = ((this.#vmcr & 0xff_ffff) | (mask << 24)) >>> 0;
+  }
+  enableGroup(group: 0 | 1, on: boolean): void {
+    const field = VENG[group] ?? 0;
+    this.#vmcr = on ? this.#vmcr | field : this.#vmcr & ~field;
+  }
+  set endOfInterruptMode(mode: 0 | 1) {
+    this.#vmcr = mode === 1 ? this.#vmcr | VEOIM : this.#vmcr & ~VEOIM;
+  }
+
+  /** The lowest bits of a priority that do not count for preemption: ICV_BPR<n>_EL1, not below its minimum. */
+  #groupPriority(priority: number, group: 0 | 1): number {
+    const least = 8 - this.#priorityBits;
+    const common = group === 0 || (this.#vmcr & VCBPR) !== 0;
+    const point = common ? ((this.#vmcr >>> 21) & 7) + 1 : (this.#vmcr >>> 18) & 7;
+    const ignored = Math.max(point, least);
+    return priority & ~((1 << ignored) - 1) & 0xff;
+  }
+
+  #level(priority: number): number {
+    return priority >> (8 - this.#priorityBits);
+  }
+
+  /** The most urgent active priority. */
+  get runningPriority(): number {
+    const active = this.#active[0] | this.#active[1];
+    for (let level = 0; level < 128; level++) if (bit(active, level)) return level << (8 - this.#priorityBits);
+    return IDLE;
+  }
+
+  #highest(): number | undefined {
+    let best: number | undefined;
+    for (const [n, lr] of this.#lrs.entries()) {
+      if ((lr & STATE) !== LR_PENDING || (this.#vmcr & (VENG[groupOf(lr)] ?? 0)) === 0) continue;
+      if (best === undefined || priorityOf(lr) < priorityOf(this.readList(best))) best = n;
+    }
+    return best;
+  }
+
+  /** The list register whose interrupt the guest would take now. */
+  #deliverable(): number | undefined {
+    const n = this.#highest();
+    if (n === undefined || (this.#hcr & ichHcr.ICH_HCR_EN) === 0) return undefined;
+    const lr = this.readList(n);
+    const priority = priorityOf(lr);
+    if (priority >= this.priorityMask) return undefined;
+    return this.#groupPriority(priority, groupOf(lr)) < this.runningPriority ? n : undefined;
+  }
+
+  /** Whether the virtual IRQ (group 1) or FIQ (group 0) line is high. */
+  signals(group: 0 | 1): boolean {
+    const n = this.#deliverable();
+    return n !== undefined && groupOf(this.readList(n)) === group;
+  }
+
+  /** A read of ICV_IAR<group>_EL1: the INTID, 1023 if there is none. */
+  acknowledge(group: 0 | 1): number {
+    const n = this.#deliverable();
+    if (n === undefined || groupOf(this.readList(n)) !== group) return SPURIOUS;
+    const lr = this.readList(n);
+    this.#active[group] |= 1n << BigInt(this.#level(this.#groupPriority(priorityOf(lr), group)));
+    this.#lrs[n] = (lr & ~STATE) | LR_ACTIVE;
+    return virtualId(lr);
+  }
+
+  /** A write of ICV_EOIR<group>_EL1. */
+  end(group: 0 | 1, intid: number): void {
+    if (intid >= 1020) return;
+    const running = this.runningPriority;
+    if (running === IDLE) return;
+    const level = 1n << BigInt(this.#level(running));
+    if ((this.#active[group] & level) === 0n) return;
+    this.#active[group] &= ~level;
+    if ((this.#vmcr & VEOIM) === 0) this.#deactivate(intid, group, running);
+  }
+
+  /** A write of ICV_DIR_EL1. */
+  deactivate(intid: number): void {
+    if (intid < 1020 && (this.#vmcr & VEOIM) !== 0) this.#deactivate(intid);
+  }
+
+  #deactivate(intid: number, group?: 0 | 1, running?: number): void {
+    const n = this.#lrs.findIndex((lr) => (lr & LR_ACTIVE) !== 0n && virtualId(lr) === intid);
+    if (n < 0) {
+      const count = Math.min((this.#hcr >>> EOI_COUNT_SHIFT) + 1, 31);
+      this.#hcr = ((this.#hcr & 0x07ff_ffff) | (count << EOI_COUNT_SHIFT)) >>> 0;
+      return;
+    }
+    const lr = this.readList(n);
+    if (group !== undefined && (groupOf(lr) !== group || this.#groupPriority(priorityOf(lr), group) !== running)) return;
+    this.#lrs[n] = lr & ~LR_ACTIVE;
+    if ((lr & LR_HW) !== 0n) this.#deactivateLinked(linkedId(lr));
+  }
+}
