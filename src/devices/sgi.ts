@@ -7,6 +7,8 @@ import { Vcpu } from "../vm/records";
 import * as vgic from "./vgic";
 
 const IRM: u64 = (1 as u64) << 40;
+/** Of an MPIDR_EL1: the affinity within a cluster. */
+const AFF0: u64 = 0xff;
 /** Aff3, Aff2 and Aff1. */
 const CLUSTER: u64 = 0x00ff00ff00ff0000;
 
@@ -15,7 +17,7 @@ export function send(vcpu: Vcpu, value: u64, group1: bool): void {
   if ((value & IRM) != 0) return;
   const intid = ((value >> 24) & 15) as u32;
   const first = ((value >> 44) & 15) << 4;
-  const own = vcpu.mpidr;
+  const own = vcpu.mpidr & AFF0;
   if ((value & CLUSTER) != 0 || own < first || own - first > 15 || ((value >> (own - first)) & 1) == 0) return;
   if ((((vcpu.irqs.group >> intid) & 1) != 0) == group1) vgic.raise(vcpu, intid);
 }
