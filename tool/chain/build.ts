@@ -33,7 +33,11 @@ async function whenChanged(stamp: string, patterns: string[], action: () => void
 const preprocess = (source: string, target: string): string =>
   run(gcc, ["-E", "-P", "-x", "c", "-D__ASSEMBLER__", "-Ibuild/gen", source, "-o", target]);
 
-function buildCore(): void {
+async function buildCore(): Promise<void> {
+  // Loaded here alone: it brings the compiler of TypeScript with it.
+  const { checkBuilt, checkSources, demand } = await import("./check.ts");
+  const checked = checkSources();
+  demand(checked);
   toWasm({ entry: "src/main.ts", wasm: "build/core.wasm", pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
   const imports = toC("build/core.wasm", "core", "build/core.generated.c");
   const nulls = `-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`;
@@ -73,6 +77,7 @@ function buildCore(): void {
   fillSection(elf, ".stage1", stage1Tables(symbols));
   fillSection(elf, ".symbols", symbolTable(symbolsOf(elf, true), SYMBOLS_SIZE));
   run(objcopy, ["-O", "binary", elf, "build/hyper-lite.Image"]);
+  demand(checkBuilt(checked.sources));
   buildRom();
 }
 
@@ -82,7 +87,7 @@ export async function build(): Promise<void> {
   // The guests are built by a process of their own, beside the core.
   const guests = whenChanged("build/guests/stamp", ["guests/**", "metal/wasm-rt.h"], buildGuestsApart);
   guests.catch(() => {});
-  await whenChanged("build/stamp", ["src/**/*.ts", "metal/**"], buildCore);
+  await whenChanged("build/stamp", ["src/**", "metal/**", "tool/chain/checks/*.ts"], buildCore);
   await guests;
 }
 
