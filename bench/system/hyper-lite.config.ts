@@ -1,0 +1,8 @@
+// The guest that measures what things cost (guests/bench).
+
+import { defineSystem } from "../../tool/config.ts";
+
+export default defineSystem({
+  name: "bench",
+  vms: [{ name: "bench", memory: "64M", kernel: "../../build/guests/bench.bin" }],
+});
