@@ -105,7 +105,19 @@ export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>
   const header = run(gcc, ["-E", "-P", "-Ibuild/gen", "-Imetal", "metal/hal.h"]);
   const sides = { declared: declaredIn(sources), imported: importedBy(module.imports), metal: definedIn(header), sim };
   return joined([
-    apply([floats, tables, mutableGlobals, memoryGrowth, runtime, offsets, exportsOf(callsOf(text("metal/core.c"))), recursion(bounds)], module),
+    apply(
+      [
+        floats,
+        tables,
+        mutableGlobals,
+        memoryGrowth,
+        runtime,
+        offsets,
+        exportsOf(callsOf(text("metal/core.c"))),
+        recursion(bounds),
+      ],
+      module,
+    ),
     apply(machineRules, machine),
     apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(root, `${elf}.stage1`)) }),
     apply([imageSize], statSync(join(root, "build/hyper-lite.Image")).size),

@@ -28,12 +28,20 @@ export function parseDisassembly(text: string): MachineFunction[] {
     const [, address = "", mnemonic = "", operands = ""] = found;
     const to = /([0-9a-f]+) <([^>+]+)(?:\+0x[0-9a-f]+)?>/.exec(operands);
     const target = to ? { address: Number.parseInt(to[1] ?? "", 16), name: to[2] ?? "" } : undefined;
-    functions.at(-1)?.instructions.push({ address: Number.parseInt(address, 16), mnemonic, operands: operands.replace(/<.*>/, "").trim(), target });
+    functions
+      .at(-1)
+      ?.instructions.push({
+        address: Number.parseInt(address, 16),
+        mnemonic,
+        operands: operands.replace(/<.*>/, "").trim(),
+        target,
+      });
   }
   return functions;
 }
 
-export const disassemble = (file: string): MachineFunction[] => parseDisassembly(run(objdump, ["-d", "--no-show-raw-insn", file]));
+export const disassemble = (file: string): MachineFunction[] =>
+  parseDisassembly(run(objdump, ["-d", "--no-show-raw-insn", file]));
 
 /** `b`, `b.eq`, `cbz`, `tbnz`, …: branches that leave no return address. */
 export const isBranch = ({ mnemonic }: Instruction): boolean => /^(b|b\.\w+|cbn?z|tbn?z)$/.test(mnemonic);
@@ -44,7 +52,8 @@ export const isEnd = ({ mnemonic }: Instruction): boolean => /^(b|br|ret|eret|br
 export function frameOf({ instructions }: MachineFunction): number | undefined {
   let bytes = 0;
   for (const { mnemonic, operands } of instructions) {
-    const constant = mnemonic === "sub" && operands.startsWith("sp, ") ? /^sp, sp, #(0x[0-9a-f]+|\d+)(, lsl #12)?$/.exec(operands) : undefined;
+    const constant =
+      mnemonic === "sub" && operands.startsWith("sp, ") ? /^sp, sp, #(0x[0-9a-f]+|\d+)(, lsl #12)?$/.exec(operands) : undefined;
     if (constant === null) return undefined;
     const stored = /\[sp, #-(0x[0-9a-f]+|\d+)\]!$/.exec(operands);
     if (constant) bytes += Number(constant[1]) * (constant[2] ? 4096 : 1);

@@ -59,7 +59,7 @@ export const isMemoryAccess = (opcode: number): boolean => opcode >= 0x28 && opc
 
 /** Instructions with one index: branches, calls, variables, tables, memory.size, memory.grow, ref.null, ref.func. */
 const ONE_INDEX = new Set([0x0c, 0x0d, CALL, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x3f, MEMORY_GROW, 0xd0, 0xd2]);
-const VALUE_TYPES: Record<number, string> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64", 0x70: "funcref", 0x6f: "externref" };
+const VALUE_TYPES: Record<number, string> = { 127: "i32", 126: "i64", 125: "f32", 124: "f64", 112: "funcref", 111: "externref" };
 const KINDS = ["function", "table", "memory", "global"];
 
 class Reader {
@@ -131,7 +131,8 @@ class Reader {
     else if (opcode === 0x1c) this.list(() => this.type());
     else if (opcode === 0x43) this.at += 4;
     else if (opcode === 0x44) this.at += 8;
-    else if (opcode > 0xd2 || (opcode > 0xc4 && opcode < 0xd0)) throw new Error(`an unknown instruction, 0x${opcode.toString(16)}`);
+    else if (opcode > 0xd2 || (opcode > 0xc4 && opcode < 0xd0))
+      throw new Error(`an unknown instruction, 0x${opcode.toString(16)}`);
     return 0;
   }
 

@@ -15,14 +15,18 @@ export const deviceRegisters: Rule<readonly Source[]> = {
     for (const source of sources) {
       if (isAtHome(source.path) || source.path === CONSOLE) continue;
       const found = importsOf(source).find(({ path }) => path === "src/hal/mmio.ts");
-      if (found) problemAt(report, source, found.node, "registers of the board's devices; write a driver in src/drivers/ and call it");
+      if (found)
+        problemAt(report, source, found.node, "registers of the board's devices; write a driver in src/drivers/ and call it");
     }
   },
 };
 
 /** "vendor,device", as a `compatible` property has it. */
 export const compatibles = sourceRule("boards", (node, { path }) =>
-  ts.isStringLiteral(node) && !isAtHome(path) && path.startsWith("src/") && /^(arm|brcm|fsl|qemu|snps|ns16550|allwinner|rockchip)\w*,[\w.-]+$/.test(node.text)
+  ts.isStringLiteral(node) &&
+  !isAtHome(path) &&
+  path.startsWith("src/") &&
+  /^(arm|brcm|fsl|qemu|snps|ns16550|allwinner|rockchip)\w*,[\w.-]+$/.test(node.text)
     ? `the name of a device of a board, "${node.text}"; src/drivers/ finds devices`
     : undefined,
 );

@@ -18,6 +18,9 @@ export const fileCircles: Rule<Graph> = {
   name: "no-circles",
   check: (graph, report) => {
     for (const files of circles(graph))
-      report.problem(files[0] ?? "", `imports itself by way of ${files.slice(1).join(", ") || "itself"}; move what both need into a file of its own`);
+      report.problem(
+        files[0] ?? "",
+        `imports itself by way of ${files.slice(1).join(", ") || "itself"}; move what both need into a file of its own`,
+      );
   },
 };

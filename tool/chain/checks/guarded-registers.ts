@@ -12,7 +12,8 @@ export const guardedRegisters: Rule<Machine> = {
     for (const { name, instructions } of functions) {
       if (boot.has(name)) continue;
       for (const { mnemonic, operands } of instructions)
-        if (mnemonic === "msr" && GUARDED.test(operands)) report.problem(demangle(name), `\`msr ${operands}\` outside boot.S; EL2's translation does not change after boot`);
+        if (mnemonic === "msr" && GUARDED.test(operands))
+          report.problem(demangle(name), `\`msr ${operands}\` outside boot.S; EL2's translation does not change after boot`);
     }
   },
 };

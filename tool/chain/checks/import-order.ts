@@ -5,11 +5,23 @@ import type { Rule } from "./rule.ts";
 import { problemAt } from "./source-rule.ts";
 
 /** Lowest first. build/gen/ is abi/ as the generator writes it for the core. */
-const STOREYS = [["abi"], ["hal"], ["lib"], ["log"], ["mmu", "cpu", "drivers"], ["vm"], ["sched"], ["devices"], ["smccc"], ["traps"], ["main"]];
+const STOREYS = [
+  ["abi"],
+  ["hal"],
+  ["lib"],
+  ["log"],
+  ["mmu", "cpu", "drivers"],
+  ["vm"],
+  ["sched"],
+  ["devices"],
+  ["smccc"],
+  ["traps"],
+  ["main"],
+];
 const ORDER = STOREYS.map((folders) => folders.join(", ")).join(" < ");
 
 const folderOf = (path: string): string | undefined =>
-  path.startsWith("build/gen/") ? "abi" : /^src\/([^/]+)\//.exec(path)?.[1] ?? /^src\/(main)\.ts$/.exec(path)?.[1];
+  path.startsWith("build/gen/") ? "abi" : (/^src\/([^/]+)\//.exec(path)?.[1] ?? /^src\/(main)\.ts$/.exec(path)?.[1]);
 const storeyOf = (folder: string | undefined): number => STOREYS.findIndex((folders) => folders.includes(folder ?? ""));
 
 export const importOrder: Rule<readonly Source[]> = {
@@ -21,7 +33,12 @@ export const importOrder: Rule<readonly Source[]> = {
       for (const { path, node } of importsOf(source)) {
         const other = folderOf(path);
         if (other === own || (storeyOf(other) >= 0 && storeyOf(other) < storeyOf(own))) continue;
-        problemAt(report, source, node, `${own} does not know ${other ?? path}; move what is needed down, or hand it over from above (${ORDER})`);
+        problemAt(
+          report,
+          source,
+          node,
+          `${own} does not know ${other ?? path}; move what is needed down, or hand it over from above (${ORDER})`,
+        );
       }
     }
   },

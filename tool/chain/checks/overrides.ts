@@ -12,7 +12,8 @@ interface Class {
   readonly base: string | undefined;
 }
 
-const nameOf = (member: ts.ClassElement): string | undefined => (member.name && ts.isIdentifier(member.name) ? member.name.text : undefined);
+const nameOf = (member: ts.ClassElement): string | undefined =>
+  member.name && ts.isIdentifier(member.name) ? member.name.text : undefined;
 
 export const overrides: Rule<readonly Source[]> = {
   name: "no-overrides",
@@ -30,7 +31,12 @@ export const overrides: Rule<readonly Source[]> = {
         for (const member of node.members) {
           const name = nameOf(member);
           if (name !== undefined && inherited.has(name))
-            problemAt(report, source, member, `${name} overrides that of ${next.node.name?.text}; write a function with a \`switch\` over an id`);
+            problemAt(
+              report,
+              source,
+              member,
+              `${name} overrides that of ${next.node.name?.text}; write a function with a \`switch\` over an id`,
+            );
         }
       }
     }

@@ -28,7 +28,13 @@ export const share: Rule<HandWritten> = {
   check: ({ typescript, others }, report) => {
     const [ts, other] = [sum(typescript), sum(others)];
     const part = ts / (ts + other);
-    report.figure(`TypeScript: ${(part * 100).toFixed(1)} % of the hand-written lines at EL2 (${ts} of ${ts + other}; least: ${LEAST * 100} %)`);
-    if (part < LEAST) report.problem("metal/", `${other} lines against ${ts} of TypeScript; say in TypeScript what it can say, generate tables from abi/`);
+    report.figure(
+      `TypeScript: ${(part * 100).toFixed(1)} % of the hand-written lines at EL2 (${ts} of ${ts + other}; least: ${LEAST * 100} %)`,
+    );
+    if (part < LEAST)
+      report.problem(
+        "metal/",
+        `${other} lines against ${ts} of TypeScript; say in TypeScript what it can say, generate tables from abi/`,
+      );
   },
 };

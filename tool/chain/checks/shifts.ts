@@ -3,7 +3,18 @@
 import ts from "typescript";
 import { sourceRule } from "./source-rule.ts";
 
-const WIDTHS: Record<string, number> = { u8: 8, i8: 8, u16: 16, i16: 16, u32: 32, i32: 32, usize: 32, isize: 32, u64: 64, i64: 64 };
+const WIDTHS: Record<string, number> = {
+  u8: 8,
+  i8: 8,
+  u16: 16,
+  i16: 16,
+  u32: 32,
+  i32: 32,
+  usize: 32,
+  isize: 32,
+  u64: 64,
+  i64: 64,
+};
 
 const unwrap = (node: ts.Expression): ts.Expression => (ts.isParenthesizedExpression(node) ? unwrap(node.expression) : node);
 

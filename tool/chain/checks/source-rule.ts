@@ -5,7 +5,10 @@ import { lineOf, type Source, walk } from "../sources.ts";
 import type { Report, Rule } from "./rule.ts";
 
 /** `visit` gives back what is wrong with a node, and what to do instead; nothing if it is all right. */
-export const sourceRule = (name: string, visit: (node: ts.Node, source: Source) => string | undefined): Rule<readonly Source[]> => ({
+export const sourceRule = (
+  name: string,
+  visit: (node: ts.Node, source: Source) => string | undefined,
+): Rule<readonly Source[]> => ({
   name,
   check: (sources, report) => {
     for (const source of sources)

@@ -50,9 +50,19 @@ export const spinLoops: Rule<Machine> = {
         const start = isBranch(branch) ? instructions.findIndex(({ address }) => address === branch.target?.address) : -1;
         if (start < 0 || start > end) continue;
         const loop = instructions.slice(start, end + 1);
-        const waits = loop.some(({ mnemonic, operands }) => /^(wfe|wfi|yield)$/.test(mnemonic) || (mnemonic === "hint" && /^#0x[123]$/.test(operands)));
-        if (waits || loop.some(({ mnemonic }) => /^(bl|eret|ret)$/.test(mnemonic) || /^st\w*xr/.test(mnemonic)) || makesProgress(loop)) continue;
-        report.problem(`${demangle(name)}+0x${(branch.address - (instructions[0]?.address ?? 0)).toString(16)}`, "a loop that only waits; put WFE or YIELD into it (cpu.relax())");
+        const waits = loop.some(
+          ({ mnemonic, operands }) => /^(wfe|wfi|yield)$/.test(mnemonic) || (mnemonic === "hint" && /^#0x[123]$/.test(operands)),
+        );
+        if (
+          waits ||
+          loop.some(({ mnemonic }) => /^(bl|eret|ret)$/.test(mnemonic) || /^st\w*xr/.test(mnemonic)) ||
+          makesProgress(loop)
+        )
+          continue;
+        report.problem(
+          `${demangle(name)}+0x${(branch.address - (instructions[0]?.address ?? 0)).toString(16)}`,
+          "a loop that only waits; put WFE or YIELD into it (cpu.relax())",
+        );
       }
     }
   },

@@ -9,7 +9,8 @@ import type { Rule } from "./rule.ts";
 
 /** What the vectors call, and the bytes of the stack that is empty then. */
 const isEntry = (name: string): boolean => name.startsWith("hl_");
-const stackOf = (entry: string): number => (entry === "hl_crash" ? layout.EMERGENCY_SIZE : layout.STACK_SIZE - layout.CPU_BLOCK_SIZE);
+const stackOf = (entry: string): number =>
+  entry === "hl_crash" ? layout.EMERGENCY_SIZE : layout.STACK_SIZE - layout.CPU_BLOCK_SIZE;
 
 /** A branch to another function is a call as well: the frame that it leaves is counted all the same. */
 function calledBy({ name, instructions }: MachineFunction): Set<string> {
@@ -50,7 +51,10 @@ export const stacks: Rule<Machine> = {
       const isCircle = called.some((name) => inside.has(name));
       const times = isCircle ? boundOf(circle, bounds) : 1;
       if (times === undefined && circle.some((name) => compiled.has(name)))
-        report.problem(demangle(circle[0] ?? ""), `calls itself (${circle.map(demangle).join(", ")}), to no known depth; make it a loop`);
+        report.problem(
+          demangle(circle[0] ?? ""),
+          `calls itself (${circle.map(demangle).join(", ")}), to no known depth; make it a loop`,
+        );
       const below = called.filter((name) => !inside.has(name)).map((name) => depths.get(name) ?? { bytes: 0, path: [] });
       const deepest = below.reduce((a, b) => (b.bytes > a.bytes ? b : a), { bytes: 0, path: [] });
       const frame = circle.reduce((bytes, name) => bytes + (frames.get(name) ?? 0), 0) * (times ?? 1);
@@ -61,7 +65,10 @@ export const stacks: Rule<Machine> = {
       const { bytes, path } = depths.get(name) ?? { bytes: 0, path: [] };
       report.figure(`deepest stack of ${name}: ${bytes} of ${stackOf(name)} bytes`);
       if (bytes > stackOf(name))
-        report.problem(name, `its stack is up to ${bytes} bytes deep, it has ${stackOf(name)}; shorten the chain ${path.join(" > ")}`);
+        report.problem(
+          name,
+          `its stack is up to ${bytes} bytes deep, it has ${stackOf(name)}; shorten the chain ${path.join(" > ")}`,
+        );
     }
   },
 };

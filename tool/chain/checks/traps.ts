@@ -10,15 +10,19 @@ import type { Rule } from "./rule.ts";
 const OURS = /^#0x(100|20[0-9a-f]|220)$/;
 
 /** Padding at the end of a function is of zeros. */
-const isPadding = (mnemonic: string, operands: string): boolean => mnemonic === "nop" || (mnemonic === "udf" && operands === "#0");
+const isPadding = (mnemonic: string, operands: string): boolean =>
+  mnemonic === "nop" || (mnemonic === "udf" && operands === "#0");
 
 /** The functions that give control back to their callers: they return, or go on in one that does. */
 function returning(functions: readonly MachineFunction[]): Set<string> {
-  const found = new Set(functions.filter(({ instructions }) => instructions.some(({ mnemonic }) => mnemonic === "ret")).map(({ name }) => name));
+  const found = new Set(
+    functions.filter(({ instructions }) => instructions.some(({ mnemonic }) => mnemonic === "ret")).map(({ name }) => name),
+  );
   for (let size = -1; size !== found.size; ) {
     size = found.size;
     for (const { name, instructions } of functions)
-      if (instructions.some((one) => isBranch(one) && one.target?.name !== name && found.has(one.target?.name ?? ""))) found.add(name);
+      if (instructions.some((one) => isBranch(one) && one.target?.name !== name && found.has(one.target?.name ?? "")))
+        found.add(name);
   }
   return found;
 }
@@ -31,7 +35,10 @@ export const traps: Rule<Machine> = {
       const instructions = all.slice(0, all.findLastIndex(({ mnemonic, operands }) => !isPadding(mnemonic, operands)) + 1);
       for (const { mnemonic, operands } of instructions) {
         if ((mnemonic === "brk" && !OURS.test(operands)) || mnemonic === "udf")
-          report.problem(demangle(name), `\`${mnemonic} ${operands}\` is none of our traps: gcc has found undefined behaviour here`);
+          report.problem(
+            demangle(name),
+            `\`${mnemonic} ${operands}\` is none of our traps: gcc has found undefined behaviour here`,
+          );
         if (mnemonic === "svc" || mnemonic === "hlt")
           report.problem(demangle(name), `\`${mnemonic} ${operands}\`: a trap is a BRK, which the vectors report`);
       }

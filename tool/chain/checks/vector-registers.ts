@@ -13,7 +13,10 @@ export const vectorRegisters: Rule<Machine> = {
     for (const { name, instructions } of functions) {
       const found = MAY.has(name) ? undefined : instructions.find(({ operands }) => VECTOR.test(operands));
       if (found)
-        report.problem(demangle(name), `\`${found.mnemonic} ${found.operands}\` touches a vector register; only ${[...MAY].join(" and ")} may (gcc: -mgeneral-regs-only)`);
+        report.problem(
+          demangle(name),
+          `\`${found.mnemonic} ${found.operands}\` touches a vector register; only ${[...MAY].join(" and ")} may (gcc: -mgeneral-regs-only)`,
+        );
     }
   },
 };

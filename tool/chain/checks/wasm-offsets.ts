@@ -12,7 +12,10 @@ export const offsets: Rule<WasmModule> = {
     for (const { name, body } of functions) {
       const far = body.find(({ opcode, immediate }) => isMemoryAccess(opcode) && immediate >= UNMAPPED);
       if (far)
-        report.problem(name, `a load or store at the static offset 0x${far.immediate.toString(16)}: a null record would not fault; add to the address first`);
+        report.problem(
+          name,
+          `a load or store at the static offset 0x${far.immediate.toString(16)}: a null record would not fault; add to the address first`,
+        );
     }
   },
 };

@@ -1,8 +1,8 @@
 // No recursion: the depth of a stack is computed from the call graph. A function may call itself where its own code bounds the depth, which a
 // comment above it then says: `// recursion: at most N deep`.
 
-import { CALL, type WasmModule } from "../wasm.ts";
 import { circles } from "../graph.ts";
+import { CALL, type WasmModule } from "../wasm.ts";
 import type { Rule } from "./rule.ts";
 
 /** `bounds`: how deep a function may call itself, by its name in the module. */
@@ -17,10 +17,12 @@ export const recursion = (bounds: ReadonlyMap<string, number>): Rule<WasmModule>
       }),
     );
     for (const [first = "", ...others] of circles(graph)) {
-      if (others.length > 0)
-        report.problem(first, `calls itself by way of ${others.join(", ")}; make it a loop`);
+      if (others.length > 0) report.problem(first, `calls itself by way of ${others.join(", ")}; make it a loop`);
       else if (!bounds.has(first))
-        report.problem(first, "calls itself; make it a loop, or bound the depth by a constant and say so: `// recursion: at most N deep`");
+        report.problem(
+          first,
+          "calls itself; make it a loop, or bound the depth by a constant and say so: `// recursion: at most N deep`",
+        );
     }
     for (const [name, depth] of bounds) report.figure(`recursion: ${name}, at most ${depth} deep`);
   },
