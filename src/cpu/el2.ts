@@ -1,9 +1,38 @@
 // How EL2 is set up for guests: what traps, and what a guest's registers are at its start.
 
 import {
-  CNT_CTL_ENABLE, CNT_CTL_ISTATUS, CPTR_RES1, CPTR_TAM, CPTR_TFP, CPTR_TTA, HCR_AMO, HCR_BSU_INNER, HCR_FB, HCR_FMO, HCR_IMO, HCR_RW, HCR_SWIO, HCR_TACR, HCR_TERR,
-  HCR_TID3, HCR_TIDCP, HCR_TLOR, HCR_TSC, HCR_VM, MDCR_HPMN_MASK, MDCR_TDA, MDCR_TDOSA, MDCR_TDRA, MDCR_TPM, MDCR_TPMCR, MDCR_TPMS, MDCR_TTRF,
-  SCTLR_EL1_RESET, VTCR_BASE, VTCR_PS_SHIFT, VTCR_VS,
+  CNT_CTL_ENABLE,
+  CNT_CTL_ISTATUS,
+  CPTR_RES1,
+  CPTR_TAM,
+  CPTR_TFP,
+  CPTR_TTA,
+  HCR_AMO,
+  HCR_BSU_INNER,
+  HCR_FB,
+  HCR_FMO,
+  HCR_IMO,
+  HCR_RW,
+  HCR_SWIO,
+  HCR_TACR,
+  HCR_TERR,
+  HCR_TID3,
+  HCR_TIDCP,
+  HCR_TLOR,
+  HCR_TSC,
+  HCR_VM,
+  MDCR_HPMN_MASK,
+  MDCR_TDA,
+  MDCR_TDOSA,
+  MDCR_TDRA,
+  MDCR_TPM,
+  MDCR_TPMCR,
+  MDCR_TPMS,
+  MDCR_TTRF,
+  SCTLR_EL1_RESET,
+  VTCR_BASE,
+  VTCR_PS_SHIFT,
+  VTCR_VS,
 } from "../../build/gen/controls";
 import { SPSR_A, SPSR_D, SPSR_F, SPSR_I, SPSR_M_EL1H } from "../../build/gen/esr";
 import { VcpuFrame } from "../../build/gen/records";
@@ -26,20 +55,39 @@ export function setFp(open: bool): void {
 /** Everything that is the same for all guests of this CPU. */
 export function init(): void {
   sysreg.writeHcrEl2(
-    HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_INNER | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW |
-      (features.hasLorRegions() ? HCR_TLOR : 0) | (features.hasRas() ? HCR_TERR : 0),
+    HCR_VM |
+      HCR_SWIO |
+      HCR_FMO |
+      HCR_IMO |
+      HCR_AMO |
+      HCR_FB |
+      HCR_BSU_INNER |
+      HCR_TID3 |
+      HCR_TSC |
+      HCR_TIDCP |
+      HCR_TACR |
+      HCR_RW |
+      (features.hasLorRegions() ? HCR_TLOR : 0) |
+      (features.hasRas() ? HCR_TERR : 0),
   );
   sysreg.writeHstrEl2(0);
   sysreg.writeHacrEl2(0);
   // No PMU, trace, SPE or debug register is the guest's; all of the PMU's counters stay ours.
   const counters: u64 = features.hasPmu() ? (sysreg.readPmcrEl0() >> 11) & MDCR_HPMN_MASK : 0;
   sysreg.writeMdcrEl2(
-    counters | ((MDCR_TDRA | MDCR_TDOSA | MDCR_TDA) as u64) | (features.hasPmu() ? MDCR_TPM | MDCR_TPMCR : 0) | (features.hasSpe() ? MDCR_TPMS : 0) |
+    counters |
+      ((MDCR_TDRA | MDCR_TDOSA | MDCR_TDA) as u64) |
+      (features.hasPmu() ? MDCR_TPM | MDCR_TPMCR : 0) |
+      (features.hasSpe() ? MDCR_TPMS : 0) |
       (features.hasTraceFilter() ? MDCR_TTRF : 0),
   );
   // The physical counter and timer trap.
   sysreg.writeCnthctlEl2(0);
-  sysreg.writeVtcrEl2((VTCR_BASE as u64) | ((min<u32>(features.physicalRange(), 5) as u64) << VTCR_PS_SHIFT) | (features.hasWideVmids() ? VTCR_VS : 0));
+  sysreg.writeVtcrEl2(
+    (VTCR_BASE as u64) |
+      ((min<u32>(features.physicalRange(), 5) as u64) << VTCR_PS_SHIFT) |
+      (features.hasWideVmids() ? VTCR_VS : 0),
+  );
   sysreg.writeVpidrEl2(sysreg.readMidrEl1());
   setFp(false);
   // No translation of anybody's is left from before (D8.14): nothing ran under these VMIDs yet.

@@ -1,7 +1,13 @@
 // What the CPU has, and what of it a guest sees: the ID registers (abi/sysregs.ts says which field is shown up to which value).
 
 import {
-  ID_AA64DFR0_SLOT, ID_AA64MMFR0_SLOT, ID_AA64MMFR1_SLOT, ID_AA64PFR0_SLOT, ID_AA64PFR1_SLOT, ID_LIMITS, idRegister,
+  ID_AA64DFR0_SLOT,
+  ID_AA64MMFR0_SLOT,
+  ID_AA64MMFR1_SLOT,
+  ID_AA64PFR0_SLOT,
+  ID_AA64PFR1_SLOT,
+  ID_LIMITS,
+  idRegister,
 } from "../../build/gen/id-registers";
 
 const SLOTS: u32 = 64;

@@ -2,8 +2,27 @@
 
 import { SCTLR_DSSBS, SCTLR_SPAN } from "../../build/gen/controls";
 import {
-  EC_DABT_LOWER, EC_DABT_SAME, EC_IABT_LOWER, EC_IABT_SAME, EC_UNKNOWN, ESR_EC_SHIFT, ESR_IL, SPSR_A, SPSR_AARCH32, SPSR_D, SPSR_DIT,
-  SPSR_F, SPSR_I, SPSR_M_EL0T, SPSR_M_EL1H, SPSR_M_EL1T, SPSR_M_MASK, SPSR_NZCV, SPSR_PAN, SPSR_SSBS, SPSR_TCO,
+  EC_DABT_LOWER,
+  EC_DABT_SAME,
+  EC_IABT_LOWER,
+  EC_IABT_SAME,
+  EC_UNKNOWN,
+  ESR_EC_SHIFT,
+  ESR_IL,
+  SPSR_A,
+  SPSR_AARCH32,
+  SPSR_D,
+  SPSR_DIT,
+  SPSR_F,
+  SPSR_I,
+  SPSR_M_EL0T,
+  SPSR_M_EL1H,
+  SPSR_M_EL1T,
+  SPSR_M_MASK,
+  SPSR_NZCV,
+  SPSR_PAN,
+  SPSR_SSBS,
+  SPSR_TCO,
 } from "../../build/gen/esr";
 import { VcpuFrame } from "../../build/gen/records";
 import * as sysreg from "../hal/sysreg";

@@ -20,43 +20,91 @@ export function count(): u32 {
 
 export function read(n: u32): u64 {
   switch (n) {
-    case 0: return sysreg.readIchLr0El2();
-    case 1: return sysreg.readIchLr1El2();
-    case 2: return sysreg.readIchLr2El2();
-    case 3: return sysreg.readIchLr3El2();
-    case 4: return sysreg.readIchLr4El2();
-    case 5: return sysreg.readIchLr5El2();
-    case 6: return sysreg.readIchLr6El2();
-    case 7: return sysreg.readIchLr7El2();
-    case 8: return sysreg.readIchLr8El2();
-    case 9: return sysreg.readIchLr9El2();
-    case 10: return sysreg.readIchLr10El2();
-    case 11: return sysreg.readIchLr11El2();
-    case 12: return sysreg.readIchLr12El2();
-    case 13: return sysreg.readIchLr13El2();
-    case 14: return sysreg.readIchLr14El2();
-    default: return sysreg.readIchLr15El2();
+    case 0:
+      return sysreg.readIchLr0El2();
+    case 1:
+      return sysreg.readIchLr1El2();
+    case 2:
+      return sysreg.readIchLr2El2();
+    case 3:
+      return sysreg.readIchLr3El2();
+    case 4:
+      return sysreg.readIchLr4El2();
+    case 5:
+      return sysreg.readIchLr5El2();
+    case 6:
+      return sysreg.readIchLr6El2();
+    case 7:
+      return sysreg.readIchLr7El2();
+    case 8:
+      return sysreg.readIchLr8El2();
+    case 9:
+      return sysreg.readIchLr9El2();
+    case 10:
+      return sysreg.readIchLr10El2();
+    case 11:
+      return sysreg.readIchLr11El2();
+    case 12:
+      return sysreg.readIchLr12El2();
+    case 13:
+      return sysreg.readIchLr13El2();
+    case 14:
+      return sysreg.readIchLr14El2();
+    default:
+      return sysreg.readIchLr15El2();
   }
 }
 
 export function write(n: u32, value: u64): void {
   switch (n) {
-    case 0: sysreg.writeIchLr0El2(value); break;
-    case 1: sysreg.writeIchLr1El2(value); break;
-    case 2: sysreg.writeIchLr2El2(value); break;
-    case 3: sysreg.writeIchLr3El2(value); break;
-    case 4: sysreg.writeIchLr4El2(value); break;
-    case 5: sysreg.writeIchLr5El2(value); break;
-    case 6: sysreg.writeIchLr6El2(value); break;
-    case 7: sysreg.writeIchLr7El2(value); break;
-    case 8: sysreg.writeIchLr8El2(value); break;
-    case 9: sysreg.writeIchLr9El2(value); break;
-    case 10: sysreg.writeIchLr10El2(value); break;
-    case 11: sysreg.writeIchLr11El2(value); break;
-    case 12: sysreg.writeIchLr12El2(value); break;
-    case 13: sysreg.writeIchLr13El2(value); break;
-    case 14: sysreg.writeIchLr14El2(value); break;
-    default: sysreg.writeIchLr15El2(value); break;
+    case 0:
+      sysreg.writeIchLr0El2(value);
+      break;
+    case 1:
+      sysreg.writeIchLr1El2(value);
+      break;
+    case 2:
+      sysreg.writeIchLr2El2(value);
+      break;
+    case 3:
+      sysreg.writeIchLr3El2(value);
+      break;
+    case 4:
+      sysreg.writeIchLr4El2(value);
+      break;
+    case 5:
+      sysreg.writeIchLr5El2(value);
+      break;
+    case 6:
+      sysreg.writeIchLr6El2(value);
+      break;
+    case 7:
+      sysreg.writeIchLr7El2(value);
+      break;
+    case 8:
+      sysreg.writeIchLr8El2(value);
+      break;
+    case 9:
+      sysreg.writeIchLr9El2(value);
+      break;
+    case 10:
+      sysreg.writeIchLr10El2(value);
+      break;
+    case 11:
+      sysreg.writeIchLr11El2(value);
+      break;
+    case 12:
+      sysreg.writeIchLr12El2(value);
+      break;
+    case 13:
+      sysreg.writeIchLr13El2(value);
+      break;
+    case 14:
+      sysreg.writeIchLr14El2(value);
+      break;
+    default:
+      sysreg.writeIchLr15El2(value);
+      break;
   }
 }
 

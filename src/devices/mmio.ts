@@ -37,11 +37,16 @@ function part(register: u32, at: u64, bytes: u32): u64 {
 export function read(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32): u64 {
   const at = ipa as u64;
   switch (device) {
-    case Device.UART: return part(vuart.read(vcpu, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32))), at, bytes);
-    case Device.DISTRIBUTOR: return vgicRegisters.readDistributor(vcpu, (at - GICD_BASE) as u32, bytes);
-    case Device.REDISTRIBUTOR: return vgicRegisters.readRedistributor(vcpu, (at - GICR_BASE) as u32, bytes);
-    case Device.RTC: return part(vrtc.read(vcpu, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32))), at, bytes);
-    default: return 0;
+    case Device.UART:
+      return part(vuart.read(vcpu, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32))), at, bytes);
+    case Device.DISTRIBUTOR:
+      return vgicRegisters.readDistributor(vcpu, (at - GICD_BASE) as u32, bytes);
+    case Device.REDISTRIBUTOR:
+      return vgicRegisters.readRedistributor(vcpu, (at - GICR_BASE) as u32, bytes);
+    case Device.RTC:
+      return part(vrtc.read(vcpu, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32))), at, bytes);
+    default:
+      return 0;
   }
 }
 
@@ -53,13 +58,18 @@ export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u
     case Device.UART:
       if (whole) vuart.write(vcpu, (at as u32) & (UART_SIZE - 1), value as u32);
       break;
-    case Device.DISTRIBUTOR: vgicRegisters.writeDistributor(vcpu, (at - GICD_BASE) as u32, bytes, value); break;
-    case Device.REDISTRIBUTOR: vgicRegisters.writeRedistributor(vcpu, (at - GICR_BASE) as u32, bytes, value); break;
+    case Device.DISTRIBUTOR:
+      vgicRegisters.writeDistributor(vcpu, (at - GICD_BASE) as u32, bytes, value);
+      break;
+    case Device.REDISTRIBUTOR:
+      vgicRegisters.writeRedistributor(vcpu, (at - GICR_BASE) as u32, bytes, value);
+      break;
     case Device.RTC:
       if (!whole) break;
       vrtc.write(vcpu, (at as u32) & (RTC_SIZE - 1), value as u32);
       vtimer.update(vcpu);
       break;
-    default: break;
+    default:
+      break;
   }
 }

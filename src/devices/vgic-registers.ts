@@ -2,9 +2,33 @@
 // access reads or writes its bytes alone. What is not implemented reads as zero and ignores writes.
 
 import {
-  GICD_CTLR, GICD_CTLR_ARE_NS, GICD_CTLR_DS, GICD_ICACTIVER, GICD_ICENABLER, GICD_ICFGR, GICD_ICPENDR, GICD_IGROUPR, GICD_IGRPMODR, GICD_IIDR,
-  GICD_IPRIORITYR, GICD_IROUTER, GICD_ISACTIVER, GICD_ISENABLER, GICD_ISPENDR, GICD_ITARGETSR, GICD_PIDR2, GICD_TYPER, GICR_IIDR, GICR_PIDR2,
-  GICR_SGI_FRAME, GICR_TYPER, GICR_TYPER_LAST, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP, GICR_WAKER_PROCESSOR_SLEEP, GIC_PIDR2_V3,
+  GICD_CTLR,
+  GICD_CTLR_ARE_NS,
+  GICD_CTLR_DS,
+  GICD_ICACTIVER,
+  GICD_ICENABLER,
+  GICD_ICFGR,
+  GICD_ICPENDR,
+  GICD_IGROUPR,
+  GICD_IGRPMODR,
+  GICD_IIDR,
+  GICD_IPRIORITYR,
+  GICD_IROUTER,
+  GICD_ISACTIVER,
+  GICD_ISENABLER,
+  GICD_ISPENDR,
+  GICD_ITARGETSR,
+  GICD_PIDR2,
+  GICD_TYPER,
+  GICR_IIDR,
+  GICR_PIDR2,
+  GICR_SGI_FRAME,
+  GICR_TYPER,
+  GICR_TYPER_LAST,
+  GICR_WAKER,
+  GICR_WAKER_CHILDREN_ASLEEP,
+  GICR_WAKER_PROCESSOR_SLEEP,
+  GIC_PIDR2_V3,
 } from "../../build/gen/gic";
 import { GICR_STRIDE, INTIDS } from "../../build/gen/guest";
 import { IrqWord, Vcpu, Vm } from "../vm/records";
@@ -42,9 +66,11 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
     if (index < first || index >= words) return 0;
     const word = vgic.wordOf(vcpu, index);
     switch (offset & ~(0x7f as u32)) {
-      case GICD_IGROUPR: return word.group;
+      case GICD_IGROUPR:
+        return word.group;
       case GICD_ISENABLER:
-      case GICD_ICENABLER: return word.enabled;
+      case GICD_ICENABLER:
+        return word.enabled;
       case GICD_ISPENDR:
       case GICD_ICPENDR:
       case GICD_ISACTIVER:
@@ -54,7 +80,8 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
         vgic.refill(vcpu);
         return result;
       }
-      default: return 0;
+      default:
+        return 0;
     }
   }
   if (offset < GICD_ITARGETSR) {
@@ -79,21 +106,40 @@ function writeBank(vcpu: Vcpu, offset: u32, value: u32, mask: u32, first: u32, w
     if (index < first || index >= words) return;
     const word = vgic.wordOf(vcpu, index);
     switch (offset & ~(0x7f as u32)) {
-      case GICD_IGROUPR: word.group = (word.group & ~mask) | value; break;
-      case GICD_ISENABLER: word.enabled |= value; break;
-      case GICD_ICENABLER: word.enabled &= ~value; break;
-      case GICD_ISPENDR: word.latch |= value; break;
-      case GICD_ICPENDR: word.latch &= ~value; break;
-      case GICD_ISACTIVER: word.active |= value; break;
-      case GICD_ICACTIVER: vgic.deactivate(vcpu, word, value); break;
-      default: break;
+      case GICD_IGROUPR:
+        word.group = (word.group & ~mask) | value;
+        break;
+      case GICD_ISENABLER:
+        word.enabled |= value;
+        break;
+      case GICD_ICENABLER:
+        word.enabled &= ~value;
+        break;
+      case GICD_ISPENDR:
+        word.latch |= value;
+        break;
+      case GICD_ICPENDR:
+        word.latch &= ~value;
+        break;
+      case GICD_ISACTIVER:
+        word.active |= value;
+        break;
+      case GICD_ICACTIVER:
+        vgic.deactivate(vcpu, word, value);
+        break;
+      default:
+        break;
     }
   } else if (offset < GICD_ITARGETSR) {
     const intid = offset - GICD_IPRIORITYR;
     const index = intid >> 5;
     if (index < first || index >= words) return;
     const at = changetype<usize>(vgic.wordOf(vcpu, index)) + (intid & 28);
-    store<u32>(at, (load<u32>(at, offsetof<IrqWord>("priority0")) & ~mask) | (value & PRIORITY_BITS), offsetof<IrqWord>("priority0"));
+    store<u32>(
+      at,
+      (load<u32>(at, offsetof<IrqWord>("priority0")) & ~mask) | (value & PRIORITY_BITS),
+      offsetof<IrqWord>("priority0"),
+    );
   } else if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
     const half = (offset - GICD_ICFGR) >> 2;
     const index = half >> 1;
@@ -121,11 +167,16 @@ function retarget(vcpu: Vcpu, intid: u32, affinity: u64): void {
 
 function readDistributorWord(vcpu: Vcpu, offset: u32): u32 {
   switch (offset) {
-    case GICD_CTLR: return vcpu.vm.gicEnable | GICD_CTLR_ARE_NS | GICD_CTLR_DS;
-    case GICD_TYPER: return TYPER;
-    case GICD_IIDR: return IIDR;
-    case GICD_PIDR2: return GIC_PIDR2_V3;
-    default: break;
+    case GICD_CTLR:
+      return vcpu.vm.gicEnable | GICD_CTLR_ARE_NS | GICD_CTLR_DS;
+    case GICD_TYPER:
+      return TYPER;
+    case GICD_IIDR:
+      return IIDR;
+    case GICD_PIDR2:
+      return GIC_PIDR2_V3;
+    default:
+      break;
   }
   if (offset >= GICD_IROUTER) {
     const at = route(vcpu.vm, offset);
@@ -154,18 +205,25 @@ function readRedistributorWord(vcpu: Vcpu, offset: u32): u32 {
   if (offset >= GICR_SGI_FRAME) return readBank(vcpu, offset - GICR_SGI_FRAME, 0, 1);
   const last = vcpu.id + 1 == vcpu.vm.vcpus;
   switch (offset) {
-    case GICR_IIDR: return IIDR;
-    case GICR_TYPER: return (vcpu.id << 8) | (last ? GICR_TYPER_LAST : 0);
-    case GICR_TYPER + 4: return vcpu.mpidr as u32 & 0xffffff;
-    case GICR_WAKER: return vcpu.asleep != 0 ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP : 0;
-    case GICR_PIDR2: return GIC_PIDR2_V3;
-    default: return 0;
+    case GICR_IIDR:
+      return IIDR;
+    case GICR_TYPER:
+      return (vcpu.id << 8) | (last ? GICR_TYPER_LAST : 0);
+    case GICR_TYPER + 4:
+      return vcpu.mpidr as u32 & 0xffffff;
+    case GICR_WAKER:
+      return vcpu.asleep != 0 ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP : 0;
+    case GICR_PIDR2:
+      return GIC_PIDR2_V3;
+    default:
+      return 0;
   }
 }
 
 function writeRedistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): void {
   if (offset >= GICR_SGI_FRAME) writeBank(vcpu, offset - GICR_SGI_FRAME, value, mask, 0, 1);
-  else if (offset == GICR_WAKER && (mask & GICR_WAKER_PROCESSOR_SLEEP) != 0) vcpu.asleep = u32((value & GICR_WAKER_PROCESSOR_SLEEP) != 0);
+  else if (offset == GICR_WAKER && (mask & GICR_WAKER_PROCESSOR_SLEEP) != 0)
+    vcpu.asleep = u32((value & GICR_WAKER_PROCESSOR_SLEEP) != 0);
 }
 
 /** Reads 1, 2, 4 or 8 bytes of the distributor; the offset is a multiple of them. */

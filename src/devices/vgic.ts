@@ -4,7 +4,17 @@
 // an exit. `fold` takes all of that back, `refill` hands the most urgent ones out again; whoever changes something does so between the two.
 // Nothing is read back on an exit that does not need it.
 
-import { ICH_HCR_EN, ICH_HCR_UIE, LR_ACTIVE, LR_EOI, LR_GROUP1, LR_HW, LR_PENDING, LR_PINTID_SHIFT, LR_PRIORITY_SHIFT } from "../../build/gen/gic";
+import {
+  ICH_HCR_EN,
+  ICH_HCR_UIE,
+  LR_ACTIVE,
+  LR_EOI,
+  LR_GROUP1,
+  LR_HW,
+  LR_PENDING,
+  LR_PINTID_SHIFT,
+  LR_PRIORITY_SHIFT,
+} from "../../build/gen/gic";
 import { INTIDS, VTIMER_INTID } from "../../build/gen/guest";
 import * as el2 from "../cpu/el2";
 import * as gicv3 from "../drivers/gicv3";

@@ -1,7 +1,18 @@
 // The virtual real-time clock: a PL031 (Arm DDI 0224), seconds since 1970 by the board's clock and the VM's count.
 
 import { RTC_SPI } from "../../build/gen/guest";
-import { PL031_ID, RTC_CR, RTC_DR, RTC_ICR, RTC_IMSC, RTC_LR, RTC_MIS, RTC_MR, RTC_PERIPH_ID, RTC_RIS } from "../../build/gen/pl031";
+import {
+  PL031_ID,
+  RTC_CR,
+  RTC_DR,
+  RTC_ICR,
+  RTC_IMSC,
+  RTC_LR,
+  RTC_MIS,
+  RTC_MR,
+  RTC_PERIPH_ID,
+  RTC_RIS,
+} from "../../build/gen/pl031";
 import * as timer from "../drivers/timer";
 import * as sysreg from "../hal/sysreg";
 import { Rtc, Vcpu, Vm } from "../vm/records";
@@ -29,7 +40,7 @@ export function deadline(vm: Vm): u64 {
 /** Sets the line after a register has changed or the deadline has come. */
 export function update(vcpu: Vcpu): void {
   const rtc = vcpu.vm.rtc;
-  if (rtc.armed != 0 && (now(vcpu.vm) - rtc.match) as i32 >= 0) {
+  if (rtc.armed != 0 && ((now(vcpu.vm) - rtc.match) as i32) >= 0) {
     rtc.armed = 0;
     rtc.raw = 1;
   }
@@ -39,16 +50,24 @@ export function update(vcpu: Vcpu): void {
 export function read(vcpu: Vcpu, offset: u32): u32 {
   const rtc = vcpu.vm.rtc;
   switch (offset) {
-    case RTC_DR: return now(vcpu.vm);
-    case RTC_MR: return rtc.match;
-    case RTC_LR: return rtc.load;
-    case RTC_CR: return 1;
-    case RTC_IMSC: return rtc.mask;
-    case RTC_RIS: return rtc.raw;
-    case RTC_MIS: return rtc.raw & rtc.mask;
-    default: break;
+    case RTC_DR:
+      return now(vcpu.vm);
+    case RTC_MR:
+      return rtc.match;
+    case RTC_LR:
+      return rtc.load;
+    case RTC_CR:
+      return 1;
+    case RTC_IMSC:
+      return rtc.mask;
+    case RTC_RIS:
+      return rtc.raw;
+    case RTC_MIS:
+      return rtc.raw & rtc.mask;
+    default:
+      break;
   }
-  return offset < RTC_PERIPH_ID ? 0 : ((PL031_ID >> (((offset - RTC_PERIPH_ID) as u64) << 1)) & 0xff) as u32;
+  return offset < RTC_PERIPH_ID ? 0 : (((PL031_ID >> (((offset - RTC_PERIPH_ID) as u64) << 1)) & 0xff) as u32);
 }
 
 /** The caller updates the timer afterwards. */
@@ -63,9 +82,14 @@ export function write(vcpu: Vcpu, offset: u32, value: u32): void {
       rtc.load = value;
       rtc.base = value - (elapsed(vcpu.vm) as u32);
       break;
-    case RTC_IMSC: rtc.mask = value & 1; break;
-    case RTC_ICR: rtc.raw &= ~value; break;
-    default: break;
+    case RTC_IMSC:
+      rtc.mask = value & 1;
+      break;
+    case RTC_ICR:
+      rtc.raw &= ~value;
+      break;
+    default:
+      break;
   }
   update(vcpu);
 }

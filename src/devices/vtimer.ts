@@ -49,5 +49,5 @@ export function distance(vcpu: Vcpu): u64 {
   return (vcpu.cntpCval - count(vcpu)) & 0xffffffff;
 }
 export function setDistance(vcpu: Vcpu, value: u64): void {
-  setCompare(vcpu, count(vcpu) + ((value as i32) as i64 as u64));
+  setCompare(vcpu, count(vcpu) + (value as i32 as i64 as u64));
 }

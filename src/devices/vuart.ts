@@ -4,8 +4,33 @@
 
 import { UART_SPI } from "../../build/gen/guest";
 import {
-  CR_RXE, CR_TXE, CR_UARTEN, FR_CTS, FR_DCD, FR_DSR, FR_RXFE, FR_RXFF, FR_TXFE, INT_ALL, INT_RT, INT_RX, INT_TX, LCR_FEN, PL011_ID, UART_CR, UART_DR,
-  UART_FBRD, UART_FR, UART_IBRD, UART_ICR, UART_IFLS, UART_IMSC, UART_LCR_H, UART_MIS, UART_PERIPH_ID, UART_RIS,
+  CR_RXE,
+  CR_TXE,
+  CR_UARTEN,
+  FR_CTS,
+  FR_DCD,
+  FR_DSR,
+  FR_RXFE,
+  FR_RXFF,
+  FR_TXFE,
+  INT_ALL,
+  INT_RT,
+  INT_RX,
+  INT_TX,
+  LCR_FEN,
+  PL011_ID,
+  UART_CR,
+  UART_DR,
+  UART_FBRD,
+  UART_FR,
+  UART_IBRD,
+  UART_ICR,
+  UART_IFLS,
+  UART_IMSC,
+  UART_LCR_H,
+  UART_MIS,
+  UART_PERIPH_ID,
+  UART_RIS,
 } from "../../build/gen/pl011";
 import * as pl011 from "../drivers/pl011";
 import * as console from "../log/console";
@@ -26,11 +51,16 @@ function depth(uart: Uart): u32 {
 function trigger(uart: Uart): u32 {
   if ((uart.lineControl & LCR_FEN) == 0) return 1;
   switch ((uart.fifoLevels >> 3) & 7) {
-    case 0: return 4;
-    case 1: return 8;
-    case 2: return 16;
-    case 3: return 24;
-    default: return 28;
+    case 0:
+      return 4;
+    case 1:
+      return 8;
+    case 2:
+      return 16;
+    case 3:
+      return 24;
+    default:
+      return 28;
   }
 }
 
@@ -89,18 +119,28 @@ export function read(vcpu: Vcpu, offset: u32): u32 {
   const uart = vcpu.vm.uart;
   if (offset == UART_FR) return readFlags(vcpu, uart);
   switch (offset) {
-    case UART_DR: return readData(vcpu, uart);
-    case UART_IBRD: return uart.integerBaud;
-    case UART_FBRD: return uart.fractionalBaud;
-    case UART_LCR_H: return uart.lineControl;
-    case UART_CR: return uart.control;
-    case UART_IFLS: return uart.fifoLevels;
-    case UART_IMSC: return uart.mask;
-    case UART_RIS: return raw(uart);
-    case UART_MIS: return raw(uart) & uart.mask;
-    default: break;
+    case UART_DR:
+      return readData(vcpu, uart);
+    case UART_IBRD:
+      return uart.integerBaud;
+    case UART_FBRD:
+      return uart.fractionalBaud;
+    case UART_LCR_H:
+      return uart.lineControl;
+    case UART_CR:
+      return uart.control;
+    case UART_IFLS:
+      return uart.fifoLevels;
+    case UART_IMSC:
+      return uart.mask;
+    case UART_RIS:
+      return raw(uart);
+    case UART_MIS:
+      return raw(uart) & uart.mask;
+    default:
+      break;
   }
-  return offset < UART_PERIPH_ID ? 0 : ((PL011_ID >> (((offset - UART_PERIPH_ID) as u64) << 1)) & 0xff) as u32;
+  return offset < UART_PERIPH_ID ? 0 : (((PL011_ID >> (((offset - UART_PERIPH_ID) as u64) << 1)) & 0xff) as u32);
 }
 
 export function write(vcpu: Vcpu, offset: u32, value: u32): void {
@@ -112,14 +152,29 @@ export function write(vcpu: Vcpu, offset: u32, value: u32): void {
       uart.raw |= INT_TX;
       updateLine(vcpu, uart);
       return;
-    case UART_IBRD: uart.integerBaud = value & 0xffff; return;
-    case UART_FBRD: uart.fractionalBaud = value & 0x3f; return;
-    case UART_LCR_H: uart.lineControl = value & 0xff; break;
-    case UART_CR: uart.control = value & 0xff87; break;
-    case UART_IFLS: uart.fifoLevels = value & 0x3f; break;
-    case UART_IMSC: uart.mask = value & INT_ALL; break;
-    case UART_ICR: uart.raw &= ~value; break;
-    default: return;
+    case UART_IBRD:
+      uart.integerBaud = value & 0xffff;
+      return;
+    case UART_FBRD:
+      uart.fractionalBaud = value & 0x3f;
+      return;
+    case UART_LCR_H:
+      uart.lineControl = value & 0xff;
+      break;
+    case UART_CR:
+      uart.control = value & 0xff87;
+      break;
+    case UART_IFLS:
+      uart.fifoLevels = value & 0x3f;
+      break;
+    case UART_IMSC:
+      uart.mask = value & INT_ALL;
+      break;
+    case UART_ICR:
+      uart.raw &= ~value;
+      break;
+    default:
+      return;
   }
   pull(vcpu);
 }

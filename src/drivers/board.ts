@@ -26,10 +26,31 @@ export class Board {
   /** Regions of redistributors, address and size each. */
   redistributors: u32;
   banks: u32;
-  gicr0: u64; gicrSize0: u64; gicr1: u64; gicrSize1: u64; gicr2: u64; gicrSize2: u64; gicr3: u64; gicrSize3: u64;
+  gicr0: u64;
+  gicrSize0: u64;
+  gicr1: u64;
+  gicrSize1: u64;
+  gicr2: u64;
+  gicrSize2: u64;
+  gicr3: u64;
+  gicrSize3: u64;
   /** Banks of RAM, address and size each. */
-  bank0: u64; bankSize0: u64; bank1: u64; bankSize1: u64; bank2: u64; bankSize2: u64; bank3: u64; bankSize3: u64;
-  bank4: u64; bankSize4: u64; bank5: u64; bankSize5: u64; bank6: u64; bankSize6: u64; bank7: u64; bankSize7: u64;
+  bank0: u64;
+  bankSize0: u64;
+  bank1: u64;
+  bankSize1: u64;
+  bank2: u64;
+  bankSize2: u64;
+  bank3: u64;
+  bankSize3: u64;
+  bank4: u64;
+  bankSize4: u64;
+  bank5: u64;
+  bankSize5: u64;
+  bank6: u64;
+  bankSize6: u64;
+  bank7: u64;
+  bankSize7: u64;
   /** INTIDs. */
   maintenance: u32;
   virtualTimer: u32;

@@ -6,15 +6,39 @@ export class Random {
   /** Whether it has been seeded. */
   ready: u32;
   /** The input block: constants, key (words 4 to 11), counter (12), nonce (13 to 15). */
-  s0: u32; s1: u32; s2: u32; s3: u32;
-  s4: u32; s5: u32; s6: u32; s7: u32;
-  s8: u32; s9: u32; s10: u32; s11: u32;
-  s12: u32; s13: u32; s14: u32; s15: u32;
+  s0: u32;
+  s1: u32;
+  s2: u32;
+  s3: u32;
+  s4: u32;
+  s5: u32;
+  s6: u32;
+  s7: u32;
+  s8: u32;
+  s9: u32;
+  s10: u32;
+  s11: u32;
+  s12: u32;
+  s13: u32;
+  s14: u32;
+  s15: u32;
   /** The output block: words 0 to 7 become the next key, words 8 to 15 are handed out. */
-  o0: u32; o1: u32; o2: u32; o3: u32;
-  o4: u32; o5: u32; o6: u32; o7: u32;
-  o8: u32; o9: u32; o10: u32; o11: u32;
-  o12: u32; o13: u32; o14: u32; o15: u32;
+  o0: u32;
+  o1: u32;
+  o2: u32;
+  o3: u32;
+  o4: u32;
+  o5: u32;
+  o6: u32;
+  o7: u32;
+  o8: u32;
+  o9: u32;
+  o10: u32;
+  o11: u32;
+  o12: u32;
+  o13: u32;
+  o14: u32;
+  o15: u32;
 }
 
 const STATE: usize = 4;
@@ -26,10 +50,14 @@ function quarter(block: usize, a: usize, b: usize, c: usize, d: usize): void {
   let vb = load<u32>(block + b);
   let vc = load<u32>(block + c);
   let vd = load<u32>(block + d);
-  va += vb; vd = rotl<u32>(vd ^ va, 16);
-  vc += vd; vb = rotl<u32>(vb ^ vc, 12);
-  va += vb; vd = rotl<u32>(vd ^ va, 8);
-  vc += vd; vb = rotl<u32>(vb ^ vc, 7);
+  va += vb;
+  vd = rotl<u32>(vd ^ va, 16);
+  vc += vd;
+  vb = rotl<u32>(vb ^ vc, 12);
+  va += vb;
+  vd = rotl<u32>(vd ^ va, 8);
+  vc += vd;
+  vb = rotl<u32>(vb ^ vc, 7);
   store<u32>(block + a, va);
   store<u32>(block + b, vb);
   store<u32>(block + c, vc);

@@ -52,7 +52,8 @@ export function open(fdt: Fdt, pa: Pa, limit: u64): bool {
   const stringsSize = big(base + 32) as u64;
   const structureSize = big(base + 36) as u64;
   if (version < 17 || lastCompatible > 17 || total > limit) return false;
-  if (structure < HEADER || (structure & 3) != 0 || structure + structureSize > total || strings + stringsSize > total) return false;
+  if (structure < HEADER || (structure & 3) != 0 || structure + structureSize > total || strings + stringsSize > total)
+    return false;
   fdt.structure = base + structure;
   fdt.structureSize = structureSize as u32;
   fdt.strings = base + strings;

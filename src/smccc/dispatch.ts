@@ -2,11 +2,42 @@
 // arguments (SMC Calling Convention, DEN0028, 2.4). What is not in the table is NOT_SUPPORTED, whatever range it is from.
 
 import {
-  HL_CONSOLE_WRITE, HL_NULL, HL_VCPU_FACT, HL_VERSION, HL_VM_FACT, HL_YIELD, NOT_SUPPORTED, PSCI_AFFINITY_INFO_32, PSCI_AFFINITY_INFO_64, PSCI_CPU_OFF,
-  PSCI_CPU_ON_32, PSCI_CPU_ON_64, PSCI_CPU_SUSPEND_32, PSCI_CPU_SUSPEND_64, PSCI_FEATURES, PSCI_MIGRATE_INFO_TYPE, PSCI_SYSTEM_OFF, PSCI_SYSTEM_RESET,
-  PSCI_SYSTEM_RESET2_32, PSCI_SYSTEM_RESET2_64, PSCI_VERSION, SMCCC_ARCH_FEATURES, SMCCC_ARCH_WORKAROUND_1, SMCCC_ARCH_WORKAROUND_2,
-  SMCCC_ARCH_WORKAROUND_3, SMCCC_VERSION, SUCCESS, TRNG_FEATURES, TRNG_GET_UUID, TRNG_RND_32, TRNG_RND_64, TRNG_VERSION, VENDOR_UID, VERSION_MAJOR,
-  VERSION_MINOR, VERSION_PATCH,
+  HL_CONSOLE_WRITE,
+  HL_NULL,
+  HL_VCPU_FACT,
+  HL_VERSION,
+  HL_VM_FACT,
+  HL_YIELD,
+  NOT_SUPPORTED,
+  PSCI_AFFINITY_INFO_32,
+  PSCI_AFFINITY_INFO_64,
+  PSCI_CPU_OFF,
+  PSCI_CPU_ON_32,
+  PSCI_CPU_ON_64,
+  PSCI_CPU_SUSPEND_32,
+  PSCI_CPU_SUSPEND_64,
+  PSCI_FEATURES,
+  PSCI_MIGRATE_INFO_TYPE,
+  PSCI_SYSTEM_OFF,
+  PSCI_SYSTEM_RESET,
+  PSCI_SYSTEM_RESET2_32,
+  PSCI_SYSTEM_RESET2_64,
+  PSCI_VERSION,
+  SMCCC_ARCH_FEATURES,
+  SMCCC_ARCH_WORKAROUND_1,
+  SMCCC_ARCH_WORKAROUND_2,
+  SMCCC_ARCH_WORKAROUND_3,
+  SMCCC_VERSION,
+  SUCCESS,
+  TRNG_FEATURES,
+  TRNG_GET_UUID,
+  TRNG_RND_32,
+  TRNG_RND_64,
+  TRNG_VERSION,
+  VENDOR_UID,
+  VERSION_MAJOR,
+  VERSION_MINOR,
+  VERSION_PATCH,
 } from "../../build/gen/calls";
 import * as cpu from "../hal/cpu";
 import { Vcpu } from "../vm/records";
@@ -23,11 +54,14 @@ const NO_TRUSTED_OS: u64 = 2;
 function archFeatures(id: u64): u64 {
   switch (id as u32) {
     case SMCCC_VERSION:
-    case SMCCC_ARCH_FEATURES: return SUCCESS;
+    case SMCCC_ARCH_FEATURES:
+      return SUCCESS;
     case SMCCC_ARCH_WORKAROUND_1:
     case SMCCC_ARCH_WORKAROUND_2:
-    case SMCCC_ARCH_WORKAROUND_3: return ((cpu.smc(SMCCC_ARCH_FEATURES, id, 0, 0) as i32) as i64) as u64;
-    default: return NOT_SUPPORTED;
+    case SMCCC_ARCH_WORKAROUND_3:
+      return cpu.smc(SMCCC_ARCH_FEATURES, id, 0, 0) as i32 as i64 as u64;
+    default:
+      return NOT_SUPPORTED;
   }
 }
 
@@ -47,43 +81,73 @@ function table(vcpu: Vcpu, id: u32): Vcpu {
   const a = vcpu.x1 & mask;
   const b = vcpu.x2 & mask;
   switch (id) {
-    case PSCI_SYSTEM_OFF: lifecycle.off(vcpu.vm); break;
-    case PSCI_SYSTEM_RESET: lifecycle.reset(vcpu.vm); break;
-    case PSCI_CPU_OFF: psci.cpuOff(vcpu); break;
+    case PSCI_SYSTEM_OFF:
+      lifecycle.off(vcpu.vm);
+      break;
+    case PSCI_SYSTEM_RESET:
+      lifecycle.reset(vcpu.vm);
+      break;
+    case PSCI_CPU_OFF:
+      psci.cpuOff(vcpu);
+      break;
     case PSCI_CPU_SUSPEND_32:
-    case PSCI_CPU_SUSPEND_64: return psci.cpuSuspend(vcpu, a);
-    default: vcpu.x0 = answer(vcpu, id, a, b); break;
+    case PSCI_CPU_SUSPEND_64:
+      return psci.cpuSuspend(vcpu, a);
+    default:
+      vcpu.x0 = answer(vcpu, id, a, b);
+      break;
   }
   return vcpu;
 }
 
 function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
   switch (id) {
-    case SMCCC_VERSION: return 0x10001;
-    case SMCCC_ARCH_FEATURES: return archFeatures(a);
+    case SMCCC_VERSION:
+      return 0x10001;
+    case SMCCC_ARCH_FEATURES:
+      return archFeatures(a);
     case SMCCC_ARCH_WORKAROUND_1:
     case SMCCC_ARCH_WORKAROUND_2:
-    case SMCCC_ARCH_WORKAROUND_3: return cpu.smc(id, a, 0, 0);
-    case PSCI_VERSION: return 0x10001;
-    case PSCI_FEATURES: return psci.features(a);
-    case PSCI_MIGRATE_INFO_TYPE: return NO_TRUSTED_OS;
+    case SMCCC_ARCH_WORKAROUND_3:
+      return cpu.smc(id, a, 0, 0);
+    case PSCI_VERSION:
+      return 0x10001;
+    case PSCI_FEATURES:
+      return psci.features(a);
+    case PSCI_MIGRATE_INFO_TYPE:
+      return NO_TRUSTED_OS;
     case PSCI_CPU_ON_32:
-    case PSCI_CPU_ON_64: return psci.cpuOn(vcpu, a, b);
+    case PSCI_CPU_ON_64:
+      return psci.cpuOn(vcpu, a, b);
     case PSCI_AFFINITY_INFO_32:
-    case PSCI_AFFINITY_INFO_64: return psci.affinityInfo(vcpu, a, b);
+    case PSCI_AFFINITY_INFO_64:
+      return psci.affinityInfo(vcpu, a, b);
     case PSCI_SYSTEM_RESET2_32:
-    case PSCI_SYSTEM_RESET2_64: return psci.systemReset2(vcpu, a);
-    case TRNG_VERSION: return trng.version();
-    case TRNG_FEATURES: return trng.features(a);
-    case TRNG_GET_UUID: return trng.uuid(vcpu);
-    case TRNG_RND_32: return trng.rnd(vcpu, 32, a);
-    case TRNG_RND_64: return trng.rnd(vcpu, 64, a);
-    case VENDOR_UID: return vendor.uid(vcpu);
-    case HL_VERSION: return ((VERSION_MAJOR as u64) << 32) | (VERSION_MINOR << 16) | VERSION_PATCH;
-    case HL_CONSOLE_WRITE: return vendor.consoleWrite(vcpu, a, b);
-    case HL_YIELD: return SUCCESS;
-    case HL_VM_FACT: return vendor.vmFact(vcpu, a);
-    case HL_VCPU_FACT: return vendor.vcpuFact(vcpu, a);
-    default: return NOT_SUPPORTED;
+    case PSCI_SYSTEM_RESET2_64:
+      return psci.systemReset2(vcpu, a);
+    case TRNG_VERSION:
+      return trng.version();
+    case TRNG_FEATURES:
+      return trng.features(a);
+    case TRNG_GET_UUID:
+      return trng.uuid(vcpu);
+    case TRNG_RND_32:
+      return trng.rnd(vcpu, 32, a);
+    case TRNG_RND_64:
+      return trng.rnd(vcpu, 64, a);
+    case VENDOR_UID:
+      return vendor.uid(vcpu);
+    case HL_VERSION:
+      return ((VERSION_MAJOR as u64) << 32) | (VERSION_MINOR << 16) | VERSION_PATCH;
+    case HL_CONSOLE_WRITE:
+      return vendor.consoleWrite(vcpu, a, b);
+    case HL_YIELD:
+      return SUCCESS;
+    case HL_VM_FACT:
+      return vendor.vmFact(vcpu, a);
+    case HL_VCPU_FACT:
+      return vendor.vcpuFact(vcpu, a);
+    default:
+      return NOT_SUPPORTED;
   }
 }

@@ -1,8 +1,18 @@
 // TRNG calls (Arm DEN0098): random bits from the core's generator, which the board's seed has keyed; NOT_SUPPORTED without one.
 
 import {
-  SUCCESS, TRNG_FEATURES, TRNG_GET_UUID, TRNG_INVALID_PARAMETERS, TRNG_NOT_SUPPORTED, TRNG_RND_32, TRNG_RND_64, TRNG_UUID_0,
-  TRNG_UUID_1, TRNG_UUID_2, TRNG_UUID_3, TRNG_VERSION,
+  SUCCESS,
+  TRNG_FEATURES,
+  TRNG_GET_UUID,
+  TRNG_INVALID_PARAMETERS,
+  TRNG_NOT_SUPPORTED,
+  TRNG_RND_32,
+  TRNG_RND_64,
+  TRNG_UUID_0,
+  TRNG_UUID_1,
+  TRNG_UUID_2,
+  TRNG_UUID_3,
+  TRNG_VERSION,
 } from "../../build/gen/calls";
 import * as chacha20 from "../lib/chacha20";
 import { Random } from "../lib/chacha20";
@@ -22,8 +32,10 @@ export function features(id: u64): u64 {
     case TRNG_FEATURES:
     case TRNG_GET_UUID:
     case TRNG_RND_32:
-    case TRNG_RND_64: return SUCCESS;
-    default: return TRNG_NOT_SUPPORTED;
+    case TRNG_RND_64:
+      return SUCCESS;
+    default:
+      return TRNG_NOT_SUPPORTED;
   }
 }
 

@@ -1,8 +1,21 @@
 // The vendor-hypervisor calls of Hyper-LITE (abi/calls.ts).
 
 import {
-  CONSOLE_WRITE_MAX, INVALID_ADDRESS, INVALID_PARAMETERS, SUCCESS, UID_0, UID_1, UID_2, UID_3, VCPU_FACT_EXITS, VCPU_FACT_ID, VCPU_FACT_INTERRUPTS,
-  VM_FACT_ID, VM_FACT_MEMORY, VM_FACT_START_COUNT, VM_FACT_VCPUS,
+  CONSOLE_WRITE_MAX,
+  INVALID_ADDRESS,
+  INVALID_PARAMETERS,
+  SUCCESS,
+  UID_0,
+  UID_1,
+  UID_2,
+  UID_3,
+  VCPU_FACT_EXITS,
+  VCPU_FACT_ID,
+  VCPU_FACT_INTERRUPTS,
+  VM_FACT_ID,
+  VM_FACT_MEMORY,
+  VM_FACT_START_COUNT,
+  VM_FACT_VCPUS,
 } from "../../build/gen/calls";
 import { Ipa, Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
@@ -37,21 +50,37 @@ export function consoleWrite(vcpu: Vcpu, ipa: u64, bytes: u64): u64 {
 export function vmFact(vcpu: Vcpu, fact: u64): u64 {
   const vm = vcpu.vm;
   switch (fact as u32) {
-    case VM_FACT_ID: vcpu.x1 = vm.id; break;
-    case VM_FACT_MEMORY: vcpu.x1 = vm.bytes; break;
-    case VM_FACT_VCPUS: vcpu.x1 = vm.vcpus; break;
-    case VM_FACT_START_COUNT: vcpu.x1 = vm.startCount; break;
-    default: return INVALID_PARAMETERS;
+    case VM_FACT_ID:
+      vcpu.x1 = vm.id;
+      break;
+    case VM_FACT_MEMORY:
+      vcpu.x1 = vm.bytes;
+      break;
+    case VM_FACT_VCPUS:
+      vcpu.x1 = vm.vcpus;
+      break;
+    case VM_FACT_START_COUNT:
+      vcpu.x1 = vm.startCount;
+      break;
+    default:
+      return INVALID_PARAMETERS;
   }
   return SUCCESS;
 }
 
 export function vcpuFact(vcpu: Vcpu, fact: u64): u64 {
   switch (fact as u32) {
-    case VCPU_FACT_ID: vcpu.x1 = vcpu.id; break;
-    case VCPU_FACT_EXITS: vcpu.x1 = vcpu.exits; break;
-    case VCPU_FACT_INTERRUPTS: vcpu.x1 = vcpu.interrupts; break;
-    default: return INVALID_PARAMETERS;
+    case VCPU_FACT_ID:
+      vcpu.x1 = vcpu.id;
+      break;
+    case VCPU_FACT_EXITS:
+      vcpu.x1 = vcpu.exits;
+      break;
+    case VCPU_FACT_INTERRUPTS:
+      vcpu.x1 = vcpu.interrupts;
+      break;
+    default:
+      return INVALID_PARAMETERS;
   }
   return SUCCESS;
 }

@@ -6,8 +6,20 @@
 
 import { IN_TRAPS } from "../../build/gen/console";
 import {
-  ESR_IL, FSC_EXTERNAL, FSC_EXTERNAL_WALK_L0, FSC_KIND_MASK, FSC_PERMISSION, FSC_TRANSLATION, ISS_CM, ISS_ISV, ISS_S1PTW,
-  ISS_SAS_SHIFT, ISS_SF, ISS_SRT_SHIFT, ISS_SSE, ISS_WNR,
+  ESR_IL,
+  FSC_EXTERNAL,
+  FSC_EXTERNAL_WALK_L0,
+  FSC_KIND_MASK,
+  FSC_PERMISSION,
+  FSC_TRANSLATION,
+  ISS_CM,
+  ISS_ISV,
+  ISS_S1PTW,
+  ISS_SAS_SHIFT,
+  ISS_SF,
+  ISS_SRT_SHIFT,
+  ISS_SSE,
+  ISS_WNR,
 } from "../../build/gen/esr";
 import * as inject from "../cpu/inject";
 import * as mmio from "../devices/mmio";
@@ -41,7 +53,7 @@ function refuse(vcpu: Vcpu, esr: u64, fetch: bool): void {
 function extend(value: u64, bytes: u32, esr: u64): u64 {
   if ((esr & ISS_SSE) != 0 && bytes != 8) {
     const shift: u64 = 64 - (bytes << 3);
-    value = ((value << shift) as i64 >> (shift as i64)) as u64;
+    value = (((value << shift) as i64) >> (shift as i64)) as u64;
   }
   return (esr & ISS_SF) != 0 ? value : value & 0xffffffff;
 }

@@ -62,7 +62,8 @@ function discover(fdtAt: u64): void {
 function check(): void {
   if (theBoard.banks == 0) crash("the device tree names no RAM");
   if (theBoard.gic == Gic.OLD) crash("this board has a GICv2, Hyper-LITE needs a GICv3 (QEMU: -machine virt,gic-version=3)");
-  if (theBoard.gic != Gic.V3 || !features.hasGicRegisters()) crash("the device tree names no GICv3 (QEMU: -machine virt,gic-version=3)");
+  if (theBoard.gic != Gic.V3 || !features.hasGicRegisters())
+    crash("the device tree names no GICv3 (QEMU: -machine virt,gic-version=3)");
   if (theBoard.virtualTimer == 0 || theBoard.hypervisorTimer == 0 || theBoard.maintenance == 0) {
     crash("the device tree names no virtual timer, no timer for EL2, or no maintenance interrupt");
   }
@@ -73,7 +74,8 @@ function check(): void {
   }
   let ram: u64 = 0;
   for (let n: u32 = 0; n < theBoard.banks; n++) ram += board.bankSize(theBoard, n);
-  if (ram < BOARD_RAM_MIN) crash("too little RAM: the board has %d MiB, Hyper-LITE needs %d (QEMU: -m)", ram >> 20, BOARD_RAM_MIN >> 20);
+  if (ram < BOARD_RAM_MIN)
+    crash("too little RAM: the board has %d MiB, Hyper-LITE needs %d (QEMU: -m)", ram >> 20, BOARD_RAM_MIN >> 20);
 }
 
 /** Maps the board: RAM but for the hypervisor's own image, and the devices that it drives. Stage 1 is closed afterwards. */
@@ -87,7 +89,8 @@ function mapBoard(): void {
     const from = max<u64>(board.bankBase(theBoard, n), ownEnd);
     const end = board.bankBase(theBoard, n) + board.bankSize(theBoard, n);
     if (end <= from) continue;
-    if (end > PHYS_LIMIT || !stage1.mapRam(from as Pa, end - from)) crash("EL2 has no room in its tables for the RAM at 0x%x", from);
+    if (end > PHYS_LIMIT || !stage1.mapRam(from as Pa, end - from))
+      crash("EL2 has no room in its tables for the RAM at 0x%x", from);
     phys.addBank(from as Pa, end - from);
     frames.setFree(from as Pa, end - from, true);
     low = min<u64>(low, from);
@@ -123,7 +126,8 @@ function openBundle(flags: u64): void {
   const own = (flags & BOOT_OWN_EL3) != 0;
   const start = own ? ROM_BUNDLE : theBoard.initrdStart;
   const end = own ? bankEnd(start) : theBoard.initrdEnd;
-  if (start == 0 || end <= start) crash("no bundle: the loader gave no initrd (build one with `hyper-lite build`; QEMU: -initrd)");
+  if (start == 0 || end <= start)
+    crash("no bundle: the loader gave no initrd (build one with `hyper-lite build`; QEMU: -initrd)");
   if ((start & 4095) != 0 || end > bankEnd(start)) crash("no bundle: the initrd at 0x%x does not lie in RAM, at a page", start);
   const bytes = manifest.open(start as Pa, end - start);
   frames.setFree(start as Pa, bytes, false);

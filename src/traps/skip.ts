@@ -41,14 +41,29 @@ export function passes(frame: VcpuFrame, esr: u64): bool {
   const v = (frame.spsr >> 28) & 1;
   let holds: bool;
   switch (condition >> 1) {
-    case 0: holds = z == 1; break;
-    case 1: holds = c == 1; break;
-    case 2: holds = n == 1; break;
-    case 3: holds = v == 1; break;
-    case 4: holds = c == 1 && z == 0; break;
-    case 5: holds = n == v; break;
-    case 6: holds = n == v && z == 0; break;
-    default: return true;
+    case 0:
+      holds = z == 1;
+      break;
+    case 1:
+      holds = c == 1;
+      break;
+    case 2:
+      holds = n == 1;
+      break;
+    case 3:
+      holds = v == 1;
+      break;
+    case 4:
+      holds = c == 1 && z == 0;
+      break;
+    case 5:
+      holds = n == v;
+      break;
+    case 6:
+      holds = n == v && z == 0;
+      break;
+    default:
+      return true;
   }
   return holds != ((condition & 1) != 0);
 }

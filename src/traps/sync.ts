@@ -3,7 +3,18 @@
 import { HCR_VSE } from "../../build/gen/controls";
 import { IN_TRAPS } from "../../build/gen/console";
 import {
-  EC_CP14_32, EC_CP14_64, EC_CP14_LDC, EC_CP15_32, EC_CP15_64, EC_DABT_LOWER, EC_FP, EC_HVC64, EC_IABT_LOWER, EC_SMC64, EC_SYSREG, EC_VMRS,
+  EC_CP14_32,
+  EC_CP14_64,
+  EC_CP14_LDC,
+  EC_CP15_32,
+  EC_CP15_64,
+  EC_DABT_LOWER,
+  EC_FP,
+  EC_HVC64,
+  EC_IABT_LOWER,
+  EC_SMC64,
+  EC_SYSREG,
+  EC_VMRS,
   ESR_EC_SHIFT,
 } from "../../build/gen/esr";
 import * as el2 from "../cpu/el2";
@@ -54,15 +65,22 @@ function aarch32(vcpu: Vcpu, esr: u64): void {
 /** The classes that do not come all the time. */
 function rare(vcpu: Vcpu, esr: u64): Vcpu {
   switch ((esr >> ESR_EC_SHIFT) as u32) {
-    case EC_SMC64: return smc(vcpu, esr);
-    case EC_IABT_LOWER: abort.fetch(vcpu, esr); break;
-    case EC_FP: fp(vcpu); break;
+    case EC_SMC64:
+      return smc(vcpu, esr);
+    case EC_IABT_LOWER:
+      abort.fetch(vcpu, esr);
+      break;
+    case EC_FP:
+      fp(vcpu);
+      break;
     case EC_CP15_32:
     case EC_CP15_64:
     case EC_CP14_32:
     case EC_CP14_LDC:
     case EC_CP14_64:
-    case EC_VMRS: aarch32(vcpu, esr); break;
+    case EC_VMRS:
+      aarch32(vcpu, esr);
+      break;
     default:
       guestLog.warning(vcpu.vm, IN_TRAPS, "an exception that was not given to it (syndrome 0x%x, pc 0x%x)", esr, vcpu.elr);
       inject.undefined(vcpu);

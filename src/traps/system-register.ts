@@ -5,8 +5,16 @@
 
 import { IN_TRAPS } from "../../build/gen/console";
 import {
-  SYS_ACTLR_EL1, SYS_CNTPCT_EL0, SYS_CNTP_CTL_EL0, SYS_CNTP_CVAL_EL0, SYS_CNTP_TVAL_EL0, SYS_ICC_ASGI1R_EL1, SYS_ICC_SGI0R_EL1, SYS_ICC_SGI1R_EL1,
-  SYS_MDSCR_EL1, SYS_OSLSR_EL1,
+  SYS_ACTLR_EL1,
+  SYS_CNTPCT_EL0,
+  SYS_CNTP_CTL_EL0,
+  SYS_CNTP_CVAL_EL0,
+  SYS_CNTP_TVAL_EL0,
+  SYS_ICC_ASGI1R_EL1,
+  SYS_ICC_SGI0R_EL1,
+  SYS_ICC_SGI1R_EL1,
+  SYS_MDSCR_EL1,
+  SYS_OSLSR_EL1,
 } from "../../build/gen/trapped";
 import * as features from "../cpu/features";
 import * as inject from "../cpu/inject";
@@ -43,13 +51,20 @@ function isDebug(register: u32): bool {
 /** The value of a register that isReadable names. */
 function read(vcpu: Vcpu, register: u32): u64 {
   switch (register) {
-    case SYS_CNTPCT_EL0: return vtimer.count(vcpu);
-    case SYS_CNTP_CTL_EL0: return vtimer.control(vcpu);
-    case SYS_CNTP_CVAL_EL0: return vcpu.cntpCval;
-    case SYS_CNTP_TVAL_EL0: return vtimer.distance(vcpu);
-    case SYS_MDSCR_EL1: return vcpu.mdscr;
-    case SYS_OSLSR_EL1: return OSLSR;
-    default: return 0;
+    case SYS_CNTPCT_EL0:
+      return vtimer.count(vcpu);
+    case SYS_CNTP_CTL_EL0:
+      return vtimer.control(vcpu);
+    case SYS_CNTP_CVAL_EL0:
+      return vcpu.cntpCval;
+    case SYS_CNTP_TVAL_EL0:
+      return vtimer.distance(vcpu);
+    case SYS_MDSCR_EL1:
+      return vcpu.mdscr;
+    case SYS_OSLSR_EL1:
+      return OSLSR;
+    default:
+      return 0;
   }
 }
 
@@ -59,23 +74,40 @@ function isReadable(register: u32): bool {
     case SYS_CNTP_CTL_EL0:
     case SYS_CNTP_CVAL_EL0:
     case SYS_CNTP_TVAL_EL0:
-    case SYS_ACTLR_EL1: return true;
-    default: return isDebug(register);
+    case SYS_ACTLR_EL1:
+      return true;
+    default:
+      return isDebug(register);
   }
 }
 
 /** False if there is no such register to write. */
 function write(vcpu: Vcpu, register: u32, value: u64): bool {
   switch (register) {
-    case SYS_ICC_SGI1R_EL1: sgi.send(vcpu, value, true); return true;
-    case SYS_ICC_SGI0R_EL1: sgi.send(vcpu, value, false); return true;
-    case SYS_ICC_ASGI1R_EL1: return true;
-    case SYS_CNTP_CTL_EL0: vtimer.setControl(vcpu, value); return true;
-    case SYS_CNTP_CVAL_EL0: vtimer.setCompare(vcpu, value); return true;
-    case SYS_CNTP_TVAL_EL0: vtimer.setDistance(vcpu, value); return true;
-    case SYS_MDSCR_EL1: vcpu.mdscr = value & 0xffffffff; return true;
-    case SYS_ACTLR_EL1: return true;
-    default: return isDebug(register);
+    case SYS_ICC_SGI1R_EL1:
+      sgi.send(vcpu, value, true);
+      return true;
+    case SYS_ICC_SGI0R_EL1:
+      sgi.send(vcpu, value, false);
+      return true;
+    case SYS_ICC_ASGI1R_EL1:
+      return true;
+    case SYS_CNTP_CTL_EL0:
+      vtimer.setControl(vcpu, value);
+      return true;
+    case SYS_CNTP_CVAL_EL0:
+      vtimer.setCompare(vcpu, value);
+      return true;
+    case SYS_CNTP_TVAL_EL0:
+      vtimer.setDistance(vcpu, value);
+      return true;
+    case SYS_MDSCR_EL1:
+      vcpu.mdscr = value & 0xffffffff;
+      return true;
+    case SYS_ACTLR_EL1:
+      return true;
+    default:
+      return isDebug(register);
   }
 }
 

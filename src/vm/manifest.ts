@@ -2,8 +2,29 @@
 // run with one message: nothing has started yet.
 
 import {
-  DT_COMPATIBLE, DT_FDT, DT_FDT_LOAD, DT_FILE, DT_INITRD, DT_INITRD_LOAD, DT_IPA, DT_KERNEL, DT_KERNEL_ENTRY, DT_KERNEL_LOAD, DT_KERNEL_RESERVE,
-  DT_LOG_LEVELS, DT_MEMORY, DT_NAME, DT_NO_SCRUB, DT_READ_ONLY, DT_REGIONS, DT_SIZE, DT_TOTAL_SIZE, DT_VMS, GUEST_FDT_MAX, MAX_NAME, MAX_REGIONS,
+  DT_COMPATIBLE,
+  DT_FDT,
+  DT_FDT_LOAD,
+  DT_FILE,
+  DT_INITRD,
+  DT_INITRD_LOAD,
+  DT_IPA,
+  DT_KERNEL,
+  DT_KERNEL_ENTRY,
+  DT_KERNEL_LOAD,
+  DT_KERNEL_RESERVE,
+  DT_LOG_LEVELS,
+  DT_MEMORY,
+  DT_NAME,
+  DT_NO_SCRUB,
+  DT_READ_ONLY,
+  DT_REGIONS,
+  DT_SIZE,
+  DT_TOTAL_SIZE,
+  DT_VMS,
+  GUEST_FDT_MAX,
+  MAX_NAME,
+  MAX_REGIONS,
 } from "../../build/gen/bundle";
 import { LOG_DEBUG, LOG_MODULES } from "../../build/gen/console";
 import { IPA_LIMIT, RAM_BASE } from "../../build/gen/guest";
@@ -162,7 +183,12 @@ export function readVm(vm: Vm, node: u32): void {
   if (!payload(node, DT_KERNEL, at + offsetof<Vm>("kernel"))) crash("the bundle is corrupt: a VM has no kernel");
   vm.kernelLoad = fdt.number64(tree, node, DT_KERNEL_LOAD, MISSING);
   vm.entry = fdt.number64(tree, node, DT_KERNEL_ENTRY, MISSING);
-  fits(vm, "the kernel is too large for its VM: it ends at 0x%x, the RAM at 0x%x", vm.kernelLoad, max<u64>(vm.kernelBytes, fdt.number64(tree, node, DT_KERNEL_RESERVE, 0)));
+  fits(
+    vm,
+    "the kernel is too large for its VM: it ends at 0x%x, the RAM at 0x%x",
+    vm.kernelLoad,
+    max<u64>(vm.kernelBytes, fdt.number64(tree, node, DT_KERNEL_RESERVE, 0)),
+  );
   fits(vm, "the kernel starts outside the RAM of its VM: at 0x%x, the RAM ends at 0x%x", vm.entry, 4);
   if (payload(node, DT_INITRD, at + offsetof<Vm>("initrd"))) {
     vm.initrdLoad = fdt.number64(tree, node, DT_INITRD_LOAD, MISSING);

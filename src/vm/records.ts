@@ -20,9 +20,15 @@ export class IrqWord {
   listed: u32;
   reserved: u32;
   /** One byte each, 32 in all: GICD_IPRIORITYR. */
-  priority0: u64; priority1: u64; priority2: u64; priority3: u64;
+  priority0: u64;
+  priority1: u64;
+  priority2: u64;
+  priority3: u64;
   /** One byte each, 32 in all: the id of the vCPU that GICD_IROUTER names, or NO_TARGET. */
-  target0: u64; target1: u64; target2: u64; target3: u64;
+  target0: u64;
+  target1: u64;
+  target2: u64;
+  target3: u64;
 }
 
 /** The virtual UART: a PL011 (DDI 0183). */
@@ -41,7 +47,10 @@ export class Uart {
   /** The receive FIFO: where it starts, how many bytes it holds, 32 bytes. */
   head: u32;
   count: u32;
-  fifo0: u64; fifo1: u64; fifo2: u64; fifo3: u64;
+  fifo0: u64;
+  fifo1: u64;
+  fifo2: u64;
+  fifo3: u64;
 }
 
 /** The virtual real-time clock: a PL031 (DDI 0224). */
@@ -109,7 +118,10 @@ export class Vm {
   id: u32;
   vmid: u32;
   /** Zero-terminated. */
-  name0: u64; name1: u64; name2: u64; name3: u64;
+  name0: u64;
+  name1: u64;
+  name2: u64;
+  name3: u64;
   bytes: u64;
   ram: u64;
   stage2: Stage2;
