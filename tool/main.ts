@@ -18,9 +18,11 @@ const memorySize = (text: string): number => {
   return bytes;
 };
 
+const TIMEOUT_MAX = 1_000_000;
 const seconds = (text: string): number => {
   const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("It must be a number of seconds above 0.");
+  if (!(value > 0 && value <= TIMEOUT_MAX))
+    throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${TIMEOUT_MAX}.`);
   return value;
 };
 

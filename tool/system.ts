@@ -58,6 +58,7 @@ class Files {
       path = resolve(this.#folder, typeof source === "string" ? source : await source());
       return { path, bytes: readFileSync(path) };
     } catch (thrown) {
+      if (thrown instanceof UserError) throw thrown;
       const code = (thrown as NodeJS.ErrnoException).code;
       const rule = code === "ENOENT" ? `${path}: no such file` : code === "EISDIR" ? `${path}: is a folder` : messageOf(thrown);
       this.mistakes.push({ place, rule });

@@ -19,10 +19,18 @@ export class Terminal implements BoardListener {
   readonly #filter = new TerminalFilter();
   /** Whether the VM's last line on the terminal is unfinished. */
   #unfinished = false;
+  /** Whether the VM has sent control functions to the terminal. */
+  #controlled = false;
   #restore: (() => void) | undefined;
 
   vm(bytes: Buffer): void {
-    process.stdout.write(process.stdout.isTTY ? this.#filter.filter(bytes) : bytes);
+    if (process.stdout.isTTY) {
+      const text = this.#filter.filter(bytes);
+      this.#controlled ||= text.includes("\u001b");
+      process.stdout.write(text);
+    } else {
+      process.stdout.write(bytes);
+    }
     this.#unfinished = bytes.at(-1) !== 0x0a;
   }
 
@@ -47,7 +55,7 @@ export class Terminal implements BoardListener {
     const keys = new EscapeKeys();
     this.#restore = (): void => {
       stdin.setRawMode(false);
-      if (process.stdout.isTTY) process.stdout.write(TERMINAL_RESET);
+      if (this.#controlled) process.stdout.write(TERMINAL_RESET);
     };
     process.once("exit", this.#restore);
     stdin.setRawMode(true);
