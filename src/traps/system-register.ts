@@ -23,7 +23,6 @@ import * as vtimer from "../devices/vtimer";
 import * as guestLog from "../vm/guest-log";
 import { Vcpu } from "../vm/records";
 import * as registers from "./registers";
-import * as skip from "./skip";
 
 const REGISTER: u32 = 0x3ffc1e;
 /** The direction: 1 is a read. */
