@@ -112,15 +112,15 @@ mapped:
   msr   vbar_el2, x0
   isb
 
-  // Zero .bss and the core's memory. DC ZVA where it is allowed.
+  // Zero .bss and the core's memory.
   adrp  x0, bss_start
   add   x0, x0, :lo12:bss_start
   adrp  x1, bss_end
   add   x1, x1, :lo12:bss_end
-  bl    zero
+  bl    hl_zero
   mov64 x0, (WINDOW + WINDOW_BASE)
   mov64 x1, (WINDOW + WINDOW_PAGES * 0x10000)
-  bl    zero
+  bl    hl_zero
   adrp  x0, image_pa
   str   x19, [x0, :lo12:image_pa]
   mov   x29, xzr
@@ -128,20 +128,3 @@ mapped:
   mov   x1, x21
   bl    hl_boot
   b     enter_vcpu
-
-// Zeroes [x0, x1), both multiples of 4 KiB.
-zero:
-  mrs   x2, dczid_el0
-  mov   x3, #4
-  and   x4, x2, #15
-  lsl   x3, x3, x4
-  tbnz  x2, #4, 2f
-1:dc    zva, x0
-  add   x0, x0, x3
-  cmp   x0, x1
-  b.lo  1b
-  ret
-2:stp   xzr, xzr, [x0], #16
-  cmp   x0, x1
-  b.lo  2b
-  ret

@@ -45,17 +45,8 @@ ENTRY void *memset(void *to, int value, size_t bytes) {
   for (size_t n = 0; n < bytes; n++) ((u8 *)to)[n] = value;
   return to;
 }
-ENTRY void *memmove(void *to, const void *from, size_t bytes) {
-  if (to <= from) return memcpy(to, from, bytes);
-  for (size_t n = bytes; n-- > 0;) ((u8 *)to)[n] = ((const u8 *)from)[n];
-  return to;
-}
-ENTRY int memcmp(const void *left, const void *right, size_t bytes) {
-  const u8 *a = left, *b = right;
-  for (size_t n = 0; n < bytes; n++)
-    if (a[n] != b[n]) return a[n] - b[n];
-  return 0;
-}
+// For boot.S: .bss and the core's memory.
+ENTRY void hl_zero(u64 at, u64 end) { zero(at, end); }
 
 // Each returns the record of the vCPU to enter.
 ENTRY u32 hl_boot(u64 fdt, u64 flags) {

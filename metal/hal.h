@@ -3,6 +3,7 @@
 #pragma once
 
 #include "abi.h"
+#include "hal-modules.h"
 #include "wasm-rt.h"
 
 typedef uint8_t u8;
@@ -16,20 +17,6 @@ typedef int64_t s64;
 typedef float f32;
 typedef double f64;
 #define WASM_RT_CORE_TYPES_DEFINED
-
-struct w2c_sysreg;
-struct w2c_barrier;
-struct w2c_tlb;
-struct w2c_phys;
-struct w2c_cache;
-struct w2c_table;
-struct w2c_mmio;
-struct w2c_atomic;
-struct w2c_cpu;
-struct w2c_context;
-struct w2c_stage1;
-struct w2c_image;
-struct w2c_crash;
 
 // A function of HAL module `module`. Its first parameter, which wasm2c passes for the imported module's instance, means nothing here.
 #define HAL(type, module, name, ...) static inline __attribute__((always_inline)) type \
@@ -140,9 +127,9 @@ static inline u64 data_line(void) {
   return 4ull << ((ctr >> 16) & 15);
 }
 
-// DC ZVA zeroes a block and is never more than 2 KiB; where it is prohibited (DCZID_EL0.DZP), stores do.
-HAL(void, phys, zero, u64 pa, u64 bytes) {
-  u64 at = phys_address(pa, bytes), end = at + bytes, dczid;
+// Zeroes [at, end), both multiples of 4 KiB. DC ZVA does a block, never more than 2 KiB; where it is prohibited (DCZID_EL0.DZP), stores do.
+static inline void zero(u64 at, u64 end) {
+  u64 dczid;
   ASM("mrs %0, dczid_el0" : "=r"(dczid));
   if (dczid & 16) {
     for (; at < end; at += 16) ASM("stp xzr, xzr, [%0]" ::"r"(at) : "memory");
@@ -150,6 +137,10 @@ HAL(void, phys, zero, u64 pa, u64 bytes) {
     u64 block = 4ull << (dczid & 15);
     for (; at < end; at += block) ASM("dc zva, %0" ::"r"(at) : "memory");
   }
+}
+HAL(void, phys, zero, u64 pa, u64 bytes) {
+  u64 at = phys_address(pa, bytes);
+  zero(at, at + bytes);
 }
 
 HAL(void, phys, copyIn, u32 to, u64 from, u32 bytes) {
@@ -204,8 +195,8 @@ HAL(void, table, setPool, u64 base, u32 pages) {
 }
 HAL(void, table, format, u64 table, u32 level) {
   REFUSE_IF(level > 3, REFUSE_TABLE);
-  u64 page = table_page(table), at = PHYS_MAP + table;
-  for (u64 end = at + PAGE; at < end; at += 16) ASM("stp xzr, xzr, [%0]" ::"r"(at) : "memory");
+  u64 page = table_page(table);
+  zero(PHYS_MAP + table, PHYS_MAP + table + PAGE);
   table_level[page] = level;
 }
 HAL(u64, table, read, u64 table, u32 index) { return *table_entry(table, index); }
@@ -228,24 +219,12 @@ HAL(void, table, writeLeaf, u64 table, u32 index, u64 descriptor) {
 }
 
 // --- mmio: what is not mapped as a device faults
-#define HAL_MMIO(bits, type, reg)                                                                        \
-  HAL(type, mmio, read##bits, u64 pa) {                                                                  \
-    u##bits value;                                                                                       \
-    ASM(reg##_LOAD : "=r"(value) : "r"(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))) : "memory");                \
-    return value;                                                                                        \
-  }                                                                                                      \
-  HAL(void, mmio, write##bits, u64 pa, type value) {                                                     \
-    ASM(reg##_STORE ::"r"(value), "r"(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))) : "memory");                 \
-  }
-#define BYTE_LOAD "ldrb %w0, [%1]"
-#define BYTE_STORE "strb %w0, [%1]"
-#define WORD_LOAD "ldr %w0, [%1]"
-#define WORD_STORE "str %w0, [%1]"
-#define DOUBLE_LOAD "ldr %0, [%1]"
-#define DOUBLE_STORE "str %0, [%1]"
-HAL_MMIO(8, u32, BYTE)
-HAL_MMIO(32, u32, WORD)
-HAL_MMIO(64, u64, DOUBLE)
+#define HAL_MMIO(bits, type)                                                                                                  \
+  HAL(type, mmio, read##bits, u64 pa) { return *(volatile u##bits *)(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))); }                 \
+  HAL(void, mmio, write##bits, u64 pa, type value) { *(volatile u##bits *)(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))) = value; }
+HAL_MMIO(8, u32)
+HAL_MMIO(32, u32)
+HAL_MMIO(64, u64)
 
 // --- atomic
 HAL(u32, atomic, load, u32 address) { return __atomic_load_n((u32 *)MEMORY(address), __ATOMIC_ACQUIRE); }

@@ -146,8 +146,10 @@ crash:
 1:wfi
   b     1b
 
-// The report of a crash crashed itself.
+// The report of a crash crashed itself, or even this did.
 last_words:
+  cmp   w3, #2
+  b.hs  3f
   movz  x0, #((DEVICE_MAP >> 32) & 0xffff), lsl #32
   movk  x0, #(EARLY_UART >> 16), lsl #16
   adr   x1, last_words_text

@@ -19,13 +19,14 @@ export const enum Gic {
 @unmanaged
 export class Board {
   gic: Gic;
-  /** By PSCI: 0 no node, 1 SMC, 2 HVC. */
-  conduit: u32;
-  distributor: u64;
-  distributorSize: u64;
-  /** Regions of redistributors, address and size each. */
+  /** There is PSCI by SMC. */
+  firmware: u32;
+  /** How many regions of redistributors and banks of RAM there are. */
   redistributors: u32;
   banks: u32;
+  distributor: u64;
+  distributorSize: u64;
+  /** Regions of redistributors, address and size each: they follow the distributor, as in its node's `reg`. */
   gicr0: u64;
   gicrSize0: u64;
   gicr1: u64;
@@ -115,14 +116,10 @@ function gic(board: Board, tree: Fdt, node: u32, cells: u32, compatible: u32): v
     return;
   }
   // The distributor, then the redistributors' regions.
-  const all = memory.data(128, 8);
-  const found = ranges(tree, node, cells, all, MAX_GICR + 1);
+  const found = ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("distributor"), MAX_GICR + 1);
   if (found < 2) return;
   board.gic = Gic.V3;
-  board.distributor = load<u64>(all);
-  board.distributorSize = load<u64>(all + 8);
   board.redistributors = found - 1;
-  memory.copy(changetype<usize>(board) + offsetof<Board>("gicr0"), all + 16, (found - 1) << 4);
   board.maintenance = interrupt(tree, node, 0);
 }
 
@@ -172,7 +169,7 @@ function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
     ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("rtc"), 1);
   } else if (fdt.includes(tree, compatible, "arm,psci-0.2") || fdt.includes(tree, compatible, "arm,psci-1.0")) {
     const method = fdt.property(tree, node, "method");
-    board.conduit = fdt.includes(tree, method, "smc") ? 1 : 2;
+    board.firmware = fdt.includes(tree, method, "smc") ? 1 : 0;
   }
 }
 

@@ -1,12 +1,20 @@
-// The end of a run: the last line, then the board is switched off by its firmware (PSCI SYSTEM_OFF, DEN0022 5.10).
+// The end of a run: the last line, then the board is switched off by its firmware (PSCI SYSTEM_OFF, DEN0022 5.10), if it has any.
 
 import { PSCI_SYSTEM_OFF } from "../../build/gen/calls";
 import { HALTED_CRASH, HALTED_OFF, LOG_EMERG, LOG_INFO } from "../../build/gen/console";
 import * as cpu from "../hal/cpu";
 import * as log from "./log";
 
+/** 1: nothing answers SMC. Until the device tree has been read, something is taken to. */
+const alone: usize = memory.data(4, 4);
+
+/** Says whether there is firmware that can switch the board off. */
+export function useFirmware(there: bool): void {
+  store<u32>(alone, there ? 0 : 1);
+}
+
 function powerOff(): void {
-  cpu.smc(PSCI_SYSTEM_OFF, 0, 0, 0);
+  if (load<u32>(alone) == 0) cpu.smc(PSCI_SYSTEM_OFF, 0, 0, 0);
   cpu.halt();
 }
 

@@ -20,7 +20,7 @@ import * as chacha20 from "../lib/chacha20";
 import * as fdt from "../lib/fdt";
 import { Fdt } from "../lib/fdt";
 import * as console from "../log/console";
-import { crash } from "../log/halt";
+import { crash, useFirmware } from "../log/halt";
 import * as log from "../log/log";
 import * as frames from "../mmu/frames";
 import * as stage1 from "../mmu/stage1";
@@ -42,7 +42,7 @@ function mapDevice(pa: u64, bytes: u64): void {
 }
 
 /** The board's tree and what it says; the fallback console speaks until then. */
-function discover(fdtAt: u64): void {
+function discover(fdtAt: u64, flags: u64): void {
   mapDevice(EARLY_UART, 0x1000);
   console.use(EARLY_UART as Pa);
   features.init();
@@ -56,6 +56,9 @@ function discover(fdtAt: u64): void {
   board.discover(theBoard, tree);
   for (let n: u32 = 0; n + 8 <= theBoard.seedBytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((theBoard.seed + n) as Pa));
   if (theBoard.seedBytes >= 32) chacha20.start(random);
+  const firmware = theBoard.firmware != 0 || (flags & BOOT_OWN_EL3) != 0;
+  useFirmware(firmware);
+  if (!firmware) log.warning(IN_MAIN, "no PSCI by SMC: the board stays on when the run has ended");
 }
 
 /** What the hypervisor cannot do without. */
@@ -146,7 +149,7 @@ function bankEnd(pa: u64): u64 {
 
 /** Boots; returns the vCPU to enter. `fdtAt`: the board's device tree; `flags`: BOOT_… of abi/layout.ts. */
 export function boot(fdtAt: u64, flags: u64): Vcpu {
-  discover(fdtAt);
+  discover(fdtAt, flags);
   check();
   mapBoard();
   if (theBoard.uart != 0) {

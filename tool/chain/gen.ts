@@ -1,7 +1,7 @@
 // The generator: from the plain data in abi/ to AssemblyScript constants and records, C and assembler definitions, the inline system
 // register accesses of the HAL, and the reference of calls, all in build/gen/.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundle, bundleNames } from "../../abi/bundle.ts";
 import { callErrors, callLimits, calls, trngErrors, trngUuid, vcpuFacts, vendorUid, version, vmFacts } from "../../abi/calls.ts";
@@ -145,6 +145,13 @@ const sysregH = (): string =>
 const contextH = (): string =>
   ["#define EL1_CONTEXT(DO) \\\n", ...el1Context.map((name, n) => `  DO("${name.toLowerCase()}", ${n}) \\\n`), "\n"].join("");
 
+/** The types that wasm2c has for the instances of imported modules, which are the files of src/hal/. */
+const halModulesH = (): string =>
+  readdirSync(join(root, "src/hal"))
+    .map((file) => file.split(".")[0])
+    .map((module) => `struct w2c_${module};\n`)
+    .join("");
+
 /** Macros of vectors.S: an instruction for each pair of registers, X2 to X29 and Q0 to Q31, in the order of VcpuFrame. */
 function registersS(): string {
   const pairs = (letter: string, first: number, last: number, size: number): string =>
@@ -231,6 +238,7 @@ export function generate(): void {
   );
   emit("sysreg.h", sysregH());
   emit("registers.S", registersS());
+  emit("hal-modules.h", halModulesH());
   emit("el1-context.h", contextH());
   emit("rom.h", romH());
   emit("calls.md", callsMd());
