@@ -7,13 +7,16 @@
 //                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } } } } }
 //
 // Every number is a 64-bit big-endian cell pair. A pair of numbers is an offset from the start of the bundle and a size, in bytes;
-// offsets of payloads are multiples of PAYLOAD_ALIGN. `…-load` and `kernel-entry` are offsets from the start of the VM's RAM.
+// offsets of payloads are multiples of PAYLOAD_ALIGN. The last eight bytes of `total-size` are BUNDLE_END: whoever placed the bundle does not
+// always know its size. `…-load` and `kernel-entry` are offsets from the start of the VM's RAM.
 
 export const bundle = {
   /** Alignment of each payload: a stage-2 block, so that a kernel can be mapped in place. */
   PAYLOAD_ALIGN: 0x20_0000,
   /** The largest device tree of a guest that the core will fill in (rng-seed). */
   GUEST_FDT_MAX: 0x1_0000,
+  /** The text `HL-END-1`, at a multiple of 8. */
+  BUNDLE_END: 0x312d_444e_452d_4c48n,
   MAX_REGIONS: 8,
   MAX_NAME: 31,
 };

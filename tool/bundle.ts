@@ -1,4 +1,5 @@
-// Writes the bundle of a system as abi/bundle.ts describes it: the manifest, a device tree, then every file at its own 2 MiB boundary.
+// Writes the bundle of a system as abi/bundle.ts describes it: the manifest, a device tree, then every file at its own 2 MiB boundary, then
+// the mark of its end.
 
 import { bundle, bundleNames as names } from "../abi/bundle.ts";
 import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "./fdt.ts";
@@ -12,6 +13,8 @@ export interface BundleContents {
   readonly vms: readonly PlacedVm[];
 }
 
+const END_BYTES = 8;
+
 /** Hands out the places behind the manifest, in the order in which they are asked for. */
 class Payloads {
   readonly placed: { readonly offset: number; readonly bytes: Buffer }[] = [];
@@ -19,6 +22,11 @@ class Payloads {
 
   constructor(manifestSize: number) {
     this.end = manifestSize;
+  }
+
+  /** The size of the bundle. */
+  get total(): number {
+    return alignUp(this.end, END_BYTES) + END_BYTES;
   }
 
   /** The offset and size of a payload, as a property's value. */
@@ -73,7 +81,7 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
   );
   const properties = {
     compatible: names.COMPATIBLE,
-    [names.TOTAL_SIZE]: BigInt(payloads.end),
+    [names.TOTAL_SIZE]: BigInt(payloads.total),
     [names.NO_SCRUB]: !contents.scrubAtBoot,
     [names.LOG_LEVELS]: contents.logLevels === "" ? false : contents.logLevels,
   };
@@ -82,8 +90,9 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
 
 export const writeBundle = (contents: BundleContents): Buffer => {
   const { fdt, payloads } = manifest(contents, manifest(contents, 0).fdt.length);
-  const bytes = Buffer.alloc(payloads.end);
+  const bytes = Buffer.alloc(payloads.total);
   bytes.set(fdt);
   for (const { offset, bytes: payload } of payloads.placed) bytes.set(payload, offset);
+  bytes.writeBigUInt64LE(bundle.BUNDLE_END, bytes.length - END_BYTES);
   return bytes;
 };

@@ -2,6 +2,7 @@
 // run with one message: nothing has started yet.
 
 import {
+  BUNDLE_END,
   DT_COMPATIBLE,
   DT_FDT,
   DT_FDT_LOAD,
@@ -52,12 +53,15 @@ const tree = changetype<Fdt>(memory.data(64, 8));
 /** Opens the bundle in the `limit` bytes at `pa`; returns its size. Does not return if there is none. */
 export function open(pa: Pa, limit: u64): u64 {
   if (!fdt.open(tree, pa, limit) || !fdt.includes(tree, fdt.property(tree, 0, "compatible"), DT_COMPATIBLE)) {
-    crash("no bundle where the loader says it is (0x%x): build one with `hyper-lite build`, give it as the initrd", pa as u64);
+    crash("no bundle at 0x%x, where the loader says it is or the ROM expects it: build one with `hyper-lite build`", pa as u64);
   }
   bundle.base = pa as u64;
   bundle.bytes = fdt.number64(tree, 0, DT_TOTAL_SIZE, 0);
   if (bundle.bytes < tree.totalSize || bundle.bytes > limit) {
     crash("the bundle is truncated: it says %d bytes, %d are there", bundle.bytes, limit);
+  }
+  if ((bundle.bytes & 7) != 0 || phys.read64(((pa as u64) + bundle.bytes - 8) as Pa) != BUNDLE_END) {
+    crash("the bundle is truncated: the last of its %d bytes are not there", bundle.bytes);
   }
   return bundle.bytes;
 }
