@@ -28,14 +28,12 @@ export function parseDisassembly(text: string): MachineFunction[] {
     const [, address = "", mnemonic = "", operands = ""] = found;
     const to = /([0-9a-f]+) <([^>+]+)(?:\+0x[0-9a-f]+)?>/.exec(operands);
     const target = to ? { address: Number.parseInt(to[1] ?? "", 16), name: to[2] ?? "" } : undefined;
-    functions
-      .at(-1)
-      ?.instructions.push({
-        address: Number.parseInt(address, 16),
-        mnemonic,
-        operands: operands.replace(/<.*>/, "").trim(),
-        target,
-      });
+    functions.at(-1)?.instructions.push({
+      address: Number.parseInt(address, 16),
+      mnemonic,
+      operands: operands.replace(/<.*>/, "").trim(),
+      target,
+    });
   }
   return functions;
 }
@@ -48,16 +46,24 @@ export const isBranch = ({ mnemonic }: Instruction): boolean => /^(b|b\.\w+|cbn?
 /** Nothing behind it is reached. */
 export const isEnd = ({ mnemonic }: Instruction): boolean => /^(b|br|ret|eret|brk|udf)$/.test(mnemonic);
 
+/** What a register holds when `instructions` have run, if the last of them that names it first loads a constant. */
+function constantIn(register: string, instructions: readonly Instruction[]): number | undefined {
+  const last = instructions.findLast(({ operands }) => operands.startsWith(`${register},`));
+  const value = last?.mnemonic === "mov" ? /, #(0x[0-9a-f]+|\d+)$/.exec(last.operands)?.[1] : undefined;
+  return value === undefined ? undefined : Number(value);
+}
+
 /** Bytes by which a function moves its stack pointer down, all in all; undefined if that is not a constant. */
 export function frameOf({ instructions }: MachineFunction): number | undefined {
   let bytes = 0;
-  for (const { mnemonic, operands } of instructions) {
-    const constant =
-      mnemonic === "sub" && operands.startsWith("sp, ") ? /^sp, sp, #(0x[0-9a-f]+|\d+)(, lsl #12)?$/.exec(operands) : undefined;
-    if (constant === null) return undefined;
-    const stored = /\[sp, #-(0x[0-9a-f]+|\d+)\]!$/.exec(operands);
-    if (constant) bytes += Number(constant[1]) * (constant[2] ? 4096 : 1);
-    else if (stored) bytes += Number(stored[1]);
+  for (const [n, { mnemonic, operands }] of instructions.entries()) {
+    const [, stored] = /\[sp, #-(0x[0-9a-f]+|\d+)\]!$/.exec(operands) ?? [];
+    const [, by = "", shifted] = (mnemonic === "sub" && /^sp, sp, #?(\w+)(, lsl #12)?$/.exec(operands)) || [];
+    if (stored !== undefined) bytes += Number(stored);
+    if (by === "") continue;
+    const constant = by.startsWith("x") ? constantIn(by, instructions.slice(0, n)) : Number(by);
+    if (constant === undefined) return undefined;
+    bytes += constant * (shifted ? 4096 : 1);
   }
   return bytes;
 }
