@@ -20,12 +20,17 @@ interface Stop {
   readonly message?: string;
 }
 
+/** What a shell and its like say for a program that is not there. */
+const NOT_FOUND = 127;
+
+/** A guest can forge a last line, but not how QEMU ends behind it. */
 const report = ({ halted, qemu }: Outcome): Stop => {
-  if (halted?.off) return { code: 0 };
-  if (halted !== undefined)
-    return { code: exitCodes.FAILED, message: `the run ended in a crash${halted.reason && `: ${halted.reason}`}` };
+  if (halted?.off && qemu.status === 0) return { code: 0 };
+  const code = exitCodes.FAILED;
+  if (halted?.off === false) return { code, message: `the run ended in a crash${halted.reason && `: ${halted.reason}`}` };
   const words = qemu.stderr === "" ? "" : `: ${qemu.stderr}`;
-  return { code: exitCodes.FAILED, message: `QEMU ended (${qemu.status}) before the hypervisor said how the run ended${words}` };
+  const hint = qemu.status === NOT_FOUND ? "; ./setup.sh installs what is missing" : "";
+  return { code, message: `QEMU ended (${qemu.status}) before the hypervisor said how the run ended${words}${hint}` };
 };
 
 /** The exit code of the run. */

@@ -33,6 +33,16 @@ test("only the very last line counts", async () => {
   assert.equal(stdout, "and on it goes\r\n");
 });
 
+test("a last line is not believed if QEMU failed behind it", async () => {
+  assert.equal((await run([], `${HALTED_OFF}; exit 1`).ended).status, 1);
+});
+
+test("a QEMU that is not there is said so", async () => {
+  const { status, stderr } = await run([], "exec no-such-qemu").ended;
+  assert.equal(status, 1);
+  assert.match(stderr, /QEMU ended \(127\) .*no-such-qemu.*; \.\/setup\.sh installs what is missing/);
+});
+
 test("stdin reaches the VM, and its end does not end the run", async () => {
   const vm = run([], `read -r line; echo "got $line"; sleep 0.3; echo still here; ${HALTED_OFF}`);
   vm.send("a line\n");
