@@ -64,7 +64,7 @@ const refusals: Record<string, [StartOptions, RegExp]> = {
   "an initrd that ends before it starts": [{ board: { initrd: { start: BUNDLE_AT, end: BUNDLE_AT - 1 } } }, /no bundle/],
   "an initrd that is no bundle": [
     { bundle: Buffer.from("070701 a cpio archive".padEnd(4096)) },
-    /no bundle where the loader says it is/,
+    /no bundle at 0x4a000000, where the loader says it is/,
   ],
   "an initrd that does not lie in RAM": [
     { board: { initrd: { start: 0x6000_0000, end: 0x6100_0000 } } },
@@ -88,11 +88,11 @@ const refusals: Record<string, [StartOptions, RegExp]> = {
   ],
   "a bundle cut off within its manifest": [
     { board: { initrd: { start: BUNDLE_AT, end: BUNDLE_AT + 200 } } },
-    /no bundle where the loader says/,
+    /no bundle at 0x4a000000, where the loader says/,
   ],
   "a bundle with another version": [
     withBundle((bundle) => bundle.write("bundle-2", bundle.indexOf("bundle-1"))),
-    /no bundle where the loader says it is/,
+    /no bundle at 0x4a000000, where the loader says it is/,
   ],
   "a GICv2 board": [
     { board: { gic: "v2" } },
