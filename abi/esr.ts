@@ -80,6 +80,8 @@ export const spsrFields = {
   SPSR_UAO: 0x80_0000,
   SPSR_DIT: 0x100_0000,
   SPSR_TCO: 0x200_0000,
+  /** DIT where the state is AArch32 (bits 26-24 are the IT block's then, and J). */
+  SPSR_DIT32: 0x20_0000,
   SPSR_NZCV: 0xf000_0000,
   /** IT[7:2], IT[1:0] of AArch32, for skipping a conditional instruction. */
   SPSR_IT_MASK: 0x0600_fc00,

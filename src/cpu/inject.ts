@@ -13,6 +13,7 @@ import {
   SPSR_AARCH32,
   SPSR_D,
   SPSR_DIT,
+  SPSR_DIT32,
   SPSR_F,
   SPSR_I,
   SPSR_M_EL0T,
@@ -48,7 +49,8 @@ function take(frame: VcpuFrame, esr: u64): void {
   const sctlr = sysreg.readSctlrEl1();
   let fresh: u64 = SPSR_D | SPSR_A | SPSR_I | SPSR_F | SPSR_M_EL1H;
   // Flags and DIT stay; SS, IL, UAO and BTYPE are cleared; PAN is set unless SCTLR_EL1.SPAN; SSBS comes from SCTLR_EL1.DSSBS.
-  fresh |= old & (SPSR_NZCV | SPSR_DIT | SPSR_TCO | SPSR_PAN);
+  fresh |= old & (SPSR_NZCV | SPSR_PAN);
+  fresh |= (old & SPSR_AARCH32) != 0 ? (old & SPSR_DIT32) << 3 : old & (SPSR_DIT | SPSR_TCO);
   if (features.hasPan() && (sctlr & SCTLR_SPAN) == 0) fresh |= SPSR_PAN;
   if (features.hasSsbs() && (sctlr & SCTLR_DSSBS) != 0) fresh |= SPSR_SSBS;
   frame.spsr = fresh;
