@@ -35,7 +35,7 @@ const preprocess = (source: string, target: string): string =>
 
 async function buildCore(): Promise<void> {
   // Loaded here alone: it brings the compiler of TypeScript with it.
-  const { checkBuilt, checkSources, demand } = await import("./check.ts");
+  const { checkBuilt, checkSources, demand } = await import("./rules.ts");
   const checked = checkSources();
   demand(checked);
   toWasm({ entry: "src/main.ts", wasm: "build/core.wasm", pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });

@@ -1,143 +1,27 @@
-// `npm run check`: every rule of the house, on the sources, on core.wasm and on the machine code that was made of it, with the figures that were
-// measured on the way. The build applies the same rules and fails where one is broken. docs/dialect.md lists them.
+// `npm run check`: every rule of the house on the tree as it is, built first where it is not up to date, with the figures that were measured on the
+// way. The build applies the same rules, but for those on sim/ and on the share of TypeScript.
 
-import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { allocation } from "./checks/allocation.ts";
-import { assembly } from "./checks/assembly.ts";
-import { compatibles, deviceRegisters } from "./checks/boards.ts";
-import { fileCircles, importGraph } from "./checks/circles.ts";
-import { decorators } from "./checks/decorators.ts";
-import { defaultParameters } from "./checks/default-parameters.ts";
-import { door } from "./checks/door.ts";
-import { doubleEvaluation } from "./checks/double-evaluation.ts";
-import { emptyLoops } from "./checks/empty-loops.ts";
-import { frames } from "./checks/frames.ts";
-import { guardedRegisters } from "./checks/guarded-registers.ts";
-import { declaredIn, definedIn, halAgreement, importedBy } from "./checks/hal-agreement.ts";
-import { imageSize } from "./checks/image-size.ts";
-import { importOrder } from "./checks/import-order.ts";
-import { overrides } from "./checks/overrides.ts";
-import { apply, type Outcome } from "./checks/rule.ts";
-import { writeOrExecute } from "./checks/sections.ts";
-import { share } from "./checks/share.ts";
-import { shifts } from "./checks/shifts.ts";
-import { spinLoops } from "./checks/spin-loops.ts";
-import { stacks } from "./checks/stacks.ts";
-import { traps } from "./checks/traps.ts";
-import { noIgnore, types } from "./checks/types.ts";
-import { closures, exceptions, plainTypes } from "./checks/unsupported.ts";
-import { vectorRegisters } from "./checks/vector-registers.ts";
-import { callsOf, exportsOf } from "./checks/wasm-exports.ts";
-import { floats } from "./checks/wasm-floats.ts";
-import { offsets } from "./checks/wasm-offsets.ts";
-import { recursion } from "./checks/wasm-recursion.ts";
-import { memoryGrowth, mutableGlobals, runtime } from "./checks/wasm-state.ts";
-import { tables } from "./checks/wasm-tables.ts";
-import { gcc, symbolsOf } from "./compile.ts";
-import { disassemble, objdump } from "./disassembly.ts";
+import { makeHal } from "../../sim/hal.ts";
+import { Machine } from "../../sim/machine.ts";
+import { withLock } from "../lock.ts";
+import { build } from "./build.ts";
 import { root } from "./paths.ts";
-import { BuildError, reported, run } from "./run.ts";
-import { parse, program, recursionBounds, type Source, sourcesOf } from "./sources.ts";
-import { readWasm } from "./wasm.ts";
-
-export const sourceRules = [
-  noIgnore,
-  decorators,
-  overrides,
-  allocation,
-  doubleEvaluation,
-  shifts,
-  defaultParameters,
-  closures,
-  plainTypes,
-  exceptions,
-  door,
-  emptyLoops,
-  importOrder,
-  deviceRegisters,
-  compatibles,
-];
-export const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops];
-
-const text = (path: string): string => readFileSync(join(root, path), "utf8");
-const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: root }).sort();
-const texts = (...patterns: string[]): string[] => files(...patterns).map(text);
-
-const joined = (outcomes: readonly Outcome[]): Outcome => ({
-  problems: outcomes.flatMap(({ problems }) => problems),
-  figures: outcomes.flatMap(({ figures }) => figures),
-});
-
-/** What can be said before anything is compiled; build/gen/ must be there. */
-export function checkSources(): Outcome & { sources: Source[] } {
-  const core = program(join(root, "src/tsconfig.json"));
-  const sources = sourcesOf(core);
-  const outcome = joined([
-    apply([types], core),
-    apply(sourceRules, sources),
-    apply([fileCircles], importGraph(files("{abi,src,tool,sim}/**/*.ts").map((path) => parse(path, text(path))))),
-    apply([assembly], files("{abi,src,tool,sim}/**")),
-  ]);
-  return { ...outcome, sources };
-}
+import { checkBuilt, checkShare, checkSources, demand, joined } from "./rules.ts";
+import { reported } from "./run.ts";
 
 /** The functions that the simulator has for the core. */
-async function simulated(): Promise<Set<string>> {
-  const { Machine } = await import("../../sim/machine.ts");
-  const { makeHal } = await import("../../sim/hal.ts");
+function simulated(): Set<string> {
   const modules = Object.entries(makeHal(new Machine()));
   return new Set(modules.flatMap(([module, functions]) => Object.keys(functions).map((name) => `${module}.${name}`)));
 }
 
-/** What the build has made. `sim`: the functions of the simulator, which runs on what the build has made. */
-export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>): Outcome {
-  const module = readWasm(readFileSync(join(root, "build/core.wasm")));
-  const bounds = recursionBounds(sources);
-  const elf = "build/hyper-lite.elf";
-  const machine = {
-    functions: disassemble(elf),
-    compiled: new Set(symbolsOf("build/core.o", true).keys()),
-    boot: new Set(symbolsOf("build/boot.o", true).keys()),
-    stackUsage: text("build/core.su"),
-    bounds,
-  };
-  const header = run(gcc, ["-E", "-P", "-Ibuild/gen", "-Imetal", "metal/hal.h"]);
-  const sides = { declared: declaredIn(sources), imported: importedBy(module.imports), metal: definedIn(header), sim };
-  return joined([
-    apply(
-      [
-        floats,
-        tables,
-        mutableGlobals,
-        memoryGrowth,
-        runtime,
-        offsets,
-        exportsOf(callsOf(text("metal/core.c"))),
-        recursion(bounds),
-      ],
-      module,
-    ),
-    apply(machineRules, machine),
-    apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(root, `${elf}.stage1`)) }),
-    apply([imageSize], statSync(join(root, "build/hyper-lite.Image")).size),
-    apply([halAgreement], sides),
-  ]);
-}
-
-/** Stops the build where a rule is broken. */
-export function demand({ problems }: Outcome): void {
-  if (problems.length > 0) throw new BuildError(`${problems.join("\n")}\ndocs/dialect.md says why.`);
-}
-
 async function check(): Promise<void> {
-  if (files("build/hyper-lite.Image").length === 0) throw new BuildError("there is nothing to check yet: npm run build");
+  await build();
   const source = checkSources();
-  const built = checkBuilt(source.sources, await simulated());
-  const lines = apply([share], { typescript: texts("src/**/*.ts"), others: texts("metal/*.{S,h,c,ld}") });
-  const outcome = joined([lines, source, built]);
+  const outcome = joined([checkShare(), source, checkBuilt(source.sources, simulated())]);
   for (const figure of outcome.figures) process.stdout.write(`${figure}\n`);
   demand(outcome);
 }
 
-if (import.meta.main) await reported(check);
+await reported(() => withLock(join(root, "build/lock"), check));
