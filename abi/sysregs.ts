@@ -36,14 +36,12 @@ export const halRegisters: HalRegister[] = [
   reg("SPSR_EL1", "w"),
   reg("VBAR_EL1", "r"),
   reg("SCTLR_EL1", "r"),
-  reg("PAR_EL1", "rw"),
   // time
   reg("CNTPCT_EL0", "r"),
   reg("CNTFRQ_EL0", "r"),
   reg("CNTHP_CTL_EL2", "w"),
   reg("CNTHP_CVAL_EL2", "w"),
-  reg("CNTV_CTL_EL0", "rw"),
-  reg("CNTV_CVAL_EL0", "rw"),
+  reg("CNTV_CTL_EL0", "r"),
   // the CPU
   reg("MIDR_EL1", "r"),
   reg("MPIDR_EL1", "r"),
@@ -60,9 +58,7 @@ export const halRegisters: HalRegister[] = [
   // virtual CPU interface
   reg("ICH_HCR_EL2", "rw", "S3_4_C12_C11_0"),
   reg("ICH_VTR_EL2", "r", "S3_4_C12_C11_1"),
-  reg("ICH_MISR_EL2", "r", "S3_4_C12_C11_2"),
-  reg("ICH_ELRSR_EL2", "r", "S3_4_C12_C11_5"),
-  reg("ICH_VMCR_EL2", "rw", "S3_4_C12_C11_7"),
+  reg("ICH_VMCR_EL2", "w", "S3_4_C12_C11_7"),
   ...Array.from({ length: 16 }, (_, n) => reg(`ICH_LR${n}_EL2`, "rw", `S3_4_C12_C${12 + (n >> 3)}_${n & 7}`)),
   // active priorities: group 0 and 1, up to four words each, as many as ICH_VTR_EL2.PREbits says
   ...Array.from({ length: 4 }, (_, n) => reg(`ICH_AP0R${n}_EL2`, "w", `S3_4_C12_C8_${n}`)),

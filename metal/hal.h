@@ -77,18 +77,8 @@ extern u8 table_level[HYP_SIZE / 4096];
   HAL(void, sysreg, write##name, u64 value) { ASM("msr " reg ", %0" ::"r"(value) : "memory"); }
 #include "sysreg.h"
 
-// --- barrier
-HAL(void, barrier, dsbIshst) { ASM("dsb ishst" ::: "memory"); }
-HAL(void, barrier, dsbIsh) { ASM("dsb ish" ::: "memory"); }
-HAL(void, barrier, dsbSy) { ASM("dsb sy" ::: "memory"); }
-HAL(void, barrier, isb) { ASM("isb" ::: "memory"); }
-
-// --- tlb
-HAL(void, tlb, vmalls12e1is) { ASM("tlbi vmalls12e1is" ::: "memory"); }
-HAL(void, tlb, vmalle1is) { ASM("tlbi vmalle1is" ::: "memory"); }
-HAL(void, tlb, ipas2e1is, u64 ipa) { ASM("tlbi ipas2e1is, %0" ::"r"(ipa >> 12) : "memory"); }
-HAL(void, tlb, alle1is) { ASM("tlbi alle1is" ::: "memory"); }
-HAL(void, tlb, alle2is) { ASM("tlbi alle2is" ::: "memory"); }
+// --- barrier, tlb, and what else is one instruction
+#include "instructions.h"
 
 // --- phys
 static inline __attribute__((always_inline)) u64 phys_address(u64 pa, u64 bytes) {
@@ -101,12 +91,10 @@ static inline __attribute__((always_inline)) u64 phys_address(u64 pa, u64 bytes)
 #define HAL_PHYS_WRITE(bits, type) \
   HAL(void, phys, write##bits, u64 pa, type value) { *(volatile u##bits *)phys_address(pa, bits / 8) = value; }
 HAL_PHYS_READ(8, u32)
-HAL_PHYS_READ(16, u32)
 HAL_PHYS_READ(32, u32)
 HAL_PHYS_READ(64, u64)
 HAL_PHYS_WRITE(8, u32)
 HAL_PHYS_WRITE(32, u32)
-HAL_PHYS_WRITE(64, u64)
 
 HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
   u64 target = phys_address(to, bytes), source = phys_address(from, bytes), end = target + bytes;
@@ -173,7 +161,6 @@ HAL(void, cache, cleanInvalidate, u64 pa, u64 bytes) {
   u64 line = data_line(), at = phys_address(pa, bytes), end = at + bytes;
   for (at &= ~(line - 1); at < end; at += line) ASM("dc civac, %0" ::"r"(at) : "memory");
 }
-HAL(void, cache, invalidateInstructions) { ASM("ic ialluis" ::: "memory"); }
 
 // --- table
 static inline __attribute__((always_inline)) u64 table_page(u64 table) {
@@ -200,7 +187,6 @@ HAL(void, table, format, u64 table, u32 level) {
   table_level[page] = level;
 }
 HAL(u64, table, read, u64 table, u32 index) { return *table_entry(table, index); }
-HAL(void, table, clear, u64 table, u32 index) { *table_entry(table, index) = 0; }
 HAL(void, table, writeTable, u64 table, u32 index, u64 next) {
   volatile u64 *entry = table_entry(table, index);
   REFUSE_IF(table_level[table_page(next)] != table_level[table_page(table)] + 1, REFUSE_TABLE_ENTRY);
@@ -219,28 +205,15 @@ HAL(void, table, writeLeaf, u64 table, u32 index, u64 descriptor) {
 }
 
 // --- mmio: what is not mapped as a device faults
-#define HAL_MMIO(bits, type)                                                                                                  \
-  HAL(type, mmio, read##bits, u64 pa) { return *(volatile u##bits *)(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))); }                 \
-  HAL(void, mmio, write##bits, u64 pa, type value) { *(volatile u##bits *)(DEVICE_MAP + (pa & (PHYS_LIMIT - 1))) = value; }
-HAL_MMIO(8, u32)
-HAL_MMIO(32, u32)
-HAL_MMIO(64, u64)
-
-// --- atomic
-HAL(u32, atomic, load, u32 address) { return __atomic_load_n((u32 *)MEMORY(address), __ATOMIC_ACQUIRE); }
-HAL(void, atomic, store, u32 address, u32 value) { __atomic_store_n((u32 *)MEMORY(address), value, __ATOMIC_RELEASE); }
-HAL(u32, atomic, compareAndSwap, u32 address, u32 expected, u32 desired) {
-  __atomic_compare_exchange_n((u32 *)MEMORY(address), &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-  return expected;
-}
-HAL(u32, atomic, fetchAdd, u32 address, u32 value) { return __atomic_fetch_add((u32 *)MEMORY(address), value, __ATOMIC_ACQ_REL); }
-HAL(u32, atomic, fetchOr, u32 address, u32 value) { return __atomic_fetch_or((u32 *)MEMORY(address), value, __ATOMIC_ACQ_REL); }
-HAL(u32, atomic, fetchAnd, u32 address, u32 value) { return __atomic_fetch_and((u32 *)MEMORY(address), value, __ATOMIC_ACQ_REL); }
+#define DEVICE(bits) *(volatile u##bits *)(DEVICE_MAP + (pa & (PHYS_LIMIT - 1)))
+HAL(u32, mmio, read32, u64 pa) { return DEVICE(32); }
+HAL(u64, mmio, read64, u64 pa) { return DEVICE(64); }
+HAL(void, mmio, write8, u64 pa, u32 value) { DEVICE(8) = value; }
+HAL(void, mmio, write32, u64 pa, u32 value) { DEVICE(32) = value; }
+HAL(void, mmio, write64, u64 pa, u64 value) { DEVICE(64) = value; }
 
 // --- cpu
 HAL(u32, cpu, number) { return ((u64)__builtin_frame_address(0) >> CPU_AREA_SHIFT) & (MAX_CPUS - 1); }
-HAL(void, cpu, wfi) { ASM("dsb sy\n\twfi" ::: "memory"); }
-HAL(void, cpu, relax) { ASM("yield" ::: "memory"); }
 HAL(u64, cpu, smc, u64 id, u64 a, u64 b, u64 c) {
   register u64 x0 __asm__("x0") = id;
   register u64 x1 __asm__("x1") = a;
@@ -256,23 +229,12 @@ HAL(void, cpu, halt) {
 
 // --- context
 #include "el1-context.h"
-#define SAVE_EL1(reg, n)                            \
-  {                                                 \
-    u64 value;                                      \
-    ASM("mrs %0, " reg : "=r"(value)::"memory");    \
-    context[n] = value;                             \
-  }
 #define LOAD_EL1(reg, n) ASM("msr " reg ", %0" ::"r"(context[n]) : "memory");
-HAL(void, context, saveEl1, u32 frame) {
-  u64 *context = (u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
-  EL1_CONTEXT(SAVE_EL1)
-}
 HAL(void, context, loadEl1, u32 frame) {
   const u64 *context = (const u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
   EL1_CONTEXT(LOAD_EL1)
 }
-extern void fp_save(u8 *v), fp_load(const u8 *v);  // vectors.S
-HAL(void, context, saveFp, u32 frame) { fp_save(MEMORY(frame) + VCPU_FRAME_V); }
+extern void fp_load(const u8 *v);  // vectors.S
 HAL(void, context, loadFp, u32 frame) { fp_load(MEMORY(frame) + VCPU_FRAME_V); }
 
 // --- stage1

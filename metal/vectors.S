@@ -168,14 +168,7 @@ last_words_text:
 // x0: 32 vector registers, FPCR, FPSR.
 .arch_extension fp
 .arch_extension simd
-.global fp_save, fp_load
-fp_save:
-  vector_registers stp, x0
-  mrs   x1, fpcr
-  mrs   x2, fpsr
-  add   x0, x0, #512
-  stp   x1, x2, [x0]
-  ret
+.global fp_load
 fp_load:
   vector_registers ldp, x0
   add   x0, x0, #512

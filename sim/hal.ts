@@ -40,12 +40,10 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     addBank: (pa: bigint, bytes: bigint) => door.addBank(u64(pa), u64(bytes)),
     restrict: (low: bigint, high: bigint) => door.restrict(u64(low), u64(high)),
     read8: reader(1),
-    read16: reader(2),
     read32: reader(4),
     read64: (pa: bigint) => ram.read(door.phys(u64(pa), 8), 8),
     write8: writer(1),
     write32: writer(4),
-    write64: writer(8),
     copy: (to: bigint, from: bigint, bytes: bigint) => {
       const length = size(bytes);
       const [target, source] = [door.phys(u64(to), length), door.phys(u64(from), length)];
@@ -71,7 +69,6 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
 };
 
 const mmio = (machine: Machine): Record<string, HalFunction> => ({
-  read8: (pa: bigint) => Number(machine.readDevice(u64(pa), 1)),
   read32: (pa: bigint) => Number(machine.readDevice(u64(pa), 4)),
   read64: (pa: bigint) => machine.readDevice(u64(pa), 8),
   write8: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 1, BigInt(value & 0xff)),
@@ -85,46 +82,15 @@ const table = ({ door }: Machine): Record<string, HalFunction> => ({
   read: (at: bigint, index: number) => door.readEntry(u64(at), index >>> 0),
   writeTable: (at: bigint, index: number, next: bigint) => door.writeTable(u64(at), index >>> 0, u64(next)),
   writeLeaf: (at: bigint, index: number, descriptor: bigint) => door.writeLeaf(u64(at), index >>> 0, u64(descriptor)),
-  clear: (at: bigint, index: number) => door.clear(u64(at), index >>> 0),
 });
 
-/** One CPU alone: plain reads and writes, aligned as the instructions demand. */
-const atomic = (machine: Machine): Record<string, HalFunction> => {
-  const change = (address: number, update: (old: number) => number): number => {
-    if (address % 4 !== 0) throw new Violation(`an atomic access at ${hex(address)}`);
-    const old = machine.view.getUint32(address >>> 0, true);
-    machine.view.setUint32(address >>> 0, update(old), true);
-    return old;
-  };
-  return {
-    load: (address: number) => change(address, (old) => old),
-    store: (address: number, value: number) => void change(address, () => value),
-    compareAndSwap: (address: number, expected: number, desired: number) =>
-      change(address, (old) => (old === expected >>> 0 ? desired : old)),
-    fetchAdd: (address: number, value: number) => change(address, (old) => old + value),
-    fetchOr: (address: number, value: number) => change(address, (old) => old | value),
-    fetchAnd: (address: number, value: number) => change(address, (old) => old & value),
-  };
-};
-
-/** Moves the EL1 context between a record and the registers; the vector registers are a number of words. */
 const context = (machine: Machine): Record<string, HalFunction> => {
   const { registers, order } = machine;
   const word = (record: number, offset: number): number => (record >>> 0) + offset;
   return {
-    saveEl1: (record: number) => {
-      for (const [n, name] of el1Context.entries())
-        machine.view.setBigUint64(word(record, CONTEXT + 8 * n), registers.read(name), true);
-    },
     loadEl1: (record: number) => {
       for (const [n, name] of el1Context.entries())
         registers.write(name, machine.view.getBigUint64(word(record, CONTEXT + 8 * n), true));
-    },
-    saveFp: (record: number) => {
-      order.requireTraps();
-      machine.requireOpenFp();
-      for (let n = 0; n < VECTOR_WORDS; n++)
-        machine.view.setBigUint64(word(record, VECTORS + 8 * n), machine.vectors[n] ?? 0n, true);
     },
     loadFp: (record: number) => {
       order.requireTraps();
@@ -145,12 +111,7 @@ const modules = (machine: Machine): Hal => {
       isb: () => order.isb(),
     },
     tlb: {
-      vmalls12e1is: () => order.invalidate(),
-      // Stage 1 of the VM alone: stage-2 entries may still be held.
-      vmalle1is: () => undefined,
-      ipas2e1is: () => order.invalidate(),
       alle1is: () => order.invalidate(),
-      alle2is: () => undefined,
     },
     phys: phys(machine),
     cache: {
@@ -163,7 +124,6 @@ const modules = (machine: Machine): Hal => {
     },
     table: table(machine),
     mmio: mmio(machine),
-    atomic: atomic(machine),
     cpu: {
       number: () => 0,
       wfi: () => machine.sleep(),

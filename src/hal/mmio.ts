@@ -2,7 +2,6 @@
 
 import { Pa } from "./addr";
 
-export declare function read8(pa: Pa): u32;
 export declare function read32(pa: Pa): u32;
 export declare function read64(pa: Pa): u64;
 export declare function write8(pa: Pa, value: u32): void;

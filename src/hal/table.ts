@@ -13,5 +13,3 @@ export declare function read(table: Pa, index: u32): u64;
 export declare function writeTable(table: Pa, index: u32, next: Pa): void;
 /** Writes a block (level 1, 2) or page (level 3) descriptor. */
 export declare function writeLeaf(table: Pa, index: u32, descriptor: u64): void;
-/** Makes an entry invalid. */
-export declare function clear(table: Pa, index: u32): void;

@@ -9,6 +9,7 @@ import { consoleMarks, logModules, severities } from "../../abi/console.ts";
 import { esrFields, exceptionClass, spsrFields } from "../../abi/esr.ts";
 import { gicd, gicIds, gicr, ichHcr, listRegister } from "../../abi/gic.ts";
 import { guest } from "../../abi/guest.ts";
+import { instructions } from "../../abi/instructions.ts";
 import { bootFlags, layout } from "../../abi/layout.ts";
 import { pl011, pl011Ids } from "../../abi/pl011.ts";
 import { pl031, pl031Ids } from "../../abi/pl031.ts";
@@ -145,6 +146,12 @@ const sysregH = (): string =>
 const contextH = (): string =>
   ["#define EL1_CONTEXT(DO) \\\n", ...el1Context.map((name, n) => `  DO("${name.toLowerCase()}", ${n}) \\\n`), "\n"].join("");
 
+const instructionsH = (): string =>
+  Object.entries(instructions)
+    .flatMap(([module, functions]) => Object.entries(functions).map(([name, text]) => ({ module, name, text })))
+    .map(({ module, name, text }) => `HAL(void, ${module}, ${name}) { ASM(${JSON.stringify(text)} ::: "memory"); }\n`)
+    .join("");
+
 /** The types that wasm2c has for the instances of imported modules, which are the files of src/hal/. */
 const halModulesH = (): string =>
   readdirSync(join(root, "src/hal"))
@@ -237,6 +244,7 @@ export function generate(): void {
       .join("")}`,
   );
   emit("sysreg.h", sysregH());
+  emit("instructions.h", instructionsH());
   emit("registers.S", registersS());
   emit("hal-modules.h", halModulesH());
   emit("el1-context.h", contextH());

@@ -1,0 +1,8 @@
+// Functions of the HAL that are one instruction each (Arm ARM C6.2): module, function, the instruction.
+
+export const instructions: Record<string, Record<string, string>> = {
+  barrier: { dsbIshst: "dsb ishst", dsbIsh: "dsb ish", dsbSy: "dsb sy", isb: "isb" },
+  tlb: { alle1is: "tlbi alle1is" },
+  cache: { invalidateInstructions: "ic ialluis" },
+  cpu: { wfi: "dsb sy\n\twfi", relax: "yield" },
+};
