@@ -36,12 +36,14 @@ _start:
   // (IHI 0069, 12.11: GICR_WAKER, GICR_IGROUPR0, GICR_IGRPMODR0).
   mrs   x0, mpidr_el1
   bl    find_any
-  cbz   x0, .                     // no redistributor: nobody could ever wake this CPU
+1:yield
+  cbz   x0, 1b                    // no redistributor: nobody could ever wake this CPU
   mov   sp, x4
   ldr   w1, [x0, #GICR_WAKER]
   and   w1, w1, #~GICR_WAKER_PROCESSOR_SLEEP
   str   w1, [x0, #GICR_WAKER]
-1:ldr   w1, [x0, #GICR_WAKER]
+1:yield
+  ldr   w1, [x0, #GICR_WAKER]
   tbnz  w1, #2, 1b                // ChildrenAsleep
   add   x1, x0, #GICR_SGI_FRAME
   mov   w2, #~(1 << ROM_WAKE_SGI)
@@ -88,7 +90,8 @@ _start:
   str   w1, [x0, #GICD_CTLR]
   orr   w1, w1, #GICD_CTLR_S_ENABLE_G0
   str   w1, [x0, #GICD_CTLR]
-1:ldr   w1, [x0, #GICD_CTLR]
+1:yield
+  ldr   w1, [x0, #GICD_CTLR]
   tbnz  w1, #31, 1b               // RWP
   ldr   w1, [x0, #GICD_TYPER]
   and   w1, w1, #31               // ITLinesNumber

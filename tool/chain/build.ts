@@ -77,8 +77,8 @@ async function buildCore(): Promise<void> {
   fillSection(elf, ".stage1", stage1Tables(symbols));
   fillSection(elf, ".symbols", symbolTable(symbolsOf(elf, true), SYMBOLS_SIZE));
   run(objcopy, ["-O", "binary", elf, "build/hyper-lite.Image"]);
-  demand(checkBuilt(checked.sources));
   buildRom();
+  demand(checkBuilt(checked.sources));
 }
 
 export async function build(): Promise<void> {

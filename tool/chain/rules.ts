@@ -115,6 +115,7 @@ export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>
       module,
     ),
     apply(machineRules, machine),
+    apply([vectorRegisters, spinLoops], { ...machine, functions: disassemble("build/rom.elf") }),
     apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(root, `${elf}.stage1`)) }),
     apply([imageSize], statSync(join(root, "build/hyper-lite.Image")).size),
     apply([halAgreement], sides),

@@ -102,13 +102,13 @@ test("a vector register is refused", () => {
   refuses(
     vectorRegisters,
     machine({ assembly: "f: ldr q0, [x0]\n ret" }),
-    /^f: no-vector-registers: `ldr q0, \[x0\]` touches a vector register; only fp_save and fp_load may/,
+    /^f: no-vector-registers: `ldr q0, \[x0\]` touches a vector register; only fp_load may/,
   );
   refuses(vectorRegisters, machine({ assembly: "f: fmov d1, x0\n ret" }), /`fmov d1, x0`/);
   refuses(vectorRegisters, machine({ assembly: "f: movi v7.16b, #0\n ret" }), /`movi/);
   accepts(
     vectorRegisters,
-    machine({ assembly: "fp_save: stp q0, q1, [x0]\n ret\nf: b 1f\n1: mov x0, #0xd0\n mrs x1, s3_0_c12_c12_0\n ret" }),
+    machine({ assembly: "fp_load: ldp q0, q1, [x0]\n ret\nf: b 1f\n1: mov x0, #0xd0\n mrs x1, s3_0_c12_c12_0\n ret" }),
   );
 });
 
