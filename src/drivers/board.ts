@@ -182,7 +182,7 @@ function cellsOf(tree: Fdt, node: u32): u32 {
 }
 
 /** The children of a node and theirs; the depth is bounded, whatever the tree says. */
-// recursion: at most 6 deep (MAX_DEPTH)
+// recursion: at most MAX_DEPTH deep
 function visitChildren(board: Board, tree: Fdt, parent: u32, depth: u32): void {
   const cells = cellsOf(tree, parent);
   for (let node = fdt.firstChild(tree, parent); node != fdt.NONE; node = fdt.nextSibling(tree, node)) {

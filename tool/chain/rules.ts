@@ -17,6 +17,7 @@ import { guardedRegisters } from "./checks/guarded-registers.ts";
 import { declaredIn, definedIn, halAgreement, importedBy } from "./checks/hal-agreement.ts";
 import { imageSize } from "./checks/image-size.ts";
 import { importOrder } from "./checks/import-order.ts";
+import { inlineAssembly } from "./checks/inline-assembly.ts";
 import { overrides } from "./checks/overrides.ts";
 import { apply, type Outcome } from "./checks/rule.ts";
 import { writeOrExecute } from "./checks/sections.ts";
@@ -119,6 +120,7 @@ export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>
     apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(root, `${elf}.stage1`)) }),
     apply([imageSize], statSync(join(root, "build/hyper-lite.Image")).size),
     apply([halAgreement], sides),
+    apply([inlineAssembly], header),
   ]);
 }
 

@@ -50,14 +50,30 @@ export const importsOf = ({ path, tree }: Source): { path: string; node: ts.Node
     return [{ path: `${join(path, "..", specifier.text).replace(/\.ts$/, "")}.ts`, node }];
   });
 
-/** The functions that say how deep they call themselves (`// recursion: at most N deep`), by their names in the module. */
+/** The value of a constant at top level. */
+function constantOf(tree: ts.SourceFile, name: string): number | undefined {
+  for (const statement of tree.statements) {
+    if (!ts.isVariableStatement(statement)) continue;
+    const found = statement.declarationList.declarations.find((one) => one.name.getText(tree) === name);
+    if (found?.initializer) return Number(found.initializer.getText(tree));
+  }
+  return undefined;
+}
+
+/**
+ * The functions that say how deep they call themselves (`// recursion: at most N deep`; N is a number or a constant of the file), by their
+ * names in the module.
+ */
 export function recursionBounds(sources: readonly Source[]): Map<string, number> {
   const bounds = new Map<string, number>();
   for (const { path, tree } of sources) {
     for (const node of tree.statements) {
       if (!ts.isFunctionDeclaration(node) || node.name === undefined) continue;
-      const depth = /^\/\/ recursion: at most (\d+) deep\b/m.exec(tree.text.slice(node.getFullStart(), node.getStart(tree)))?.[1];
-      if (depth !== undefined) bounds.set(`${path.replace(/\.ts$/, "")}/${node.name.text}`, Number(depth));
+      const comment = tree.text.slice(node.getFullStart(), node.getStart(tree));
+      const [, by] = /^\/\/ recursion: at most (\w+) deep\b/m.exec(comment) ?? [];
+      if (by === undefined) continue;
+      const depth = /^\d/.test(by) ? Number(by) : constantOf(tree, by);
+      if (depth !== undefined) bounds.set(`${path.replace(/\.ts$/, "")}/${node.name.text}`, depth);
     }
   }
   return bounds;

@@ -2,6 +2,7 @@
 
 import { test } from "node:test";
 import { declaredIn, definedIn, halAgreement, importedBy, type Sides } from "../../../tool/chain/checks/hal-agreement.ts";
+import { inlineAssembly } from "../../../tool/chain/checks/inline-assembly.ts";
 import { accepts, refuses, sources, wasm } from "./refuses.ts";
 
 const HAL = {
@@ -86,4 +87,17 @@ test("a type that does not pass the door is refused", () => {
   };
   const metal = READ + inline("void", "zero", ", u64 pa, string bytes");
   refuses(halAgreement, sides({ hal, metal }), /a type that does not pass the door; take numbers and addresses/);
+});
+
+test("inline assembly that gcc could drop or move is refused", () => {
+  refuses(
+    inlineAssembly,
+    'f() { __asm__("isb" ::: "memory"); }',
+    /^metal\/: inline-assembly: `"isb" ::: "memory"\)` is not volatile; write ASM/,
+  );
+  refuses(inlineAssembly, '__asm__ volatile("dsb sy" :::);', /`"dsb sy" :::\)` does not clobber memory; add : "memory"/);
+  accepts(
+    inlineAssembly,
+    'register u64 x0 __asm__("x0") = 1; __asm__ volatile("smc #0" : "+r"(x0) :: "memory"); __asm__ volatile("mrs %0, ctr_el0" : "=r"(x0));',
+  );
 });

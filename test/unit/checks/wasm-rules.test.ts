@@ -107,7 +107,11 @@ test("recursion in a circle is refused, bound or not", () => {
   const circle = wasm('(module (import "m" "n" (func)) (func $src/a/f (call $src/a/g)) (func $src/a/g (call $src/a/f)))');
   refuses(recursion(new Map([["src/a/f", 3]])), circle, /calls itself by way of src\/a\/[fg]; make it a loop/);
 });
+test("recursion bounded by a constant that is not there is refused", () => {
+  const bounds = recursionBounds(sources({ "src/a.ts": "// recursion: at most MAX deep\nfunction f(): void {}" }));
+  refuses(recursion(bounds), wasm("(module (func $src/a/f (call $src/a/f)))"), /^src\/a\/f: no-recursion/);
+});
 test("recursion of a depth that a comment bounds is allowed", () => {
-  const text = "/** Does it. */\n// recursion: at most 6 deep (MAX)\nfunction f(): void {}";
+  const text = "const MAX: u32 = 6;\n/** Does it. */\n// recursion: at most MAX deep\nfunction f(): void {}";
   accepts(recursion(recursionBounds(sources({ "src/a.ts": text }))), wasm("(module (func $src/a/f (call $src/a/f)))"));
 });
