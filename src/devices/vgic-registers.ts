@@ -143,8 +143,8 @@ function writeBank(vcpu: Vcpu, offset: u32, value: u32, mask: u32, first: u32, w
   } else if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
     const half = (offset - GICD_ICFGR) >> 2;
     const index = half >> 1;
-    // SGIs are edges for good.
-    if (half == 0 || index < first || index >= words) return;
+    // SGIs are edges for good, PPIs levels: their sources are timers (whether a PPI's field can be written is up to us: IHI 0069, GICR_ICFGR1).
+    if (index == 0 || index < first || index >= words) return;
     const word = vgic.wordOf(vcpu, index);
     const shift = (half & 1) << 4;
     word.edge = (word.edge & ~(gather(mask) << shift)) | (gather(value) << shift);

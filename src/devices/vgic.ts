@@ -179,13 +179,14 @@ export function raise(vcpu: Vcpu, intid: u32): void {
   refill(vcpu);
 }
 
-/** Sets the line of a level-sensitive interrupt. */
+/** Sets the line of an interrupt's source; where the guest has configured it as edge-triggered, a rise is kept. */
 export function setLine(vcpu: Vcpu, intid: u32, high: bool): void {
   const word = wordOf(vcpu, intid >> 5);
   const bit = (1 as u32) << (intid & 31);
   if (((word.level & bit) != 0) == high) return;
   fold(vcpu);
   word.level = high ? word.level | bit : word.level & ~bit;
+  if (high) word.latch |= bit & word.edge;
   refill(vcpu);
 }
 

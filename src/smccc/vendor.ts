@@ -47,9 +47,14 @@ export function consoleWrite(vcpu: Vcpu, ipa: u64, bytes: u64): u64 {
   return bytes;
 }
 
+/** The number of a fact, an argument of 64 bits; none has the largest of 32. */
+function number(fact: u64): u32 {
+  return min<u64>(fact, 0xffffffff) as u32;
+}
+
 export function vmFact(vcpu: Vcpu, fact: u64): u64 {
   const vm = vcpu.vm;
-  switch (fact as u32) {
+  switch (number(fact)) {
     case VM_FACT_ID:
       vcpu.x1 = vm.id;
       break;
@@ -69,7 +74,7 @@ export function vmFact(vcpu: Vcpu, fact: u64): u64 {
 }
 
 export function vcpuFact(vcpu: Vcpu, fact: u64): u64 {
-  switch (fact as u32) {
+  switch (number(fact)) {
     case VCPU_FACT_ID:
       vcpu.x1 = vcpu.id;
       break;
