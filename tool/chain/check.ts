@@ -1,5 +1,5 @@
 // `npm run check`: every rule of the house on the tree as it is, built first where it is not up to date, with the figures that were measured on the
-// way. The build applies the same rules, but for those on sim/ and on the share of TypeScript.
+// way. The build applies the same rules, but for those on guests/, on sim/ and on the share of TypeScript.
 
 import { join } from "node:path";
 import { makeHal } from "../../sim/hal.ts";
@@ -7,7 +7,7 @@ import { Machine } from "../../sim/machine.ts";
 import { withLock } from "../lock.ts";
 import { build } from "./build.ts";
 import { root } from "./paths.ts";
-import { checkBuilt, checkShare, checkSources, demand, joined } from "./rules.ts";
+import { checkBuilt, checkGuests, checkShare, checkSources, demand, joined } from "./rules.ts";
 import { reported } from "./run.ts";
 
 /** The functions that the simulator has for the core. */
@@ -19,7 +19,7 @@ function simulated(): Set<string> {
 async function check(): Promise<void> {
   await build();
   const source = checkSources();
-  const outcome = joined([checkShare(), source, checkBuilt(source.sources, simulated())]);
+  const outcome = joined([checkShare(), source, checkGuests(), checkBuilt(source.sources, simulated())]);
   for (const figure of outcome.figures) process.stdout.write(`${figure}\n`);
   demand(outcome);
 }

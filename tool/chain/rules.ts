@@ -39,27 +39,25 @@ import { gcc, symbolsOf } from "./compile.ts";
 import { disassemble, objdump } from "./disassembly.ts";
 import { root } from "./paths.ts";
 import { BuildError, run } from "./run.ts";
-import { parse, program, recursionBounds, type Source, sourcesOf } from "./sources.ts";
+import { parse, program, recursionBounds, type Source, sourcesIn } from "./sources.ts";
 import { readWasm } from "./wasm.ts";
 
-export const sourceRules = [
+/** What the dialect is: for the core and for the guests, which come through the same compilers. */
+const dialect = [
   noIgnore,
   decorators,
   overrides,
   allocation,
   doubleEvaluation,
   shifts,
-  defaultParameters,
   closures,
   plainTypes,
   exceptions,
-  door,
   emptyLoops,
-  importOrder,
-  deviceRegisters,
-  compatibles,
 ];
-export const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops];
+/** What the house asks of the core alone. */
+const house = [defaultParameters, door, importOrder, deviceRegisters, compatibles];
+const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops];
 
 const text = (path: string): string => readFileSync(join(root, path), "utf8");
 const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: root }).sort();
@@ -73,14 +71,20 @@ export const joined = (outcomes: readonly Outcome[]): Outcome => ({
 /** What can be said before anything is compiled; build/gen/ must be there. */
 export function checkSources(): Outcome & { sources: Source[] } {
   const core = program(join(root, "src/tsconfig.json"));
-  const sources = sourcesOf(core);
+  const sources = sourcesIn(core, /^(src|build\/gen)\//);
   const outcome = joined([
     apply([types], core),
-    apply(sourceRules, sources),
+    apply([...dialect, ...house], sources),
     apply([fileCircles], importGraph(files("{abi,src,tool,sim}/**/*.ts").map((path) => parse(path, text(path))))),
     apply([assembly], files("{abi,src,tool,sim}/**")),
   ]);
   return { ...outcome, sources };
+}
+
+/** The guests' sources; what the build writes for them must be there. */
+export function checkGuests(): Outcome {
+  const guests = program(join(root, "guests/tsconfig.json"));
+  return joined([apply([types], guests), apply(dialect, sourcesIn(guests, /^guests\//))]);
 }
 
 /** How much of what runs at EL2 is TypeScript. */

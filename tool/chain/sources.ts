@@ -19,13 +19,13 @@ export function program(config: string): ts.Program {
   return ts.createProgram(fileNames, options, ts.createCompilerHost(options, true));
 }
 
-/** The sources of src/ and build/gen/ in a program. */
-export const sourcesOf = (from: ts.Program): Source[] =>
+/** The sources of a program that lie in some folders. */
+export const sourcesIn = (from: ts.Program, folders: RegExp): Source[] =>
   from
     .getSourceFiles()
     .filter(({ isDeclarationFile }) => !isDeclarationFile)
     .map((tree) => ({ path: relative(root, tree.fileName), tree }))
-    .filter(({ path }) => /^(src|build\/gen)\//.test(path));
+    .filter(({ path }) => folders.test(path));
 
 /** A source from its text. */
 export const parse = (path: string, text: string): Source => ({
