@@ -43,20 +43,9 @@ import { parse, program, recursionBounds, type Source, sourcesIn } from "./sourc
 import { readWasm } from "./wasm.ts";
 
 /** What the dialect is: for the core and for the guests, which come through the same compilers. */
-const dialect = [
-  noIgnore,
-  decorators,
-  overrides,
-  allocation,
-  doubleEvaluation,
-  shifts,
-  closures,
-  plainTypes,
-  exceptions,
-  emptyLoops,
-];
+const dialect = [noIgnore, decorators, overrides, allocation, doubleEvaluation, shifts, closures, plainTypes, exceptions];
 /** What the house asks of the core alone. */
-const house = [defaultParameters, door, importOrder, deviceRegisters, compatibles];
+const house = [defaultParameters, door, emptyLoops, importOrder, deviceRegisters, compatibles];
 const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops];
 
 const text = (path: string): string => readFileSync(join(root, path), "utf8");
