@@ -98,7 +98,7 @@ wrong_level:                      // early console: there is no other way to say
 2:wfi
   b     2b
 wrong_level_text:
-  .asciz "<0>[    0.000000] halted: crash not entered at EL2 (QEMU: -machine virt,gic-version=3,virtualization=on)\r\n"
+  .asciz "\036<0>[    0.000000] halted: crash not entered at EL2 (QEMU: -machine virt,gic-version=3,virtualization=on)\r\n"
 
 .balign 2048
 switch_vectors:                   // only the entry for a synchronous exception from EL2 with its own stack is reached

@@ -163,7 +163,7 @@ last_words:
 3:wfi
   b     3b
 last_words_text:
-  .asciz "\r\n<0>[    0.000000] halted: crash while reporting a crash\r\n"
+  .asciz "\036\r\n<0>[    0.000000] halted: crash while reporting a crash\r\n"
 .balign 4
 
 // x0: 32 vector registers, FPCR, FPSR.

@@ -3,6 +3,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { layout } from "../abi/layout.ts";
+import { virtBoard } from "../abi/virt-board.ts";
 import { ConsoleSplitter, parseLogLine } from "./console.ts";
 import { hypervisor } from "./paths.ts";
 import { MIB } from "./size.ts";
@@ -36,11 +38,6 @@ export interface BoardListener {
 }
 
 const QEMU = "qemu-system-aarch64";
-const RAM_BASE = 0x4000_0000;
-/** Where the ROM looks for the bundle. */
-const EL3_BUNDLE = 0x4800_0000;
-/** How long an unfinished line that looks like a log line's start is held back. */
-const HOLD_MS = 200;
 /** How long QEMU gets to end by itself when it is told to. */
 const STOP_MS = 2000;
 const ICOUNT_FREQUENCY = 1_000_000_000;
@@ -50,12 +47,12 @@ export const qemuArguments = (bundle: string | undefined, bundleSize: number, op
   const cpu = options.cpu ?? boardDefaults.cpu;
   const file = options.el3 ? hypervisor.rom : hypervisor.image;
   if (!existsSync(file)) throw new UserError(`${file}: no such file: run \`npm run build\` first`);
-  if (options.el3 && EL3_BUNDLE + bundleSize > RAM_BASE + memory) {
+  if (options.el3 && layout.ROM_BUNDLE + bundleSize > virtBoard.VIRT_RAM + memory) {
     throw new UserError(
-      `--memory: the board's RAM must reach to the end of the bundle, ${(EL3_BUNDLE - RAM_BASE + bundleSize) / MIB} MiB`,
+      `--memory: the board's RAM must reach to the end of the bundle, ${(layout.ROM_BUNDLE - virtBoard.VIRT_RAM + bundleSize) / MIB} MiB`,
     );
   }
-  const loader = options.el3 ? `loader,file=${bundle},addr=${EL3_BUNDLE},force-raw=on` : bundle;
+  const loader = options.el3 ? `loader,file=${bundle},addr=${layout.ROM_BUNDLE},force-raw=on` : bundle;
   return [
     ...["-machine", `virt,gic-version=3,virtualization=on${options.el3 ? ",secure=on" : ""}`],
     ...["-cpu", options.icount ? `${cpu},cntfrq=${ICOUNT_FREQUENCY}` : cpu],
@@ -74,7 +71,6 @@ export class Board {
   readonly #splitter: ConsoleSplitter;
   readonly #stderr: Buffer[] = [];
   #halted: Outcome["halted"];
-  #release: NodeJS.Timeout | undefined;
   /** Settles when QEMU has ended and everything that it printed has been handed out. */
   readonly ended: Promise<Outcome>;
 
@@ -92,7 +88,7 @@ export class Board {
     // setpriv has the kernel end QEMU when this process is gone, however it went. A process group of its own keeps the terminal's
     // signals away from it: they are this process's to handle.
     this.#qemu = spawn("setpriv", ["--pdeathsig", "KILL", QEMU, ...args], { stdio: "pipe", detached: true });
-    this.#qemu.stdout!.on("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#qemu.stdout!.on("data", (chunk: Buffer) => this.#splitter.push(chunk));
     this.#qemu.stderr!.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
     // What is typed while the board goes down is lost, which is no error.
     this.#qemu.stdin!.on("error", () => {});
@@ -111,17 +107,10 @@ export class Board {
     setTimeout(() => this.#qemu.kill("SIGKILL"), STOP_MS).unref();
   }
 
-  #receive(chunk: Buffer): void {
-    clearTimeout(this.#release);
-    this.#splitter.push(chunk);
-    if (this.#splitter.holds) this.#release = setTimeout(() => this.#splitter.release(), HOLD_MS);
-  }
-
   #end(): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#qemu.once("error", (error) => reject(new UserError(`cannot start ${QEMU}: ${error.message}`)));
       this.#qemu.once("close", (status, signal) => {
-        clearTimeout(this.#release);
         this.#splitter.end();
         const qemu = { status: signal ?? status ?? 0, stderr: Buffer.concat(this.#stderr).toString().trim() };
         resolve({ halted: this.#halted, qemu });

@@ -1,7 +1,7 @@
 // The serial line of the board, for writing: log lines of the hypervisor and output of VMs share it (abi/console.ts says how they are told
 // apart). Until the board's device tree has named a UART it is the fallback console. PL011 (DDI 0183): DR at 0, FR at 0x18.
 
-import { LINE_BREAK } from "../../build/gen/console";
+import { MARK } from "../../build/gen/console";
 import { FR_TXFF, UART_DR, UART_FR } from "../../build/gen/pl011";
 import { Pa } from "../hal/addr";
 import * as cpu from "../hal/cpu";
@@ -30,14 +30,17 @@ function put(byte: u32): void {
 
 /** A byte of a VM's output. */
 export function vmByte(byte: u32): void {
+  if (byte == MARK) put(MARK);
   put(byte);
   console.midLine = u32(byte != 0x0a);
 }
 
-/** Before a log line: ends the unfinished line of a VM with the mark that says so. */
+/** Before a log line: says so, and ends the unfinished line of a VM. */
 export function startLine(): void {
+  put(MARK);
   if (console.midLine == 0) return;
-  for (let i = 0; i < LINE_BREAK.length; i++) put(LINE_BREAK.charCodeAt(i));
+  put(0x0d);
+  put(0x0a);
   console.midLine = 0;
 }
 

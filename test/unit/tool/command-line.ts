@@ -23,7 +23,7 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-export const HALTED_OFF = "printf '<6>[    0.000001] halted: off\\r\\n'";
+export const HALTED_OFF = "printf '\\036<6>[    0.000001] halted: off\\r\\n'";
 
 /** A system with a raw kernel of zeros, or with what `vm` says in place of that. */
 export const scratchSystem = (vm = '{ name: "guest", memory: "64M", kernel: "kernel" }'): string => {

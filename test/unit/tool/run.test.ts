@@ -8,7 +8,7 @@ import { scratch } from "../scratch.ts";
 import { HALTED_OFF, hyperLite, run, scratchSystem } from "./command-line.ts";
 
 test("what the VM prints goes to stdout, log lines to stderr, and the end is 0", async () => {
-  const log = "printf '<6>[    0.000001] cpu0 main: hello\\r\\n'";
+  const log = "printf '\\036<6>[    0.000001] cpu0 main: hello\\r\\n'";
   const { status, stdout, stderr } = await run([], `${log}; printf 'from the VM\\r\\n'; ${HALTED_OFF}`).ended;
   assert.equal(status, 0);
   assert.equal(stdout, "from the VM\r\n");
@@ -16,7 +16,7 @@ test("what the VM prints goes to stdout, log lines to stderr, and the end is 0",
 });
 
 test("a crash ends in 1, with its reason", async () => {
-  const { status, stderr } = await run([], "printf '<0>[    0.000001] halted: crash page fault\\r\\n'").ended;
+  const { status, stderr } = await run([], "printf '\\036<0>[    0.000001] halted: crash page fault\\r\\n'").ended;
   assert.equal(status, 1);
   assert.match(stderr, /hyper-lite: the run ended in a crash: page fault\n$/);
 });

@@ -41,7 +41,7 @@ test("keys reach the VM one by one, Ctrl-C too", async () => {
 });
 
 test("a crash leaves the terminal restored", async () => {
-  const { stdout } = await onTerminal("printf '<0>[    0.000001] halted: crash oops\\r\\n'").ended;
+  const { stdout } = await onTerminal("printf '\\036<0>[    0.000001] halted: crash oops\\r\\n'").ended;
   assert.match(stdout, /status 1\r\n/);
   assertRestored(stdout);
 });
