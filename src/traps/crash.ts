@@ -18,8 +18,9 @@ const MAX_NAME: u32 = 63;
 
 const name: usize = memory.data(64, 8);
 
-function line(pc: u64): void {
-  const found = crash.symbol(pc);
+/** One line of the backtrace. The instruction that counts lies `back` bytes before `pc`: a call can be the last one of its function. */
+function line(pc: u64, back: u64): void {
+  const found = crash.symbol(pc - back);
   if (found == NO_SYMBOL) {
     log.emergency("  0x%x", pc);
     return;
@@ -31,16 +32,16 @@ function line(pc: u64): void {
     store<u8>(name + at, byte);
   }
   store<u8>(name + at, 0);
-  log.emergency("  0x%x %s+0x%x", pc, name, found & 0xffffffff);
+  log.emergency("  0x%x %s+0x%x", pc, name, (found & 0xffffffff) + back);
 }
 
 /** The frame records that X29 leads to (AAPCS64, 6.4.6): the caller's X29, then the return address. */
 function backtrace(): void {
-  line(crash.register(ELR));
+  line(crash.register(ELR), 0);
   let frame = crash.register(29);
   for (let depth: u32 = 0; depth < MAX_DEPTH && frame != 0; depth++) {
     const caller = crash.stackWord(frame);
-    line(crash.stackWord(frame + 8));
+    line(crash.stackWord(frame + 8), 4);
     if (caller <= frame) break;
     frame = caller;
   }
