@@ -5,7 +5,9 @@ import {
   GICD_CTLR_ARE_NS,
   GICD_CTLR_ENABLE_G1,
   GICD_CTLR_RWP,
+  GICD_ICACTIVER,
   GICD_ICENABLER,
+  GICD_ICPENDR,
   GICD_IGROUPR,
   GICD_IPRIORITYR,
   GICD_ISENABLER,
@@ -16,7 +18,7 @@ import {
   GICR_WAKER_CHILDREN_ASLEEP,
   GICR_WAKER_PROCESSOR_SLEEP,
 } from "../../build/gen/gic";
-import { GICD_BASE, GICR_BASE } from "../../build/gen/guest";
+import { GICD_BASE, GICR_BASE, INTIDS } from "../../build/gen/guest";
 import * as sysreg from "../../build/guests/lib/sysreg";
 import * as access from "./hal/access";
 import * as cpu from "./hal/cpu";
@@ -39,6 +41,17 @@ export function init(): void {
   sysreg.writeIccBpr1El1(0);
   sysreg.writeIccIgrpen1El1(1);
   cpu.isb();
+}
+
+/** Takes back what was written anywhere: nothing enabled, pending or active, whoever uses an interrupt sets the rest. */
+export function reset(): void {
+  access.write32(GICD_BASE + GICD_CTLR, 0);
+  for (let word: u32 = 0; word < INTIDS / 32; word++) {
+    const frame = word == 0 ? GICR_BASE + GICR_SGI_FRAME : GICD_BASE + word * 4;
+    access.write32(frame + GICD_ICENABLER, 0xffffffff);
+    access.write32(frame + GICD_ICPENDR, 0xffffffff);
+    access.write32(frame + GICD_ICACTIVER, 0xffffffff);
+  }
 }
 
 /** Lets an SGI or PPI through. */

@@ -1,0 +1,166 @@
+// What came of one step of the wild guest, held against the architecture's answer: `ok NAME`, or `WRONG NAME` with what came instead.
+
+import {
+  EC_DABT_SAME,
+  EC_IABT_SAME,
+  EC_SYSREG,
+  EC_UNKNOWN,
+  ESR_EC_SHIFT,
+  ESR_IL,
+  FSC_EXTERNAL,
+  FSC_EXTERNAL_WALK_L0,
+  FSC_KIND_MASK,
+  ISS_FSC_MASK,
+} from "../../build/gen/esr";
+import * as console from "../lib/console";
+import * as instruction from "../lib/hal/instruction";
+
+/** Synchronous exceptions since the step began, and the latest of them. */
+@unmanaged
+class Seen {
+  count: u32;
+  reserved: u32;
+  esr: u64;
+  far: u64;
+  elr: u64;
+}
+const seen = changetype<Seen>(memory.data(32, 8));
+
+@unmanaged
+class Score {
+  ok: u32;
+  wrong: u32;
+}
+const score = changetype<Score>(memory.data(8, 4));
+
+export function note(esr: u64, far: u64, elr: u64): void {
+  seen.count++;
+  seen.esr = esr;
+  seen.far = far;
+  seen.elr = elr;
+}
+
+/** Begins a step. */
+export function begin(): void {
+  seen.count = 0;
+  seen.esr = 0;
+  seen.far = 0;
+  seen.elr = 0;
+}
+
+/** How many there have been. */
+export function exceptions(): u32 {
+  return seen.count;
+}
+
+/** Runs one instruction as a step of its own; returns x0. */
+export function run(word: u32, x0: u64, x1: u64): u64 {
+  begin();
+  return instruction.run(word, x0, x1, 0, 0);
+}
+
+/** Calls an address as a step of its own. */
+export function jump(target: u64): void {
+  begin();
+  instruction.jump(target);
+}
+
+function tell(holds: bool, name: string): bool {
+  console.text(holds ? "ok " : "WRONG ");
+  console.text(name);
+  if (holds) score.ok++;
+  else score.wrong++;
+  return holds;
+}
+
+function verdict(holds: bool, name: string): void {
+  if (!tell(holds, name)) {
+    console.line("", "%d exceptions, syndrome 0x%x, address 0x%x", seen.count, seen.esr, seen.far);
+    console.line("", "at 0x%x, the instruction at 0x%x", seen.elr, instruction.address());
+  } else {
+    console.newLine();
+  }
+}
+
+/** The instruction itself took one exception of this syndrome. */
+function tookOne(esr: u64): bool {
+  return seen.count == 1 && seen.elr == instruction.address() && seen.esr == esr;
+}
+
+/** UNDEFINED, and nothing more said. */
+export function undefined(name: string): void {
+  verdict(tookOne(((EC_UNKNOWN as u64) << ESR_EC_SHIFT) | ESR_IL), name);
+}
+
+/** The exception of a system register's access, which `iss` describes. */
+export function trapped(name: string, iss: u32): void {
+  verdict(tookOne(((EC_SYSREG as u64) << ESR_EC_SHIFT) | ESR_IL | iss), name);
+}
+
+/** No exception at all. */
+export function nothing(name: string): void {
+  verdict(seen.count == 0, name);
+}
+
+/** No exception, and `is` came out where `should` was due. */
+export function value(name: string, is: u64, should: u64): void {
+  const holds = seen.count == 0 && is == should;
+  if (tell(holds, name)) console.newLine();
+  else console.line("", "0x%x for 0x%x, %d exceptions", is, should, seen.count);
+}
+
+/** No exception, and `is` lies in [low, high]. */
+export function between(name: string, is: u64, low: u64, high: u64): void {
+  const holds = seen.count == 0 && is >= low && is <= high;
+  if (tell(holds, name)) console.newLine();
+  else console.line("", "0x%x is not in [0x%x, 0x%x]", is, low, high);
+}
+
+/** Whether the instruction took an external abort on data, reported at an address in [far, far + bytes). */
+function externalAbort(far: u64, bytes: u64): bool {
+  const isAbort =
+    ((seen.esr >> ESR_EC_SHIFT) as u32) == EC_DABT_SAME && (seen.esr & ESR_IL) != 0 && (seen.esr & ISS_FSC_MASK) == FSC_EXTERNAL;
+  return seen.count == 1 && seen.elr == instruction.address() && isAbort && seen.far - far < bytes;
+}
+
+/** A synchronous external abort on data at `far`. */
+export function dataAbort(name: string, far: u64): void {
+  verdict(externalAbort(far, 1), name);
+}
+/** One at any of the bytes of an access. */
+export function dataAbortWithin(name: string, far: u64, bytes: u64): void {
+  verdict(externalAbort(far, bytes), name);
+}
+/** One, or no exception: the architecture leaves it open. */
+export function dataAbortOrNothing(name: string, far: u64): void {
+  verdict(seen.count == 0 || externalAbort(far, 1), name);
+}
+
+/** A synchronous external abort on the fetch from `target`. */
+export function fetchAbort(name: string, target: u64): void {
+  const isAbort = ((seen.esr >> ESR_EC_SHIFT) as u32) == EC_IABT_SAME && (seen.esr & ISS_FSC_MASK) == FSC_EXTERNAL;
+  verdict(seen.count == 1 && isAbort && seen.far == target && seen.elr == target, name);
+}
+
+/** Whether the latest exception was an external abort on a walk, of any level; `fetch`: on the walk for a fetch. */
+function walkAbort(fetch: bool, far: u64): bool {
+  const onWalk = ((seen.esr as u32) & FSC_KIND_MASK) == FSC_EXTERNAL_WALK_L0;
+  const class_: u32 = fetch ? EC_IABT_SAME : EC_DABT_SAME;
+  return seen.count == 1 && ((seen.esr >> ESR_EC_SHIFT) as u32) == class_ && onWalk && seen.far == far;
+}
+export function dataWalkAbort(name: string, far: u64): void {
+  verdict(walkAbort(false, far), name);
+}
+export function fetchWalkAbort(name: string, far: u64): void {
+  verdict(walkAbort(true, far) && seen.elr == far, name);
+}
+/** One, or a fault in PAR_EL1, which `par` is: an address translation whose walk fails may do either. */
+export function walkAbortOrFault(name: string, far: u64, par: u64): void {
+  verdict(walkAbort(false, far) || (seen.count == 0 && (par & 1) == 1), name);
+}
+
+/** The last line; returns how many were wrong. */
+export function summary(): u32 {
+  console.line("wild: ", "%d ok, %d wrong", score.ok, score.wrong);
+  return score.wrong;
+}
