@@ -9,6 +9,7 @@ import { PowerOff } from "../../../sim/faults.ts";
 import { BUNDLE_AT, bundleOf, FDT_AT, outputOf, RAM_BASE, type StartOptions, start } from "../../../sim/start.ts";
 import { LEFT_BEHIND } from "../../../sim/sysregs.ts";
 import { MIB } from "../../../tool/size.ts";
+import { shown } from "./log-lines.ts";
 
 test("a guest starts as Linux expects: x0 is its device tree, everything else is zero, EL1h with interrupts masked", () => {
   const guest = start();
@@ -30,7 +31,7 @@ test("nothing that was in the CPU before is the guest's", () => {
 });
 
 test("the run is announced in two lines", () => {
-  const { output } = start({ vm: { name: "linux", memory: 64 * MIB } }).machine.uart;
+  const output = shown(start({ vm: { name: "linux", memory: 64 * MIB } }).machine.uart.output);
   assert.match(output, /^<6>\[ {4}0\.000000\] cpu0 main: Hyper-LITE: 1 CPUs, 192 MiB of RAM for VMs\r\n/);
   assert.match(output, /<6>\[ {4}0\.000000\] cpu0 vm: vm0 linux starts, 64 MiB\r\n$/);
 });
@@ -43,7 +44,7 @@ test("a CPU that has everything boots as well", () => {
 const lastWords = (options: StartOptions): string => {
   const { output, thrown } = outputOf(options, () => assert.fail("a guest was started"));
   assert.ok(thrown instanceof PowerOff, String(thrown));
-  const lines = output.trimEnd().split("\r\n");
+  const lines = shown(output).trimEnd().split("\r\n");
   assert.equal(lines.filter((line) => line.includes("halted:")).length, 1, output);
   return lines.at(-1) ?? "";
 };

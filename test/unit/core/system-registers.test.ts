@@ -6,6 +6,7 @@ import { idRegisters } from "../../../abi/sysregs.ts";
 import { type CpuModel, cortexA57, future, max } from "../../../sim/cpu-model.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import { start } from "../../../sim/start.ts";
+import { shown } from "./log-lines.ts";
 
 const VECTORS = 0x4010_0000n;
 const PC = 0x4008_0000n;
@@ -137,7 +138,7 @@ test("an unknown register is told of, at warning", () => {
   guest.machine.uart.take();
   isUndefined(guest, [3, 3, 9, 12, 0], true);
   assert.match(
-    guest.machine.uart.output,
+    shown(guest.machine.uart.output),
     /^<4>\[.*\] cpu0 vm0 traps: an unknown system register \(syndrome 0x[0-9a-f]+, pc 0x40080000\)\r\n$/,
   );
 });
