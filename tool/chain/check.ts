@@ -24,4 +24,4 @@ async function check(): Promise<void> {
   demand(outcome);
 }
 
-await reported(() => withLock(join(root, "build/lock"), check));
+await reported(() => withLock(join(root, "build/lock"), check), "the check");

@@ -17,13 +17,13 @@ export function run(file: string, args: string[]): string {
   }
 }
 
-/** Runs a build as a program: an error of the build is told on stderr, and by the exit status. */
-export async function reported(build: () => void | Promise<void>): Promise<void> {
+/** Runs a build, or `what` else, as a program: an error is told on stderr, and by the exit status. */
+export async function reported(action: () => void | Promise<void>, what = "the build"): Promise<void> {
   try {
-    await build();
+    await action();
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
-    process.stderr.write(`hyper-lite: the build failed\n${error.message}\n`);
+    process.stderr.write(`hyper-lite: ${what} failed\n${error.message}\n`);
     process.exitCode = 1;
   }
 }
