@@ -40,7 +40,10 @@ export function totalSize(pa: Pa): u64 {
   return big(pa as u64) == MAGIC ? (big((pa as u64) + 4) as u64) : 0;
 }
 
-/** Reads the header at `pa`; `limit` is how many bytes may be read there. False if this is no tree that lies inside them. */
+/**
+ * Reads the header at `pa`; `limit` is how many bytes may be read there. False if this is no tree that lies inside them, or not all of its
+ * nodes end.
+ */
 export function open(fdt: Fdt, pa: Pa, limit: u64): bool {
   const base = pa as u64;
   if (limit < HEADER || (base & 7) != 0 || big(base) != MAGIC) return false;
@@ -59,7 +62,7 @@ export function open(fdt: Fdt, pa: Pa, limit: u64): bool {
   fdt.strings = base + strings;
   fdt.stringsSize = stringsSize as u32;
   fdt.totalSize = total as u32;
-  return tokenAt(fdt, 0) == BEGIN_NODE;
+  return tokenAt(fdt, 0) == BEGIN_NODE && afterNode(fdt, 0) != NONE;
 }
 
 /** The word at offset `at`; 0, which is no token, outside. */
