@@ -50,6 +50,7 @@ const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, 
 
 const text = (path: string): string => readFileSync(join(root, path), "utf8");
 const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: root }).sort();
+const parsed = (pattern: string): Source[] => files(pattern).map((path) => parse(path, text(path)));
 const texts = (...patterns: string[]): string[] => files(...patterns).map(text);
 
 export const joined = (outcomes: readonly Outcome[]): Outcome => ({
@@ -64,7 +65,8 @@ export function checkSources(): Outcome & { sources: Source[] } {
   const outcome = joined([
     apply([types], core),
     apply([...dialect, ...house], sources),
-    apply([fileCircles], importGraph(files("{abi,src,tool,sim}/**/*.ts").map((path) => parse(path, text(path))))),
+    apply([importOrder], parsed("abi/*.ts")),
+    apply([fileCircles], importGraph(parsed("{abi,src,tool,sim}/**/*.ts"))),
     apply([assembly], files("{abi,src,tool,sim}/**")),
   ]);
   return { ...outcome, sources };

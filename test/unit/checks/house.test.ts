@@ -28,6 +28,13 @@ test("an import among mmu, cpu and drivers is refused", () => {
 test("an import from elsewhere is refused", () => {
   refuses(importOrder, sources({ "src/traps/a.ts": importing("../../sim/machine") }), /traps does not know sim\/machine\.ts/);
 });
+test("an import of abi/ from above is refused", () => {
+  refuses(
+    importOrder,
+    sources({ "abi/a.ts": importing("../tool/fdt.ts") }),
+    /^abi\/a\.ts:1: import-order: abi does not know tool\/fdt\.ts/,
+  );
+});
 test("a folder that the house does not have is refused", () => {
   refuses(
     importOrder,

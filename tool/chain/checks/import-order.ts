@@ -21,7 +21,7 @@ const STOREYS = [
 const ORDER = STOREYS.map((folders) => folders.join(", ")).join(" < ");
 
 const folderOf = (path: string): string | undefined =>
-  path.startsWith("build/gen/") ? "abi" : (/^src\/([^/]+)\//.exec(path)?.[1] ?? /^src\/(main)\.ts$/.exec(path)?.[1]);
+  /^(abi|build\/gen)\//.test(path) ? "abi" : (/^src\/([^/]+)\//.exec(path)?.[1] ?? /^src\/(main)\.ts$/.exec(path)?.[1]);
 const storeyOf = (folder: string | undefined): number => STOREYS.findIndex((folders) => folders.includes(folder ?? ""));
 
 export const importOrder: Rule<readonly Source[]> = {

@@ -29,7 +29,7 @@ export const share: Rule<HandWritten> = {
     const [ts, other] = [sum(typescript), sum(others)];
     const part = ts / (ts + other);
     report.figure(
-      `TypeScript: ${(part * 100).toFixed(1)} % of the hand-written lines at EL2 (${ts} of ${ts + other}; least: ${LEAST * 100} %)`,
+      `TypeScript: ${(Math.floor(part * 1000) / 10).toFixed(1)} % of the hand-written lines at EL2 (${ts} of ${ts + other}; least: ${LEAST * 100} %)`,
     );
     if (part < LEAST)
       report.problem(
