@@ -53,6 +53,9 @@ export const layout = {
   /** The linear memory lies this far behind the image's start, physically. */
   WINDOW_OFFSET: 0x20_0000,
 
+  /** Bytes of the image that are kept for the table of functions. */
+  SYMBOLS_SIZE: 0x6000,
+
   /** Where the ROM expects the bundle under `-bios`. */
   ROM_BUNDLE: 0x4800_0000,
 

@@ -131,12 +131,6 @@ HAL(void, phys, zero, u64 pa, u64 bytes) {
   zero(at, at + bytes);
 }
 
-HAL(void, phys, copyIn, u32 to, u64 from, u32 bytes) {
-  const volatile u8 *source = (const volatile u8 *)phys_address(from, bytes);
-  volatile u8 *target = MEMORY(to);
-  for (u32 n = 0; n < bytes; n++) target[n] = source[n];
-}
-
 // Whether a range touches the image, its zeroed data or the core's memory.
 static inline bool own(u64 pa, u64 bytes) {
   return pa < image_pa + (u64)(image_end_of_memory - image_start) && pa + bytes > image_pa;
@@ -268,25 +262,13 @@ HAL(u64, image, end) { return image_pa + (image_end_of_memory - image_start); }
 // --- crash
 #define CRASH_REGISTERS 37
 extern u64 crash_frame[CRASH_REGISTERS];  // vectors.S fills it
-// Symbols, put in by the build (tool/chain/symbols.ts): their number, then pairs of an offset in the image and one in the names, then names
-// that end with 0; sorted by address.
+// The table of functions, put in by the build.
 extern const u32 symbol_table[];
 HAL(u64, crash, register, u32 index) { return index < CRASH_REGISTERS ? crash_frame[index] : 0; }
 HAL(u64, crash, stackWord, u64 va) {
-  u64 in_area = va % CPU_AREA_SIZE;
-  bool emergency = in_area >= EMERGENCY_END - EMERGENCY_SIZE && in_area < EMERGENCY_END;
-  bool stack = in_area >= CPU_AREA_SIZE - STACK_SIZE;
-  if (va < CPU_AREAS || va >= CPU_AREAS + MAX_CPUS * CPU_AREA_SIZE || !(emergency || stack) || va % 8 != 0) return 0;
+  u64 at = va % CPU_AREA_SIZE;
+  bool on_a_stack = at >= CPU_AREA_SIZE - STACK_SIZE || (at >= EMERGENCY_END - EMERGENCY_SIZE && at < EMERGENCY_END);
+  if (va < CPU_AREAS || va >= CPU_AREAS + MAX_CPUS * CPU_AREA_SIZE || !on_a_stack || va % 8 != 0) return 0;
   return *(volatile u64 *)va;
 }
-HAL(u64, crash, symbol, u64 pc) {
-  u64 offset = pc - (u64)image_start, none = ~0ull;
-  u32 found = 0, count = symbol_table[0];
-  if (offset >= IMAGE_MAX) return none;
-  while (found < count && symbol_table[1 + 2 * found] <= offset) found++;
-  if (found == 0) return none;
-  return (u64)(found - 1) << 32 | (offset - symbol_table[1 + 2 * (found - 1)]);
-}
-HAL(u32, crash, symbolByte, u32 index, u32 at) {
-  return ((const u8 *)(symbol_table + 1 + 2 * symbol_table[0]))[symbol_table[2 + 2 * index] + at];
-}
+HAL(u32, crash, symbolWord, u32 index) { return index < SYMBOLS_SIZE / 4 ? symbol_table[index] : 0; }

@@ -29,22 +29,20 @@
 .balign 2048
 .global vectors
 vectors:
-  vector el2t_sync                // from EL2 with SP_EL0: never in use
-  vector el2t_irq
-  vector el2t_fiq
-  vector el2t_serror
-  vector el2h_sync                // from EL2 itself: a bug of ours
-  vector el2h_irq
-  vector el2h_fiq
-  vector el2h_serror
-  vector guest_sync               // from a guest in AArch64
+  .set  number, 0
+  .rept 8                         // from EL2: with SP_EL0, which is never in use, then with its own stack. A bug of ours
+  .balign 0x80
+  msr   tpidr_el2, x0
+  mov   x0, #number
+  b     crash
+  .set  number, number + 1
+  .endr
+  .rept 2                         // from a guest in AArch64, then from its EL0 in AArch32
+  vector guest_sync
   vector guest_irq
   vector guest_fiq
   vector guest_serror
-  vector guest_sync               // from a guest's EL0 in AArch32
-  vector guest_irq
-  vector guest_fiq
-  vector guest_serror
+  .endr
 
 guest_sync:
   save_guest
@@ -87,21 +85,6 @@ guest_serror:
   mrs   x1, esr_el2
   bl    hl_serror
   b     enter_vcpu
-
-.macro from_el2 name, number
-\name:
-  msr   tpidr_el2, x0
-  mov   x0, #\number
-  b     crash
-.endm
-  from_el2 el2t_sync, 0
-  from_el2 el2t_irq, 1
-  from_el2 el2t_fiq, 2
-  from_el2 el2t_serror, 3
-  from_el2 el2h_sync, 4
-  from_el2 el2h_irq, 5
-  from_el2 el2h_fiq, 6
-  from_el2 el2h_serror, 7
 
 // x0: the number of the vector, its old value in TPIDR_EL2. Saves all into crash_frame and goes to TypeScript on the emergency stack. A
 // crash in there is the second: nothing but its last words are tried.

@@ -5,17 +5,10 @@ export class Crash {
   readonly registers: bigint[] = Array.from({ length: 37 }, () => 0n);
   /** Words of the stack, by address. */
   readonly stack = new Map<bigint, bigint>();
-  /** Functions, by address, in ascending order. */
-  symbols: readonly { readonly start: bigint; readonly name: string }[] = [];
+  /** The table of functions, as tool/chain/symbols.ts makes it. */
+  symbols: Buffer = Buffer.alloc(4);
 
-  /** Index of the function that `pc` lies in << 32 | offset in it. */
-  symbolOf(pc: bigint): bigint | undefined {
-    const index = this.symbols.findLastIndex(({ start }) => start <= pc);
-    const found = this.symbols[index];
-    return found === undefined ? undefined : (BigInt(index) << 32n) | (pc - found.start);
-  }
-
-  nameByte(index: number, at: number): number {
-    return this.symbols[index]?.name.charCodeAt(at) || 0;
+  symbolWord(index: number): number {
+    return 4 * index + 4 <= this.symbols.length ? this.symbols.readUInt32LE(4 * index) : 0;
   }
 }

@@ -3,6 +3,9 @@
 /** The core broke a rule of the machine: what would crash, corrupt or be UNPREDICTABLE on a board. Always a bug of ours. */
 export class Violation extends Error {}
 
+/** An access to a physical address where the board has nothing: an SError or worse. A device tree that lies can bring it about. */
+export class Absent extends Violation {}
+
 /** The firmware was told to switch the board off (PSCI SYSTEM_OFF): how every run is meant to end. */
 export class PowerOff extends Error {
   constructor() {

@@ -4,7 +4,7 @@ import { offsets, records } from "../abi/records.ts";
 import { el1Context } from "../abi/sysregs.ts";
 import { Endless, Halted, Violation } from "./faults.ts";
 import type { Machine } from "./machine.ts";
-import { hex, MASK_64 } from "./words.ts";
+import { hex } from "./words.ts";
 
 type HalFunction = (...args: never[]) => unknown;
 export type Hal = Record<string, Record<string, HalFunction>>;
@@ -60,10 +60,6 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
       if (at % 4096 !== 0 || length % 4096 !== 0) throw new Violation("phys.zero of a range that is not aligned");
       ram.zero(at, length);
       ram.soil(at, length);
-    },
-    copyIn: (to: number, from: bigint, bytes: number) => {
-      const length = bytes >>> 0;
-      machine.memory.set(ram.readBytes(door.phys(u64(from), length), length), to >>> 0);
     },
   };
 };
@@ -147,8 +143,7 @@ const modules = (machine: Machine): Hal => {
     crash: {
       register: (index: number) => machine.crash.registers[index >>> 0] ?? 0n,
       stackWord: (va: bigint) => machine.crash.stack.get(u64(va)) ?? 0n,
-      symbol: (pc: bigint) => machine.crash.symbolOf(u64(pc)) ?? MASK_64,
-      symbolByte: (index: number, at: number) => machine.crash.nameByte(index >>> 0, at >>> 0),
+      symbolWord: (index: number) => machine.crash.symbolWord(index >>> 0),
     },
   };
 };

@@ -9,7 +9,7 @@ import { type CpuModel, cortexA57 } from "./cpu-model.ts";
 import { Crash } from "./crash.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
-import { Asleep, Violation } from "./faults.ts";
+import { Absent, Asleep, Violation } from "./faults.ts";
 import { Firmware } from "./firmware.ts";
 import { makeHal } from "./hal.ts";
 import { InterruptController, intids } from "./interrupts.ts";
@@ -101,7 +101,7 @@ export class Machine {
     this.door.requireMapped(layout.DEVICE_MAP, at, bytes, MEMORY_DEVICE);
     if (at % bytes !== 0) throw new Violation(`a device access of ${bytes} bytes at ${hex(at)}`);
     const device = this.#devices.find(({ base, size }) => at >= base && at < base + size);
-    if (device === undefined) throw new Violation(`there is no device at ${hex(at)}: an SError on the board`);
+    if (device === undefined) throw new Absent(`there is no device at ${hex(at)}: an SError on the board`);
     return { device, offset: at - device.base };
   }
 

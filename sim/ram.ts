@@ -1,7 +1,7 @@
 // The board's physical memory: pages that were never written are zero and take no place. Which lines hold data that the guest would not see with its
 // caches off is kept as well: they are dirty from a write until they are cleaned.
 
-import { Violation } from "./faults.ts";
+import { Absent } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const PAGE = 4096;
@@ -31,7 +31,7 @@ export class Ram {
   /** Throws unless the board has RAM at all of [address, address + bytes). */
   require(address: number, bytes: number): void {
     for (const { base, size } of this.banks) if (address >= base && address + bytes <= base + size) return;
-    throw new Violation(`an access of ${bytes} bytes at ${hex(address)}, where there is no RAM`);
+    throw new Absent(`an access of ${bytes} bytes at ${hex(address)}, where there is no RAM`);
   }
 
   #page(address: number): DataView {

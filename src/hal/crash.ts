@@ -4,7 +4,5 @@
 export declare function register(index: u32): u64;
 /** A word of a stack of this CPU; 0 where there is none. */
 export declare function stackWord(va: u64): u64;
-/** The function at an address: index of the symbol << 32 | offset in the function; all ones if there is none. */
-export declare function symbol(pc: u64): u64;
-/** Byte `at` of a symbol's name; 0 behind its end. */
-export declare function symbolByte(index: u32, at: u32): u32;
+/** A word of the table of functions (tool/chain/symbols.ts); 0 behind its end. */
+export declare function symbolWord(index: u32): u32;

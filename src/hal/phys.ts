@@ -19,5 +19,3 @@ export declare function write32(pa: Pa, value: u32): void;
 export declare function copy(to: Pa, from: Pa, bytes: u64): void;
 /** Zeroes; 4 KiB aligned, `bytes` a multiple of 4 KiB. */
 export declare function zero(pa: Pa, bytes: u64): void;
-/** Copies into the core's memory. */
-export declare function copyIn(to: usize, from: Pa, bytes: u32): void;

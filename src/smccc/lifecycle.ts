@@ -45,6 +45,7 @@ export function start(vm: Vm, zeroed: bool, rtcBase: u32): void {
   load.load(vm, zeroed, random);
   log.info(IN_VM, "vm%d %s starts, %d MiB", vm.id, changetype<usize>(vm) + offsetof<Vm>("name0"), vm.bytes >> 20);
   powerOn(vm, rtcBase);
+  log.debug(IN_VM, "vm%d runs since the board's count of %d", vm.id, vm.startCount);
 }
 
 /** SYSTEM_RESET: everything as at the first start, nothing of before left. */

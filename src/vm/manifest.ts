@@ -149,10 +149,11 @@ function fits(vm: Vm, what: string, offset: u64, bytes: u64): void {
 
 function readName(vm: Vm, node: u32): void {
   const prop = fdt.property(tree, node, DT_NAME);
-  const bytes = min<u32>(fdt.length(tree, prop), MAX_NAME + 1);
+  const bytes = min<u32>(fdt.length(tree, prop), MAX_NAME);
   if (bytes == 0) crash("the bundle is corrupt: a VM has no name");
-  phys.copyIn(changetype<usize>(vm) + offsetof<Vm>("name0"), fdt.value(tree, prop), bytes);
-  store<u8>(changetype<usize>(vm) + offsetof<Vm>("name0") + MAX_NAME, 0);
+  const from = fdt.value(tree, prop) as u64;
+  // The record is zero behind it.
+  for (let n: u32 = 0; n < bytes; n++) store<u8>(changetype<usize>(vm) + n, phys.read8((from + n) as Pa), offsetof<Vm>("name0"));
 }
 
 function readRegions(vm: Vm, node: u32): void {

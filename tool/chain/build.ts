@@ -15,8 +15,6 @@ import { reported, run } from "./run.ts";
 import { stage1Tables } from "./stage1.ts";
 import { symbolTable } from "./symbols.ts";
 
-const SYMBOLS_SIZE = 0x6000;
-
 /** Does `action` unless what it depends on (files by pattern) is as it was when it was last done. */
 async function whenChanged(stamp: string, patterns: string[], action: () => void | Promise<void>): Promise<void> {
   const hash = createHash("sha256");
@@ -56,7 +54,7 @@ async function buildCore(): Promise<void> {
   for (const name of ["boot", "vectors"]) {
     run(gcc, ["-march=armv8-a+nofp", "-Ibuild/gen", "-c", `metal/${name}.S`, "-o", `build/${name}.o`]);
   }
-  const empty = `.section .symbols,"a"\n.skip ${SYMBOLS_SIZE}\n.section .stage1,"aw"\n.skip ${layout.STAGE1_BUILT * 4096}\n`;
+  const empty = `.section .symbols,"a"\n.skip ${layout.SYMBOLS_SIZE}\n.section .stage1,"aw"\n.skip ${layout.STAGE1_BUILT * 4096}\n`;
   writeFileSync(join(root, "build/filled.s"), empty);
   run(gcc, ["-c", "build/filled.s", "-o", "build/filled.o"]);
   preprocess("metal/link.ld", "build/link.ld");
@@ -75,7 +73,7 @@ async function buildCore(): Promise<void> {
   ]);
   const symbols = symbolsOf(elf);
   fillSection(elf, ".stage1", stage1Tables(symbols));
-  fillSection(elf, ".symbols", symbolTable(symbolsOf(elf, true), SYMBOLS_SIZE));
+  fillSection(elf, ".symbols", symbolTable(symbolsOf(elf, true), layout.SYMBOLS_SIZE));
   run(objcopy, ["-O", "binary", elf, "build/hyper-lite.Image"]);
   buildRom();
   demand(checkBuilt(checked.sources));

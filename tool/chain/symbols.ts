@@ -1,4 +1,5 @@
-// The table of function names that a crash at EL2 is explained with: see symbol_table in metal/hal.h.
+// The table of functions that a crash at EL2 is explained with (src/traps/crash.ts): their number, then for each an offset in the image and
+// one in the names, by ascending address, then the names, each with a 0 behind it.
 
 import { layout } from "../../abi/layout.ts";
 
