@@ -6,11 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WABT_BIG_ENDIAN 0
 #define WASM_RT_MEMCHECK_GUARD_PAGES 1
-#define WASM_RT_USE_SEGUE 0
-#define WASM_RT_STACK_DEPTH_COUNT 0
-#define WASM_RT_SANITY_CHECKS 0
 #define wasm_rt_memcpy __builtin_memcpy
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
