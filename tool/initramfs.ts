@@ -9,11 +9,18 @@ import { cpioCharacterDevice, cpioDirectory, cpioFile, cpioSymlink, writeCpio } 
 import { debianBusybox } from "./debian.ts";
 import { BUILD } from "./paths.ts";
 
+export interface InitrdOptions {
+  /** Programs beside busybox: the name in /bin and the file. */
+  readonly programs?: Readonly<Record<string, string>>;
+  /** What the shell runs in place of talking to the terminal. */
+  readonly command?: string;
+}
+
 /**
  * The shell gets the terminal as its controlling one (`setsid -c` on ttyAMA0: /dev/console cannot be it), so that Ctrl-C and job
  * control work. Nothing here flushes the terminal: what was typed ahead reaches the shell.
  */
-const INIT = `#!/bin/busybox sh
+const init = (command: string | undefined): string => `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -21,21 +28,22 @@ mount -t devtmpfs devtmpfs /dev
 export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
 cd /root
 echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves."
-exec setsid -c sh </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
+exec setsid -c sh${command === undefined ? "" : ` -c '${command}'`} </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
 `;
 
-const archive = (busybox: Buffer): Buffer =>
+const archive = (busybox: Buffer, { programs = {}, command }: InitrdOptions): Buffer =>
   writeCpio([
     ...["bin", "dev", "proc", "root", "sys", "tmp"].map(cpioDirectory),
     cpioCharacterDevice("dev/console", 5, 1),
     cpioFile("bin/busybox", busybox, 0o755),
     cpioSymlink("bin/sh", "busybox"),
-    cpioFile("init", Buffer.from(INIT), 0o755),
+    cpioFile("init", Buffer.from(init(command)), 0o755),
+    ...Object.entries(programs).map(([name, file]) => cpioFile(`bin/${name}`, readFileSync(file), 0o755)),
   ]);
 
-const make = async (): Promise<string> => {
+const make = async (options: InitrdOptions): Promise<string> => {
   const busybox = readFileSync(await debianBusybox());
-  const bytes = archive(busybox);
+  const bytes = archive(busybox, options);
   const folder = join(BUILD, "initramfs");
   const file = join(folder, `busybox-${createHash("sha256").update(bytes).digest("hex").slice(0, 16)}.cpio.gz`);
   if (!existsSync(file)) {
@@ -47,5 +55,8 @@ const make = async (): Promise<string> => {
   return file;
 };
 
-/** A busybox shell as the only user program. */
-export const busyboxInitrd = (): FileSource => make;
+/** A busybox shell, and the programs that are named. */
+export const busyboxInitrd =
+  (options: InitrdOptions = {}): FileSource =>
+  () =>
+    make(options);

@@ -3,8 +3,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, globSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { camel } from "../../abi/records.ts";
 import { type GuestRegister, guestRegisters } from "../../guests/lib/registers.ts";
 import { cFlags, gcc, objcopy, toC, toWasm } from "./compile.ts";
@@ -72,10 +72,30 @@ function buildGuest(name: string): void {
   run(objcopy, ["-O", "binary", `${out}/guest.elf`, `${out}.bin`]);
 }
 
+/** Programs for guests that run Linux, each one file of C without a library. */
+function buildLinuxPrograms(): void {
+  mkdirSync(join(root, OUT, "linux"), { recursive: true });
+  for (const source of globSync("guests/linux/*.c", { cwd: root })) {
+    const options = [
+      "-O2",
+      "-Wall",
+      "-Wextra",
+      "-Werror",
+      "-ffreestanding",
+      "-fno-stack-protector",
+      "-nostdlib",
+      "-static",
+      "-s",
+    ];
+    run(gcc, [...options, source, "-o", `${OUT}/linux/${basename(source, ".c")}`]);
+  }
+}
+
 /** Builds these guests; build/gen/ is there already. */
 function buildGuests(names: readonly string[]): void {
   buildLib();
   for (const name of names) buildGuest(name);
+  buildLinuxPrograms();
 }
 
 /** Builds all guests in a process of its own. */

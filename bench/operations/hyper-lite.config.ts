@@ -1,4 +1,4 @@
-// The guest that measures what things cost (guests/bench).
+// The guest that measures what operations cost (guests/bench).
 
 import { defineSystem } from "../../tool/config.ts";
 
