@@ -21,6 +21,7 @@ import {
   HCR_TLOR,
   HCR_TSC,
   HCR_VM,
+  HCR_VSE,
   MDCR_HPMN_MASK,
   MDCR_TDA,
   MDCR_TDOSA,
@@ -106,8 +107,9 @@ export function resetFrame(frame: VcpuFrame, entry: u64, argument: u64): void {
   frame.sctlrEl1 = SCTLR_EL1_RESET;
 }
 
-/** Makes the guest's memory and identity those of this VM and vCPU. */
+/** Makes the guest's memory and identity those of this VM and vCPU. An SError that is pending is that of what ran before. */
 export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64): void {
+  sysreg.writeHcrEl2(sysreg.readHcrEl2() & ~HCR_VSE);
   sysreg.writeVttbrEl2(root | ((vmid as u64) << 48));
   sysreg.writeVmpidrEl2(mpidr);
   sysreg.writeCntvoffEl2(countOffset);
