@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { layout } from "../../../abi/layout.ts";
 import { el1Context } from "../../../abi/sysregs.ts";
 import { max } from "../../../sim/cpu-model.ts";
-import { PowerOff } from "../../../sim/faults.ts";
+import { Halted, PowerOff } from "../../../sim/faults.ts";
 import { BUNDLE_AT, bundleOf, FDT_AT, outputOf, RAM_BASE, type StartOptions, start } from "../../../sim/start.ts";
 import { LEFT_BEHIND } from "../../../sim/sysregs.ts";
 import { MIB } from "../../../tool/size.ts";
@@ -129,3 +129,14 @@ for (const [name, [options, message]] of Object.entries(refusals)) {
     assert.match(lastWords(options), /^<0>\[ {4}0\.000000\] halted: crash /);
   });
 }
+
+test("a board whose firmware cannot switch it off is halted after the message", () => {
+  const { output, thrown } = outputOf({ board: { psci: false, initrd: undefined } }, () => assert.fail("a guest was started"));
+  assert.ok(thrown instanceof Halted, String(thrown));
+  assert.match(shown(output), /halted: crash no bundle.*\r\n$/);
+});
+
+test("a UART that the board does not have: no output, and the guest runs", () => {
+  const guest = start({ board: { uart: false } });
+  assert.equal(guest.hvc(0x8400_0000n), 0x1_0001n);
+});
