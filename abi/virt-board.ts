@@ -1,6 +1,8 @@
 // What the EL3 reset path (metal/rom.S) knows of its board: QEMU's machine `virt` with `secure=on`, whose firmware has to know where things
 // are, and the bits of EL3's registers that it sets. Nothing else uses these: the core reads its board from the device tree.
 
+import { gicd } from "./gic.ts";
+
 /** QEMU, hw/arm/virt.c: base_memmap and create_gpio_devices. */
 export const virtBoard = {
   VIRT_GICD: 0x0800_0000,
@@ -39,17 +41,54 @@ export const romAreas = {
   ROM_WAKE_SGI: 15,
 };
 
-/** GICD_CTLR as the secure state sees it (IHI 0069, 12.9.4). */
-export const secureGicd = { GICD_CTLR_S_ENABLE_G0: 0x1, GICD_CTLR_S_ARE: 0x30 };
+/** PSTATE at EL2 with its own stack pointer, all masked. */
+export const spsr = { SPSR_EL2H_MASKED: 0x3c9 };
+
+const WAKE_SGI = 1 << romAreas.ROM_WAKE_SGI;
+/** What is 1 in SCTLR_EL2 and SCTLR_EL3 of any CPU, MMU and caches off. */
+const SCTLR_RES1 = 0x30c5_0830;
+
+/** System registers that the ROM writes, in this order: [register, value]. */
+export const romSystemWrites = {
+  /** On every CPU: EL3's own stack pointer checked; the GIC by system registers, here and below (ICC_SRE_EL3: SRE, DFB, DIB, Enable). */
+  write_at_reset: [
+    ["sctlr_el3", SCTLR_RES1 | 0x8],
+    ["spsel", 1],
+    ["s3_6_c12_c12_5", 0xf],
+  ],
+  /** Group 0 alone is listened to: ICC_PMR_EL1, ICC_IGRPEN0_EL1. */
+  write_at_park: [
+    ["s3_0_c4_c6_0", 0xff],
+    ["s3_0_c12_c12_6", 1],
+  ],
+  /** ICC_IGRPEN0_EL1; then EL2 as the boot protocol has it, AArch64 below it (HCR_EL2.RW). */
+  write_at_drop: [
+    ["s3_0_c12_c12_6", 0],
+    ["hcr_el2", 0x8000_0000],
+    ["sctlr_el2", SCTLR_RES1],
+    ["cntvoff_el2", 0],
+    ["spsr_el3", spsr.SPSR_EL2H_MASKED],
+  ],
+} as const;
+
+/** Registers of the GIC, likewise (IHI 0069, 12.9 and 12.11): [offset, value]. */
+export const romDeviceWrites = {
+  /** The SGI frame of a redistributor: all in group 1 non-secure but the SGI of the ROM, which has the highest priority and is on. */
+  write_sgi_frame: [
+    [gicd.GICD_IGROUPR, ~WAKE_SGI >>> 0],
+    [gicd.GICD_IGRPMODR, 0],
+    [gicd.GICD_IPRIORITYR + (romAreas.ROM_WAKE_SGI & ~3), 0],
+    [gicd.GICD_ISENABLER, WAKE_SGI],
+  ],
+  /** GICD_CTLR as the secure state sees it: ARE_S and ARE_NS, then group 0 on. */
+  write_distributor: [
+    [gicd.GICD_CTLR, 0x30],
+    [gicd.GICD_CTLR, 0x31],
+  ],
+} as const;
 
 /** SCR_EL3 on every CPU (Arm ARM D17.2.117): non-secure, HVC on, AArch64 below; RES1. The other bits are in el3Features. */
 export const scr = { SCR_BASE: 0x1 | 0x30 | 0x100 | 0x400 };
-
-/** What is 1 in SCTLR_EL2 and SCTLR_EL3 of any CPU, MMU and caches off; the check of the stack pointer's alignment. */
-export const sctlr = { SCTLR_RES1: 0x30c5_0830, SCTLR_SA: 0x8 };
-
-/** PSTATE at EL2 with its own stack pointer, all masked. */
-export const spsr = { SPSR_EL2H_MASKED: 0x3c9 };
 
 /** What EL3 handles, and the label in metal/rom.S. */
 export const romCalls = {

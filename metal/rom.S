@@ -10,6 +10,11 @@
   bfi   x0, x4, #24, #8
 .endm
 
+.macro answer value               // to a call
+  ldr   x0, =\value
+  b     done
+.endm
+
 scr   .req  x3
 cptr  .req  x4
 mdcr  .req  x5
@@ -25,36 +30,23 @@ mdcr  .req  x5
 .text
 .global _start
 _start:
-  ldr   x0, =(SCTLR_RES1 | SCTLR_SA)
-  msr   sctlr_el3, x0
+  write_at_reset
   adr   x0, vectors
   msr   vbar_el3, x0
-  msr   spsel, #1
   isb
 
-  // This CPU's redistributor is also the key to its area. Awake, with all its interrupts in group 1 non-secure but the monitor's own SGI
-  // (IHI 0069, 12.11: GICR_WAKER, GICR_IGROUPR0, GICR_IGRPMODR0).
+  // This CPU's redistributor, which is also the key to its area: awake (IHI 0069, 12.11.42), its interrupts in their groups.
   mrs   x0, mpidr_el1
   bl    find_any
 1:yield
   cbz   x0, 1b                    // no redistributor: nobody could ever wake this CPU
   mov   sp, x4
-  ldr   w1, [x0, #GICR_WAKER]
-  and   w1, w1, #~GICR_WAKER_PROCESSOR_SLEEP
-  str   w1, [x0, #GICR_WAKER]
+  str   wzr, [x0, #GICR_WAKER]
 1:yield
   ldr   w1, [x0, #GICR_WAKER]
   tbnz  w1, #2, 1b                // ChildrenAsleep
-  add   x1, x0, #GICR_SGI_FRAME
-  mov   w2, #~(1 << ROM_WAKE_SGI)
-  str   w2, [x1, #GICD_IGROUPR]
-  str   wzr, [x1, #GICD_IGRPMODR]
-  strb  wzr, [x1, #(GICD_IPRIORITYR + ROM_WAKE_SGI)]
-  mvn   w2, w2
-  str   w2, [x1, #GICD_ISENABLER]
-  mov   x1, #0xf                  // SRE, no bypass, and the levels below may use the system registers as well
-  msr   s3_6_c12_c12_5, x1        // ICC_SRE_EL3
-  isb
+  add   x0, x0, #GICR_SGI_FRAME
+  write_sgi_frame
 
   // What the levels below may use: everything that the CPU has. Nothing is routed to EL3.
   ldr   scr, =SCR_BASE
@@ -86,10 +78,7 @@ _start:
 
   // The distributor: affinity routing, the SPIs in group 1 non-secure, group 0 on for the monitor's SGI (12.9.4, 12.9.7).
   ldr   x0, =VIRT_GICD
-  mov   w1, #GICD_CTLR_S_ARE
-  str   w1, [x0, #GICD_CTLR]
-  orr   w1, w1, #GICD_CTLR_S_ENABLE_G0
-  str   w1, [x0, #GICD_CTLR]
+  write_distributor
 1:yield
   ldr   w1, [x0, #GICD_CTLR]
   tbnz  w1, #31, 1b               // RWP
@@ -106,8 +95,7 @@ _start:
 
   // The image from flash to RAM. It was written past the caches: drop what they may hold of it.
 2:adr   x0, image
-  adrp  x1, image_end
-  add   x1, x1, :lo12:image_end
+  ldr   x1, =image_end
   ldr   x2, =(VIRT_RAM + IMAGE_OFFSET)
 1:ldp   x3, x4, [x0], #16
   stp   x3, x4, [x2]
@@ -124,29 +112,19 @@ _start:
 
 // Drops to EL2 at x2 with x0 and x1 as they are, MMU and caches off (DEN0022, 6.4.3; Linux, arm64/booting.rst).
 drop:
-  mov   x3, #(1 << 31)            // HCR_EL2.RW
-  msr   hcr_el2, x3
-  ldr   x3, =SCTLR_RES1
-  msr   sctlr_el2, x3
-  msr   cntvoff_el2, xzr
-  mov   x3, #SPSR_EL2H_MASKED
-  msr   spsr_el3, x3
+  write_at_drop
   msr   elr_el3, x2
   eret
 
 // A CPU that is off sleeps until its SGI comes, and acknowledges it: what is left pending in group 0 would hide interrupts of group 1.
 park:
-  mov   w0, #0xff
-  msr   s3_0_c4_c6_0, x0          // ICC_PMR_EL1
-  mov   w0, #1
-  msr   s3_0_c12_c12_6, x0        // ICC_IGRPEN0_EL1
+  write_at_park
   isb
 1:wfi
   mrs   x0, s3_0_c12_c8_0         // ICC_IAR0_EL1
   cmp   w0, #ROM_WAKE_SGI
   b.ne  1b
   msr   s3_0_c12_c8_1, x0         // ICC_EOIR0_EL1
-  msr   s3_0_c12_c12_6, xzr
   dsb   sy
   ldp   x2, x0, [sp, #ROM_MAILBOX_ENTRY]
   mov   w1, #ROM_CPU_ON
@@ -231,11 +209,9 @@ calls:                            // the ROM is linked at 0, where it runs
   call_table
 
 psci_version:                     // 1.1, as it is for SMCCC
-  ldr   w0, =0x10001
-  b     done
+  answer 0x10001
 migrate_info_type:                // nothing would need migration
-  mov   x0, #2
-  b     done
+  answer 2
 features:
   mov   w0, w1
   bl    look_up
@@ -245,8 +221,7 @@ features:
 cpu_suspend:                      // every state is a standby state, but one of powering down
   tbnz  w1, #16, invalid
   wfi
-  mov   x0, xzr
-  b     done
+  answer SUCCESS
 affinity_info:                    // of a CPU; there is nothing above
   cbnz  w2, invalid
   bl    find
@@ -268,8 +243,7 @@ cpu_on:
   add   x0, x0, #GICR_SGI_FRAME
   mov   w5, #(1 << ROM_WAKE_SGI)
   str   w5, [x0, #GICD_ISPENDR]
-  mov   x0, xzr
-  b     done
+  answer SUCCESS
 2:mov   x0, #ALREADY_ON
   sub   x0, x0, x5, lsr #1        // ON_PENDING is one less
   b     done
@@ -288,8 +262,7 @@ system_reset:
 2:wfi
   b     2b
 invalid:
-  mov   x0, #INVALID_PARAMETERS
-  b     done
+  answer INVALID_PARAMETERS
 unknown:
   mov   x0, #NOT_SUPPORTED
 done:
@@ -308,26 +281,26 @@ crash:
   mrs   x3, far_el3
   ldr   x4, =EARLY_UART
   adr   x5, crash_text
+  adr   x8, digits
 1:ldrb  w6, [x5], #1
   cbz   w6, system_off
   cmp   w6, #'%'
   b.eq  2f
   str   w6, [x4]
   b     1b
-2:mov   w7, #60                   // the next number, in hexadecimal
-3:lsr   x6, x0, x7
-  and   w6, w6, #15
-  cmp   w6, #10
-  add   w8, w6, #'0'
-  add   w9, w6, #('a' - 10)
-  csel  w6, w8, w9, lo
+2:mov   w7, #16                   // the next number, in hexadecimal
+3:ror   x0, x0, #60
+  and   x6, x0, #15
+  ldrb  w6, [x8, x6]
   str   w6, [x4]
-  subs  w7, w7, #4
-  b.pl  3b
+  subs  w7, w7, #1
+  b.ne  3b
   mov   x0, x1
   mov   x1, x2
   mov   x2, x3
   b     1b
+digits:
+  .ascii "0123456789abcdef"
 crash_text:
   .asciz "\036\r\n<0>[    0.000000] halted: crash an exception at EL3: vector %, ESR %, ELR %, FAR %\r\n"
 .ltorg

@@ -15,7 +15,17 @@ import { pl011, pl011Ids } from "../../abi/pl011.ts";
 import { pl031, pl031Ids } from "../../abi/pl031.ts";
 import { camel, offsets, type RecordLayout, records } from "../../abi/records.ts";
 import { el1Context, el2Controls, halRegisters, hcr, idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
-import { el3Features, pl061, romAreas, romCalls, scr, sctlr, secureGicd, spsr, virtBoard } from "../../abi/virt-board.ts";
+import {
+  el3Features,
+  pl061,
+  romAreas,
+  romCalls,
+  romDeviceWrites,
+  romSystemWrites,
+  scr,
+  spsr,
+  virtBoard,
+} from "../../abi/virt-board.ts";
 import { root } from "./paths.ts";
 
 type Constant = number | bigint | string;
@@ -48,7 +58,7 @@ const files: Record<string, Constants> = {
   pl011: { ...pl011, ...identification("PL011_ID", pl011Ids) },
   pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
   controls: { ...hcr, ...el2Controls },
-  "virt-board": { ...virtBoard, ...pl061, ...romAreas, ...secureGicd, ...scr, ...sctlr, ...spsr },
+  "virt-board": { ...virtBoard, ...pl061, ...romAreas, ...scr, ...spsr },
   trapped: Object.fromEntries(Object.entries(trappedRegisters).map(([name, encoding]) => [`SYS_${name}`, syndrome(encoding)])),
 };
 
@@ -107,17 +117,34 @@ function recordOffsets(name: string, record: RecordLayout): string {
   return `${lines.join("")}#define ${upper(name)}_SIZE ${size}\n`;
 }
 
-/** The tables of metal/rom.S: what EL3 opens (the macro `open`), and the calls that it handles. */
+const macro = (name: string, lines: readonly string[]): string =>
+  `.macro ${name}\n${lines.map((line) => `  ${line}\n`).join("")}.endm\n`;
+
+/** The tables of metal/rom.S: what it writes (X3 is free, a device is at X0), what it opens (the macro `open`), the calls that it handles. */
 const romH = (): string =>
   [
-    ".macro open_features\n",
-    ...el3Features.map(
-      ({ name, crm, op2, shift, least, opens, bits }) =>
-        `  open  ${idEncoding(crm, op2)}, ${shift}, ${least}, ${opens}, ${hex(bits)} // ${name}\n`,
+    ...Object.entries(romSystemWrites).map(([name, writes]) =>
+      macro(
+        name,
+        writes.flatMap(([register, value]) =>
+          register === "spsel" ? [`msr spsel, #${value}`] : [`ldr x3, =${hex(value)}`, `msr ${register}, x3`],
+        ),
+      ),
     ),
-    ".endm\n.macro call_table\n",
-    ...Object.entries(romCalls).map(([name, label]) => `  .word ${name}, ${label}\n`),
-    "  .word 0, 0\n.endm\n",
+    ...Object.entries(romDeviceWrites).map(([name, writes]) =>
+      macro(
+        name,
+        writes.flatMap(([offset, value]) => [`ldr w3, =${hex(value)}`, `str w3, [x0, #${hex(offset)}]`]),
+      ),
+    ),
+    macro(
+      "open_features",
+      el3Features.map(
+        ({ name, crm, op2, shift, least, opens, bits }) =>
+          `open ${idEncoding(crm, op2)}, ${shift}, ${least}, ${opens}, ${hex(bits)} // ${name}`,
+      ),
+    ),
+    macro("call_table", [...Object.entries(romCalls).map(([name, label]) => `.word ${name}, ${label}`), ".word 0, 0"]),
   ].join("");
 
 const idEncoding = (crm: number, op2: number): string => `S3_0_C0_C${crm}_${op2}`;
