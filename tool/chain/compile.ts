@@ -1,7 +1,9 @@
 // TypeScript → WebAssembly → C: the steps that core and guests share. wasm2c stands behind `toC` alone.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { run } from "./run.ts";
+import asc from "assemblyscript/asc";
+import { root } from "./paths.ts";
+import { BuildError, run } from "./run.ts";
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 /** The packages' programs are scripts: this Node runs them. */
@@ -17,14 +19,22 @@ export interface Module {
   base: number;
 }
 
-export function toWasm({ entry, wasm, pages, base }: Module): void {
-  script("asc", [
-    entry,
-    ...["--runtime", "stub", "-O3", "--noAssert", "--debug"],
-    ...["--use", "abort="],
-    ...["--memoryBase", String(base), "--initialMemory", String(pages), "--maximumMemory", String(pages)],
-    ...["--outFile", wasm, "--textFile", wasm.replace(/\.wasm$/, ".wat")],
-  ]);
+const ascArguments = ({ entry, wasm, pages, base }: Module): string[] => [
+  entry,
+  ...["--runtime", "stub", "-O3", "--noAssert", "--debug"],
+  ...["--use", "abort="],
+  ...["--memoryBase", String(base), "--initialMemory", String(pages), "--maximumMemory", String(pages)],
+  ...["--outFile", wasm, "--textFile", wasm.replace(/\.wasm$/, ".wat")],
+];
+
+export function toWasm(module: Module): void {
+  script("asc", ascArguments(module));
+}
+
+/** The same without a process of its own: where several are compiled, the compiler is warm for all but the first. */
+export async function toWasmHere(module: Module): Promise<void> {
+  const { error, stderr } = await asc.main([...ascArguments(module), "--baseDir", root]);
+  if (error !== null) throw new BuildError(`asc ${module.entry}\n${stderr.toString()}`);
 }
 
 /** Writes `c` (and its header beside it); returns how many modules it imports. */

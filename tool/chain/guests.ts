@@ -7,7 +7,7 @@ import { existsSync, globSync, mkdirSync, readdirSync, writeFileSync } from "nod
 import { basename, join } from "node:path";
 import { camel } from "../../abi/records.ts";
 import { type GuestRegister, guestRegisters } from "../../guests/lib/registers.ts";
-import { cFlags, gcc, objcopy, toC, toWasm } from "./compile.ts";
+import { cFlags, gcc, objcopy, toC, toWasmHere } from "./compile.ts";
 import { root } from "./paths.ts";
 import { BuildError, reported, run } from "./run.ts";
 
@@ -58,10 +58,10 @@ function buildLib(): void {
   run(gcc, ["-E", "-P", "-x", "c", "-D__ASSEMBLER__", "-Ibuild/gen", `${LIB}/link.ld`, "-o", `${OUT}/lib/link.ld`]);
 }
 
-function buildGuest(name: string): void {
+async function buildGuest(name: string): Promise<void> {
   const out = `${OUT}/${name}`;
   mkdirSync(join(root, out), { recursive: true });
-  toWasm({ entry: `guests/${name}/main.ts`, wasm: `${out}/guest.wasm`, pages: MEMORY_PAGES, base: MEMORY_BASE });
+  await toWasmHere({ entry: `guests/${name}/main.ts`, wasm: `${out}/guest.wasm`, pages: MEMORY_PAGES, base: MEMORY_BASE });
   const imports = toC(`${out}/guest.wasm`, "guest", `${out}/guest.generated.c`);
   const nulls = `-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`;
   run(gcc, [...flags, nulls, `-I${out}`, "-c", `${LIB}/guest.c`, "-o", `${out}/guest.o`]);
@@ -92,9 +92,9 @@ function buildLinuxPrograms(): void {
 }
 
 /** Builds these guests; build/gen/ is there already. */
-function buildGuests(names: readonly string[]): void {
+async function buildGuests(names: readonly string[]): Promise<void> {
   buildLib();
-  for (const name of names) buildGuest(name);
+  for (const name of names) await buildGuest(name);
   buildLinuxPrograms();
 }
 
