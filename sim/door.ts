@@ -178,10 +178,6 @@ export class Door {
     this.#ram.write(at, 8, descriptor);
   }
 
-  clear(table: bigint, index: number): void {
-    this.#write(this.#entry(table, index), 0n);
-  }
-
   writeTable(table: bigint, index: number, next: bigint): void {
     const at = this.#entry(table, index);
     const level = this.#levels.get(this.#page(table)) ?? 0;

@@ -19,6 +19,8 @@ const at = (field: string): number => {
 export const ec = { HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
 const IL = 1n << 25n;
 const XZR = 31;
+/** SCTLR_EL1.C: data caches are on. */
+const SCTLR_C = 1n << 2n;
 
 /** PSTATE.M of a guest, with all interrupts masked. */
 export const el = { EL1H: 0x3c5n, EL1T: 0x3c4n, EL0: 0x000n, AARCH32: 0x010n };
@@ -103,7 +105,17 @@ export class Guest {
     const controls = machine.registers.read("HCR_EL2");
     const wanted = hcr.HCR_VM | hcr.HCR_IMO | hcr.HCR_FMO | hcr.HCR_AMO | hcr.HCR_RW | hcr.HCR_TSC;
     if ((controls & wanted) !== wanted) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
+    const cachesOff = (machine.registers.read("SCTLR_EL1") & SCTLR_C) === 0n;
+    if (cachesOff && machine.ram.isDirty) this.#checkCleaned();
     if (!machine.door.isLocked) throw new Violation("a guest is entered while stage 1 of EL2 is writable");
+  }
+
+  /** A guest whose caches are off reads memory past the caches, where EL2 may still hold what it wrote (Linux: arm64/booting.rst). */
+  #checkCleaned(): void {
+    for (const { output, size } of this.leaves) {
+      const dirty = this.machine.ram.dirtyIn(output, size);
+      if (dirty !== undefined) throw new Violation(`a guest starts with its caches off, and ${hex(dirty)} was not cleaned`);
+    }
   }
 
   /** A synchronous exception with any syndrome. */

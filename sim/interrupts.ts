@@ -8,6 +8,8 @@ import { hex } from "./words.ts";
 
 const INTIDS = 288;
 const IDLE = 0x100;
+/** RD_base and SGI_base of one redistributor. */
+const FRAME = 0x2_0000;
 
 export const intids = { MAINTENANCE: 25, HYPERVISOR_TIMER: 26, VIRTUAL_TIMER: 27, UART: 33, RTC: 34 };
 
@@ -51,6 +53,11 @@ export class InterruptController {
     const found = this.#interrupts[intid];
     if (found === undefined) throw new Violation(`interrupt ${intid} does not exist`);
     return found;
+  }
+
+  /** This CPU's affinity as GICR_TYPER has it: Aff3 in bits 31-24. */
+  get #affinity(): bigint {
+    return (this.#mpidr & 0xff_ffffn) | ((this.#mpidr >> 8n) & 0xff00_0000n);
   }
 
   /** Connects the line of a level-sensitive source. */
@@ -235,19 +242,28 @@ export class InterruptController {
     };
   }
 
-  /** The redistributors' region: that of this CPU is the last. */
-  redistributor(base: number): Device {
-    const affinity = (this.#mpidr & 0xff_ffffn) | ((this.#mpidr >> 8n) & 0xff00_0000n);
+  /**
+   * The redistributors' region: one for each affinity (Aff3 to Aff0 packed), each of which can be asked who it is; only this CPU's does anything
+   * else. The last one says so, unless `endless`.
+   */
+  redistributor(base: number, affinities: readonly bigint[] = [this.#affinity], endless = false): Device {
+    const own = affinities.indexOf(this.#affinity) * FRAME;
     return {
       base,
-      size: 0x2_0000,
-      read: (offset, bytes) => {
-        if (offset === gicr.GICR_TYPER && bytes === 8) return (affinity << 32n) | BigInt(gicr.GICR_TYPER_LAST);
+      size: affinities.length * FRAME,
+      read: (at, bytes) => {
+        const number = Math.floor(at / FRAME);
+        if (at % FRAME === gicr.GICR_TYPER && bytes === 8) {
+          const last = number === affinities.length - 1 && !endless ? gicr.GICR_TYPER_LAST : 0;
+          return ((affinities[number] ?? 0n) << 32n) | BigInt(last);
+        }
+        const offset = at - own;
         if (offset === gicr.GICR_CTLR && bytes === 4) return 0n;
         if (offset === gicr.GICR_WAKER && bytes === 4) return this.#asleep ? 6n : 0n;
         return this.#readShared(offset - gicr.GICR_SGI_FRAME, bytes, 0, 32);
       },
-      write: (offset, bytes, value) => {
+      write: (at, bytes, value) => {
+        const offset = at - own;
         if (offset === gicr.GICR_WAKER && bytes === 4) this.#asleep = (Number(value) & gicr.GICR_WAKER_PROCESSOR_SLEEP) !== 0;
         else this.#writeShared(offset - gicr.GICR_SGI_FRAME, bytes, value, 0, 32);
       },

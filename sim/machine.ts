@@ -49,6 +49,10 @@ export interface MachineOptions {
   readonly banks?: readonly Bank[];
   /** Where the loader has put the hypervisor's image. */
   readonly imageStart?: number;
+  /** The affinities of the board's redistributors; by default there is one, this CPU's. */
+  readonly redistributors?: readonly bigint[];
+  /** No redistributor says that it is the last. */
+  readonly endlessRedistributors?: boolean;
 }
 
 export const DEFAULT_BANKS: readonly Bank[] = [{ base: 0x4000_0000, size: 0x1000_0000 }];
@@ -79,7 +83,8 @@ export class Machine {
   /** What happens while the CPU sleeps; time passes if it does nothing. */
   whileAsleep: () => void = () => undefined;
 
-  constructor({ cpu = cortexA57, mpidr = 0x8000_0000n, banks = DEFAULT_BANKS, imageStart = 0x4020_0000 }: MachineOptions = {}) {
+  constructor(options: MachineOptions = {}) {
+    const { cpu = cortexA57, mpidr = 0x8000_0000n, banks = DEFAULT_BANKS, imageStart = 0x4020_0000 } = options;
     this.ram = new Ram(banks);
     this.door = new Door(this.ram, this.order, imageStart);
     this.interrupts = new InterruptController(mpidr);
@@ -90,7 +95,12 @@ export class Machine {
     interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine);
     interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance);
     interrupts.connect(intids.UART, () => this.uart.line);
-    this.#devices = [this.uart, this.clock, interrupts.distributor(DISTRIBUTOR), interrupts.redistributor(REDISTRIBUTORS)];
+    this.#devices = [
+      this.uart,
+      this.clock,
+      interrupts.distributor(DISTRIBUTOR),
+      interrupts.redistributor(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
+    ];
     this.core = new WebAssembly.Instance(core(), makeHal(this) as WebAssembly.Imports).exports as unknown as Core;
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);

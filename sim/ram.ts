@@ -151,6 +151,9 @@ export class Ram {
     });
   }
 
+  get isDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
   /** The address of a dirty line in a range, if there is one. */
   dirtyIn(address: number, bytes: number): number | undefined {
     for (const page of this.#dirty.keys()) {

@@ -182,3 +182,19 @@ test("every register of the whole space: an answer or UNDEFINED, never the end o
     }
   }
 });
+
+test("MSR from XZR writes zero", () => {
+  const guest = at();
+  guest.msr([2, 0, 0, 2, 2], 0x9000n);
+  guest.systemRegister([2, 0, 0, 2, 2], 31, false);
+  assert.equal(guest.mrs([2, 0, 0, 2, 2], 8), 0n);
+});
+
+test("what the guest's EL0 must not touch goes to the guest's own vector for a lower level", () => {
+  const guest = at();
+  guest.pstate = 0n;
+  guest.systemRegister([3, 3, 9, 13, 0], 3, true);
+  assert.equal(guest.pc, VECTORS + 0x400n);
+  assert.equal(guest.sysreg("ESR_EL1"), 1n << 25n);
+  assert.equal(guest.sysreg("SPSR_EL1"), 0n);
+});
