@@ -50,6 +50,18 @@ __attribute__((noinline)) u64 run_chosen(u32 word, u64 a, u64 b, u64 c, u64 d) {
   return x0;
 }
 
+// `alias`: where EL0 sees chosen_el0.
+__attribute__((noinline)) u64 run_at_el0(u32 word, u64 alias, u64 a, u64 b) {
+  *(volatile u32 *)chosen_el0 = word;
+  w2c_cpu_syncCode(0, (u64)chosen_el0);
+  register u64 x0 __asm__("x0") = a;
+  register u64 x1 __asm__("x1") = b;
+  register u64 x4 __asm__("x4") = alias;
+  ASM("bl enter_el0" : "+r"(x0), "+r"(x1), "+r"(x4)::"x2", "x3", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+      "x17", "x30", "cc", "memory");
+  return x0;
+}
+
 void guest_main(void) {
   wasm2c_guest_instantiate(INSTANCE, IMPORTS_NULL);
   w2c_guest_main(INSTANCE, start_values[0]);

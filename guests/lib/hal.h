@@ -42,7 +42,7 @@ struct w2c_sysreg;
 
 extern u8 image_end[];
 extern u64 start_values[2];  // start.S: x0, and what was left in the other registers
-extern u32 chosen[];         // start.S
+extern u32 chosen[], chosen_el0[], back_from_el0[];  // start.S
 extern u64 *guest_frame;     // x0 to x30 and SPSR_EL1 of what the latest exception interrupted
 extern u64 guest_results[4];
 
@@ -124,7 +124,14 @@ HAL(void, image, fillVectors, u64 value) { fill_vectors(value); }
 
 // --- instruction: not inline, so that its one place in memory is called from one place
 u64 run_chosen(u32 word, u64 a, u64 b, u64 c, u64 d);  // guest.c
+u64 run_at_el0(u32 word, u64 alias, u64 a, u64 b);
 HAL(u64, instruction, run, u32 word, u64 a, u64 b, u64 c, u64 d) { return run_chosen(word, a, b, c, d); }
+HAL(u64, instruction, runAtEl0, u32 word, u64 alias, u64 a, u64 b) { return run_at_el0(word, alias, a, b); }
+HAL(u64, instruction, addressOfEl0) { return (u64)chosen_el0; }
+HAL(u64, instruction, backFromEl0) {
+  guest_frame[31] = 0x3c5;  // EL1h, everything masked
+  return (u64)back_from_el0;
+}
 HAL(u64, instruction, result, u32 n) { return guest_results[n & 3]; }
 HAL(u64, instruction, address) { return (u64)chosen; }
 HAL(void, instruction, jump, u64 target) {

@@ -21,6 +21,9 @@ const NEVER_EXECUTE: u64 = (3 as u64) << 53;
 const ATTRIBUTES: u64 = 0x44ff04;
 export const DEVICE: u64 = ACCESS | NEVER_EXECUTE;
 export const NORMAL: u64 = (1 << 2) | ACCESS | INNER_SHAREABLE;
+/** For EL0 as well: all of it, or reading and executing alone (what EL0 may write, EL1 may not execute). */
+export const EL0: u64 = 1 << 6;
+export const EL0_READ_ONLY: u64 = 3 << 6;
 export const UNCACHED: u64 = (2 << 2) | ACCESS | INNER_SHAREABLE;
 
 /** TCR_EL1: 39 bits, write-back walks, inner shareable, 4 KiB, no walks by TTBR1, 40 bits of output. */

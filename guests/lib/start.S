@@ -92,13 +92,28 @@ exception:
   ldp   x0, x1, [sp], #272
   eret
 
-// A place for one instruction of the program's choice (hal/instruction.ts), on lines of its own.
+// Places for one instruction of the program's choice (hal/instruction.ts), on lines of their own: for EL1, and for EL0.
 .balign 64
-.global chosen
+.global chosen, chosen_el0
 chosen:
   nop
   ret
 .balign 64
+chosen_el0:
+  nop
+  svc   #0
+.balign 64
+
+// Enters EL0 at x4 with x0 to x3 as they are, interrupts masked; the exception that ends that goes on at `back_from_el0`, with the registers that EL0
+// had.
+.global enter_el0, back_from_el0
+enter_el0:
+  mov   x5, #0x3c0
+  msr   spsr_el1, x5
+  msr   elr_el1, x4
+  eret
+back_from_el0:
+  ret
 
 .arch_extension fp
 .arch_extension simd

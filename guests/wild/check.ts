@@ -1,7 +1,10 @@
 // What came of one step of the wild guest, held against the architecture's answer: `ok NAME`, or `WRONG NAME` with what came instead.
 
 import {
+  EC_BRK,
+  EC_DABT_LOWER,
   EC_DABT_SAME,
+  EC_IABT_LOWER,
   EC_IABT_SAME,
   EC_SYSREG,
   EC_UNKNOWN,
@@ -14,6 +17,7 @@ import {
 } from "../../build/gen/esr";
 import * as console from "../lib/console";
 import * as instruction from "../lib/hal/instruction";
+import { codeOfEl0 } from "./places";
 
 /** Synchronous exceptions since the step began, and the latest of them. */
 @unmanaged
@@ -25,6 +29,10 @@ class Seen {
   elr: u64;
 }
 const seen = changetype<Seen>(memory.data(32, 8));
+
+/** Exceptions from EL0 are told apart by their vector and by their classes: those of a lower level. */
+const lower: usize = memory.data(4, 4);
+const EC_SVC: u64 = 0x56000000;
 
 @unmanaged
 class Score {
@@ -40,8 +48,16 @@ export function note(esr: u64, far: u64, elr: u64): void {
   seen.elr = elr;
 }
 
+/** One from EL0: the SVC behind the instruction says that there was none. */
+export function noteEl0(esr: u64, far: u64, elr: u64): void {
+  if (esr == EC_SVC) return;
+  note(esr, far, elr);
+  store<u32>(lower, 1);
+}
+
 /** Begins a step. */
 export function begin(): void {
+  store<u32>(lower, 0);
   seen.count = 0;
   seen.esr = 0;
   seen.far = 0;
@@ -57,6 +73,12 @@ export function exceptions(): u32 {
 export function run(word: u32, x0: u64, x1: u64): u64 {
   begin();
   return instruction.run(word, x0, x1, 0, 0);
+}
+
+/** The same at EL0. */
+export function runAtEl0(word: u32, x0: u64, x1: u64): u64 {
+  begin();
+  return instruction.runAtEl0(word, codeOfEl0(), x0, x1);
 }
 
 /** Calls an address as a step of its own. */
@@ -76,15 +98,20 @@ function tell(holds: bool, name: string): bool {
 function verdict(holds: bool, name: string): void {
   if (!tell(holds, name)) {
     console.line("", "%d exceptions, syndrome 0x%x, address 0x%x", seen.count, seen.esr, seen.far);
-    console.line("", "at 0x%x, the instruction at 0x%x", seen.elr, instruction.address());
+    console.line("", "at 0x%x, the instruction at 0x%x", seen.elr, instructionAt());
   } else {
     console.newLine();
   }
 }
 
+/** Where the step's instruction was. */
+function instructionAt(): u64 {
+  return load<u32>(lower) == 0 ? instruction.address() : codeOfEl0();
+}
+
 /** The instruction itself took one exception of this syndrome. */
 function tookOne(esr: u64): bool {
-  return seen.count == 1 && seen.elr == instruction.address() && seen.esr == esr;
+  return seen.count == 1 && seen.elr == instructionAt() && seen.esr == esr;
 }
 
 /** UNDEFINED, and nothing more said. */
@@ -118,9 +145,10 @@ export function between(name: string, is: u64, low: u64, high: u64): void {
 
 /** Whether the instruction took an external abort on data, reported at an address in [far, far + bytes). */
 function externalAbort(far: u64, bytes: u64): bool {
+  const class_ = load<u32>(lower) == 0 ? EC_DABT_SAME : EC_DABT_LOWER;
   const isAbort =
-    ((seen.esr >> ESR_EC_SHIFT) as u32) == EC_DABT_SAME && (seen.esr & ESR_IL) != 0 && (seen.esr & ISS_FSC_MASK) == FSC_EXTERNAL;
-  return seen.count == 1 && seen.elr == instruction.address() && isAbort && seen.far - far < bytes;
+    ((seen.esr >> ESR_EC_SHIFT) as u32) == class_ && (seen.esr & ESR_IL) != 0 && (seen.esr & ISS_FSC_MASK) == FSC_EXTERNAL;
+  return seen.count == 1 && seen.elr == instructionAt() && isAbort && seen.far - far < bytes;
 }
 
 /** A synchronous external abort on data at `far`. */
@@ -140,6 +168,17 @@ export function dataAbortOrNothing(name: string, far: u64): void {
 export function fetchAbort(name: string, target: u64): void {
   const isAbort = ((seen.esr >> ESR_EC_SHIFT) as u32) == EC_IABT_SAME && (seen.esr & ISS_FSC_MASK) == FSC_EXTERNAL;
   verdict(seen.count == 1 && isAbort && seen.far == target && seen.elr == target, name);
+}
+
+/** The same for EL0, whose instruction lies there. */
+export function fetchAbortFromEl0(name: string, target: u64): void {
+  const isAbort = ((seen.esr >> ESR_EC_SHIFT) as u32) == EC_IABT_LOWER && (seen.esr & ISS_FSC_MASK) == FSC_EXTERNAL;
+  verdict(seen.count == 1 && load<u32>(lower) == 1 && isAbort && seen.far == target && seen.elr == target, name);
+}
+
+/** BRK #0, from EL0. */
+export function breakpoint(name: string): void {
+  verdict(load<u32>(lower) == 1 && tookOne(((EC_BRK as u64) << ESR_EC_SHIFT) | ESR_IL), name);
 }
 
 /** Whether the latest exception was an external abort on a walk, of any level; `fetch`: on the walk for a fetch. */

@@ -48,6 +48,8 @@ export const SMSTART: u32 = 0xd503477f;
 export const PACGA: u32 = 0x9ac13000;
 export const LD64B: u32 = 0xf83fd020;
 export const SYS_C11: u32 = 0xd508b000;
+export const NOP: u32 = 0xd503201f;
+export const BRK_0: u32 = 0xd4200000;
 export const WFE: u32 = 0xd503205f;
 
 /** MRS x0 and MSR x0 of S<op0>_<op1>_C<crn>_C<crm>_<op2>. */
