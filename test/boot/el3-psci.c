@@ -7,6 +7,8 @@ typedef unsigned long u64;
 // What the two CPUs tell each other: the second one is on; it may go off.
 #define ON (*(volatile u64 *)0x40400000)
 #define MAY_GO (*(volatile u64 *)0x40400008)
+// RAM outlives a reset, and is zero at first.
+#define RESETS (*(volatile u64 *)0x40400010)
 
 static void text(const char *s) {
   while (*s) UART = (unsigned char)*s++;
@@ -66,6 +68,11 @@ static void on_and_off(u64 id, u64 context) {
 }
 
 void first(u64 tree, u64 flags) {
+  if (RESETS++ == 1) {
+    show("behind SYSTEM_RESET, AFFINITY_INFO of the second", smc(0xc4000004, 1, 0, 0));
+    smc(0x84000008, 0, 0, 0);
+    text("SYSTEM_OFF came back\n");
+  }
   show("tree", *(volatile unsigned *)tree);
   show("flags", flags);
   show("level and masks", SYSREG("currentel") | SYSREG("daif"));
@@ -88,9 +95,11 @@ void first(u64 tree, u64 flags) {
   show("CPU_ON of itself", smc(0xc4000003, 0, 0, 0));
   on_and_off(0xc4000003, 0x123456789abcdef0);
   on_and_off(0x84000003, 0x123456789abcdef0);
-  text("off\n");
-  smc(0x84000008, 0, 0, 0);
-  text("SYSTEM_OFF came back\n");
+  ON = MAY_GO = 0;
+  smc(0xc4000003, 1, (u64)second_entry, 0);
+  while (!ON) __asm__ volatile("yield");
+  smc(0x84000009, 0, 0, 0);
+  text("SYSTEM_RESET came back\n");
 }
 
 __asm__(

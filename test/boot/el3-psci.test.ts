@@ -84,7 +84,9 @@ test("PSCI by SMC from EL2", () => {
     ...second(0x123456789abcdef0n),
     // the 32-bit convention
     ...second(0x9abcdef0n),
-    "off",
+    // left on, for the reset
+    ...second(0n).slice(0, 4),
+    `behind SYSTEM_RESET, AFFINITY_INFO of the second ${number(1)}`,
     "",
   ]);
   assert.equal(status, 0);
