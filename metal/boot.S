@@ -95,8 +95,10 @@ wrong_level:                      // early console: there is no other way to say
   cbz   w2, 2f
   str   w2, [x0]
   b     1b
-2:wfi
-  b     2b
+2:mov64 x0, PSCI_SYSTEM_OFF       // at EL1 whoever is above may answer
+  hvc   #0
+3:wfi
+  b     3b
 wrong_level_text:
   .asciz "\036<0>[    0.000000] halted: crash not entered at EL2 (QEMU: -machine virt,gic-version=3,virtualization=on)\r\n"
 

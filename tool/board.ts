@@ -40,6 +40,8 @@ export interface BoardListener {
 const QEMU = "qemu-system-aarch64";
 /** How long QEMU gets to end by itself when it is told to. */
 const STOP_MS = 2000;
+/** How long the board has to switch itself off after its last line: one without firmware stays on. */
+const POWER_OFF_MS = 3000;
 const ICOUNT_FREQUENCY = 1_000_000_000;
 
 export const qemuArguments = (bundle: string | undefined, bundleSize: number, options: BoardOptions): string[] => {
@@ -82,6 +84,7 @@ export class Board {
       },
       log: (line) => {
         this.#halted = parseLogLine(line).halted;
+        if (this.#halted !== undefined) setTimeout(() => this.stop(), POWER_OFF_MS).unref();
         listener.log(line);
       },
     });

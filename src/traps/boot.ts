@@ -41,6 +41,17 @@ function mapDevice(pa: u64, bytes: u64): void {
   if (!stage1.mapDevice(pa as Pa, bytes)) crash("EL2 has no room in its tables for the device at 0x%x", pa);
 }
 
+/** Keys the generator with the board's seed, of which nothing is left: a guest gets the memory that the tree lies in. */
+function takeSeed(): void {
+  for (let n: u32 = 0; n + 8 <= theBoard.seedBytes; n += 8) {
+    const at = theBoard.seed + n;
+    chacha20.mix(random, n >> 3, phys.read64(at as Pa));
+    phys.write32(at as Pa, 0);
+    phys.write32((at + 4) as Pa, 0);
+  }
+  if (theBoard.seedBytes >= 32) chacha20.start(random);
+}
+
 /** The board's tree and what it says; the fallback console speaks until then. */
 function discover(fdtAt: u64, flags: u64): void {
   mapDevice(EARLY_UART, 0x1000);
@@ -54,8 +65,7 @@ function discover(fdtAt: u64, flags: u64): void {
     crash("the device tree at 0x%x is malformed", fdtAt);
   }
   board.discover(theBoard, tree);
-  for (let n: u32 = 0; n + 8 <= theBoard.seedBytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((theBoard.seed + n) as Pa));
-  if (theBoard.seedBytes >= 32) chacha20.start(random);
+  takeSeed();
   const firmware = theBoard.firmware != 0 || (flags & BOOT_OWN_EL3) != 0;
   useFirmware(firmware);
   if (!firmware) log.warning(IN_MAIN, "no PSCI by SMC: the board stays on when the run has ended");

@@ -25,6 +25,7 @@ const cases: readonly [title: string, options: BootOptions, reason: RegExp][] = 
   ["a manifest with nonsense for structure", { bundle: changed(56, 0xdead_beef) }, /bundle/],
   ["too little RAM", { bundle, memory: 100 * MIB }, /RAM|memory/],
   ["a GICv2 board", { bundle, qemuArgs: ["-machine", "gic-version=2"] }, /GICv2/],
+  ["a board that starts below EL2", { bundle, qemuArgs: ["-machine", "virtualization=off"] }, /not entered at EL2/],
 ];
 
 for (const [title, options, reason] of cases) {
