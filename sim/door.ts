@@ -35,6 +35,7 @@ const imageSymbols: Symbols = new Map(
   }).map(([name, offset]) => [name, BigInt(layout.IMAGE_VA + offset)]),
 );
 const STAGE1_OFFSET = 0x3_1000;
+const BUILT_TABLES = stage1Tables(imageSymbols);
 
 export class Door {
   readonly imageStart: number;
@@ -60,10 +61,9 @@ export class Door {
     this.imageEnd = imageStart + layout.WINDOW_OFFSET + layout.WINDOW_PAGES * 0x1_0000;
     this.stage1Base = imageStart + STAGE1_OFFSET;
     // boot.S adds the physical address of the image to what the build made.
-    const tables = stage1Tables(imageSymbols);
-    for (let at = 0; at < tables.length; at += 8) {
-      const entry = tables.readBigUInt64LE(at);
-      ram.write(this.stage1Base + at, 8, bit(entry, 0) ? entry + BigInt(imageStart) : entry);
+    for (let at = 0; at < BUILT_TABLES.length; at += 8) {
+      const entry = BUILT_TABLES.readBigUInt64LE(at);
+      if (bit(entry, 0)) ram.write(this.stage1Base + at, 8, entry + BigInt(imageStart));
     }
   }
 

@@ -39,6 +39,13 @@ export const bundleOf = (options: VmOptions = {}): Buffer => {
   return writeBundle({ scrubAtBoot, logLevels, vms: [placeVm(vm, "vms[0]")] });
 };
 
+let plain: Buffer | undefined;
+/** The bundle of a VM that a test does not care about. */
+const plainBundle = (): Buffer => {
+  plain ??= bundleOf();
+  return plain;
+};
+
 export interface StartOptions {
   readonly machine?: MachineOptions;
   readonly board?: Partial<BoardOptions>;
@@ -52,9 +59,9 @@ export interface StartOptions {
 }
 
 /** A machine as the loader leaves it. */
-export const load = ({ machine: options = {}, board = {}, vm = {}, fdt, bundle }: StartOptions): Machine => {
+export const load = ({ machine: options = {}, board = {}, vm, fdt, bundle }: StartOptions): Machine => {
   const machine = new Machine(options);
-  const contents = bundle ?? bundleOf(vm);
+  const contents = bundle ?? (vm === undefined ? plainBundle() : bundleOf(vm));
   const initrd = { start: BUNDLE_AT, end: BUNDLE_AT + contents.length };
   machine.ram.writeBytes(FDT_AT, fdt ?? boardTree({ banks: options.banks ?? DEFAULT_BANKS, initrd, ...board }));
   machine.ram.writeBytes(BUNDLE_AT, contents);
