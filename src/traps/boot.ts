@@ -13,6 +13,8 @@ import * as gicv3 from "../drivers/gicv3";
 import * as pl011 from "../drivers/pl011";
 import * as pl031 from "../drivers/pl031";
 import { Pa } from "../hal/addr";
+import * as barrier from "../hal/barrier";
+import * as cache from "../hal/cache";
 import * as image from "../hal/image";
 import * as phys from "../hal/phys";
 import * as stage1Lock from "../hal/stage1";
@@ -43,13 +45,14 @@ function mapDevice(pa: u64, bytes: u64): void {
 
 /** Keys the generator with the board's seed, of which nothing is left: a guest gets the memory that the tree lies in. */
 function takeSeed(): void {
-  for (let n: u32 = 0; n + 8 <= theBoard.seedBytes; n += 8) {
-    const at = theBoard.seed + n;
-    chacha20.mix(random, n >> 3, phys.read64(at as Pa));
-    phys.write32(at as Pa, 0);
-    phys.write32((at + 4) as Pa, 0);
-  }
-  if (theBoard.seedBytes >= 32) chacha20.start(random);
+  const seed = theBoard.seed;
+  const bytes = theBoard.seedBytes;
+  for (let n: u32 = 0; n + 8 <= bytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((seed + n) as Pa));
+  for (let n: u32 = 0; n < bytes; n++) phys.write8((seed + n) as Pa, 0);
+  // The guest reads past the caches until it has turned its own on.
+  cache.cleanInvalidate(seed as Pa, bytes);
+  barrier.dsbSy();
+  if (bytes >= 32) chacha20.start(random);
 }
 
 /** The board's tree and what it says; the fallback console speaks until then. */
