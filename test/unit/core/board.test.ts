@@ -74,3 +74,14 @@ test("scrubbing at boot: what was in RAM is gone; without it, only what is loade
     assert.equal(guest.load(0x4090_0000, { bytes: 1 }) === 0n, scrubAtBoot);
   }
 });
+
+test("nothing of the board's seed is left to a VM that gets the memory it was in, nor in the caches above it", () => {
+  for (const seedBytes of [32, 33, 39, 64]) {
+    const guest = start({ board: { seedBytes }, vm: { memory: 80 * 2 ** 20, scrubAtBoot: false } });
+    const tree = Buffer.from(guest.memory(0x4400_0000, 0x2000));
+    assert.ok(tree.includes("linux,dummy-virt"), "the tree itself is there");
+    const seed = Buffer.from(Uint8Array.from({ length: seedBytes }, (_, n) => (n * 37 + 11) & 0xff));
+    for (const at of [0, 8, seedBytes - 5])
+      assert.equal(tree.indexOf(seed.subarray(at, at + 5)), -1, `byte ${at} of ${seedBytes}`);
+  }
+});

@@ -152,6 +152,17 @@ test("a compare value at the end of time never fires", () => {
   }
 });
 
+test("at the end of time it never fires either when the VM's count is not the board's", () => {
+  const guest = at();
+  guest.spin(1000n);
+  guest.hvc(0x8400_0009n);
+  assert.notEqual(guest.machine.timer.offset, 0n);
+  guest.msr(CNTP_CVAL_EL0, MAX);
+  guest.msr(CNTP_CTL_EL0, CTL.ENABLE);
+  assert.equal(guest.machine.timer.hypervisorLine, false);
+  assert.equal(guest.machine.timer.hypervisor.control, 0);
+});
+
 test("disabled or masked, it fires no interrupt; masked, its status shows", () => {
   const guest = at();
   guest.msr(CNTP_CVAL_EL0, 0n);

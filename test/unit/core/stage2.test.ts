@@ -108,6 +108,18 @@ test("RAM in several banks: none is mapped that the board has not", () => {
   });
 });
 
+test("RAM that starts and ends anywhere: a VM gets whole blocks inside it", () => {
+  const banks = [
+    { base: 0x4000_0000, size: 0x1000_0000 },
+    { base: 0x8010_3000, size: 0x0f1f_d000 },
+  ];
+  const guest = start({ machine: { banks }, vm: { memory: 240 * MIB, scrubAtBoot: false } });
+  assert.deepEqual(checkRange(guest.leaves, { ipa: RAM_BASE, size: 240 * MIB, write: true }), {
+    base: 0x8020_0000,
+    end: 0x8f20_0000,
+  });
+});
+
 test("the last byte of RAM is there, the byte behind it is not", () => {
   const guest = start();
   const end = RAM_BASE + 16 * MIB;
