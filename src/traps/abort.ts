@@ -20,6 +20,7 @@ import {
   ISS_SRT_SHIFT,
   ISS_SSE,
   ISS_WNR,
+  SPSR_AARCH32,
 } from "../../build/gen/esr";
 import * as inject from "../cpu/inject";
 import * as mmio from "../devices/mmio";
@@ -68,7 +69,9 @@ export function data(vcpu: Vcpu, esr: u64): Vcpu {
   const register = ((esr >> ISS_SRT_SHIFT) & 31) as u32;
   if ((esr & ISS_WNR) != 0) mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register));
   else registers.write(vcpu, register, extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
-  skip.instruction(vcpu, esr);
+  // The way of nearly all accesses, without a call.
+  if ((vcpu.spsr & SPSR_AARCH32) == 0) vcpu.elr += 4;
+  else skip.instruction(vcpu, esr);
   return vcpu;
 }
 

@@ -114,7 +114,7 @@ function write(vcpu: Vcpu, register: u32, value: u64): bool {
 export function access(vcpu: Vcpu, esr: u64): Vcpu {
   const iss = esr as u32;
   if ((iss & (SPACE | READ)) != (ID_SPACE | READ)) return other(vcpu, esr);
-  const slot = ((iss << 2) & 0x78) | ((iss >> 17) & 7);
+  const slot = ((iss << 2) & 0x38) | ((iss >> 17) & 7);
   registers.write(vcpu, (iss >> 5) & 31, features.guestIdRegister(slot));
   vcpu.elr += 4;
   return vcpu;

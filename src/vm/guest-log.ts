@@ -10,7 +10,7 @@ const LINES_A_SECOND: u32 = 10;
 /** Whether the VM may have one more line now. */
 function admit(vm: Vm): bool {
   const frequency = sysreg.readCntfrqEl0();
-  const second = (frequency == 0 ? 0 : (sysreg.readCntpctEl0() / frequency) as u32) + 1;
+  const second = (frequency == 0 ? 0 : ((sysreg.readCntpctEl0() / frequency) as u32)) + 1;
   if (second != vm.logSecond) {
     vm.logSecond = second;
     vm.logTokens = LINES_A_SECOND;
