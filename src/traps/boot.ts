@@ -47,6 +47,7 @@ function mapDevice(pa: u64, bytes: u64): void {
 function takeSeed(): void {
   const seed = theBoard.seed;
   const bytes = theBoard.seedBytes;
+  if (bytes == 0) return;
   for (let n: u32 = 0; n + 8 <= bytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((seed + n) as Pa));
   for (let n: u32 = 0; n < bytes; n++) phys.write8((seed + n) as Pa, 0);
   // The guest reads past the caches until it has turned its own on.
