@@ -17,7 +17,6 @@ export const calls: Call[] = [
   call("SMCCC_VERSION", 0x8000_0000, "", "0x10001", "SMCCC 1.1"),
   call("SMCCC_ARCH_FEATURES", 0x8000_0001, "id", "0, or -1", "whether an architecture call exists"),
   call("SMCCC_ARCH_WORKAROUND_1", 0x8000_8000, "", "nothing", "Spectre v2: answered by ARCH_FEATURES only where the firmware has it"),
-  call("SMCCC_ARCH_WORKAROUND_2", 0x8000_7fff, "", "nothing", "Spectre v4: likewise"),
   call("SMCCC_ARCH_WORKAROUND_3", 0x8000_3fff, "", "nothing", "Spectre-BHB: likewise"),
 
   call("PSCI_VERSION", 0x8400_0000, "", "0x10001", "PSCI 1.1"),
@@ -49,6 +48,14 @@ export const calls: Call[] = [
   call("HL_VM_FACT", 0xc600_0004, "fact", "x0: 0 or an error, x1: the value", "a fact about the VM: see vmFacts"),
   call("HL_VCPU_FACT", 0xc600_0005, "fact", "x0: 0 or an error, x1: the value", "a fact about the calling vCPU: see vcpuFacts"),
 ];
+
+/** What the core may ask of the firmware by SMC; the HAL refuses every other identifier. */
+export const firmwareCalls = [
+  "PSCI_SYSTEM_OFF",
+  "SMCCC_ARCH_FEATURES",
+  "SMCCC_ARCH_WORKAROUND_1",
+  "SMCCC_ARCH_WORKAROUND_3",
+] as const;
 
 /** Return values that are not an answer: SMCCC and PSCI share -1, the others are PSCI's (DEN0022, 5.2.2). */
 export const callErrors = {

@@ -2,6 +2,7 @@
 
 import { offsets, records } from "../abi/records.ts";
 import { el1Context } from "../abi/sysregs.ts";
+import { refuse } from "./door.ts";
 import { Endless, Halted, Violation } from "./faults.ts";
 import type { Machine } from "./machine.ts";
 import { hex } from "./words.ts";
@@ -47,8 +48,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     copy: (to: bigint, from: bigint, bytes: bigint) => {
       const length = size(bytes);
       const [target, source] = [door.phys(u64(to), length), door.phys(u64(from), length)];
-      if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0)
-        throw new Violation("phys.copy of a range that is not aligned");
+      if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0) refuse("PHYS", "a copy of a range that is not aligned");
       if (target < source + length && source < target + length && length > 0)
         throw new Violation("phys.copy of ranges that overlap");
       ram.writeBytes(target, ram.readBytes(source, length));
@@ -57,7 +57,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     zero: (pa: bigint, bytes: bigint) => {
       const length = size(bytes);
       const at = door.phys(u64(pa), length);
-      if (at % 4096 !== 0 || length % 4096 !== 0) throw new Violation("phys.zero of a range that is not aligned");
+      if (at % 4096 !== 0 || length % 4096 !== 0) refuse("PHYS", "a range to zero that is not aligned");
       ram.zero(at, length);
       ram.soil(at, length);
     },
@@ -107,6 +107,7 @@ const modules = (machine: Machine): Hal => {
       isb: () => order.isb(),
     },
     tlb: {
+      vmalls12e1is: () => order.invalidate(),
       alle1is: () => order.invalidate(),
     },
     phys: phys(machine),
@@ -124,7 +125,10 @@ const modules = (machine: Machine): Hal => {
       number: () => 0,
       wfi: () => machine.sleep(),
       relax: () => undefined,
-      smc: (id: bigint, a: bigint, b: bigint, c: bigint) => machine.firmware.call(u64(id), u64(a), u64(b), u64(c)),
+      smc: (id: bigint, a: bigint, b: bigint, c: bigint) => {
+        door.requireFirmwareCall(u64(id));
+        return machine.firmware.call(u64(id), u64(a), u64(b), u64(c));
+      },
       halt: () => {
         throw new Halted();
       },

@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly machine?: MachineOptions;
   readonly board?: Partial<BoardOptions>;
   readonly vm?: VmOptions;
+  /** Workarounds that the firmware has, and what ARCH_FEATURES says of each. */
+  readonly workarounds?: Iterable<readonly [id: bigint, answer: bigint]>;
   /** In place of what `board` and `vm` describe. */
   readonly fdt?: Buffer;
   readonly bundle?: Buffer;
@@ -59,8 +61,9 @@ export interface StartOptions {
 }
 
 /** A machine as the loader leaves it. */
-export const load = ({ machine: options = {}, board = {}, vm, fdt, bundle }: StartOptions): Machine => {
+export const load = ({ machine: options = {}, board = {}, vm, workarounds = [], fdt, bundle }: StartOptions): Machine => {
   const machine = new Machine(options);
+  for (const [id, answer] of workarounds) machine.firmware.workarounds.set(id, answer);
   const contents = bundle ?? (vm === undefined ? plainBundle() : bundleOf(vm));
   const initrd = { start: BUNDLE_AT, end: BUNDLE_AT + contents.length };
   machine.ram.writeBytes(FDT_AT, fdt ?? boardTree({ banks: options.banks ?? DEFAULT_BANKS, initrd, ...board }));

@@ -50,13 +50,17 @@ export function read(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32): u64 {
   }
 }
 
-/** Writes likewise. PrimeCells take a narrow write at a register's first byte as one of the whole register, and drop it elsewhere. */
+/**
+ * Writes likewise. PrimeCells take a narrow write at a register's first byte as one of the whole
+ * register, zero above it, and drop it elsewhere.
+ */
 export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u64): void {
   const at = ipa as u64;
   const whole = (at & 3) == 0;
+  const word = (bytes == 4 ? value : value & (((1 as u64) << (bytes << 3)) - 1)) as u32;
   switch (device) {
     case Device.UART:
-      if (whole) vuart.write(vcpu, (at as u32) & (UART_SIZE - 1), value as u32);
+      if (whole) vuart.write(vcpu, (at as u32) & (UART_SIZE - 1), word);
       break;
     case Device.DISTRIBUTOR:
       vgicRegisters.writeDistributor(vcpu, (at - GICD_BASE) as u32, bytes, value);
@@ -66,7 +70,7 @@ export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u
       break;
     case Device.RTC:
       if (!whole) break;
-      vrtc.write(vcpu, (at as u32) & (RTC_SIZE - 1), value as u32);
+      vrtc.write(vcpu, (at as u32) & (RTC_SIZE - 1), word);
       vtimer.update(vcpu);
       break;
     default:

@@ -63,8 +63,16 @@ function wanted(vcpu: Vcpu, word: IrqWord): u32 {
   return (word.active | (pendingOf(word) & word.enabled & groups)) & ~word.listed;
 }
 
+/** Lets the board's virtual timer interrupt come again, if it is held for this vCPU. */
+function releaseTimer(vcpu: Vcpu): void {
+  if (vcpu.timerHeld == 0) return;
+  vcpu.timerHeld = 0;
+  gicv3.deactivate(load<u32>(timerIntid));
+}
+
 /** Takes what the list registers hold back into the words. Afterwards none is in use. */
 export function fold(vcpu: Vcpu): void {
+  endUnlisted(vcpu);
   let used = vcpu.listed;
   for (; used != 0; used &= used - 1) {
     const n = ctz<u32>(used);
@@ -72,18 +80,29 @@ export function fold(vcpu: Vcpu): void {
     const intid = load<u8>(changetype<usize>(vcpu) + n, offsetof<Vcpu>("lrIntid0")) as u32;
     const word = wordOf(vcpu, intid >> 5);
     const bit = (1 as u32) << (intid & 31);
-    const linked = (value & LR_HW) != 0;
+    const wasActive = (word.active & bit) != 0;
+    const isActive = (value & LR_ACTIVE) != 0;
     word.listed &= ~bit;
-    word.active = (value & LR_ACTIVE) != 0 ? word.active | bit : word.active & ~bit;
-    if ((value & LR_PENDING) == 0) {
-      // Taken by the guest. The line of a linked interrupt is seen again when the board's becomes active again.
-      word.latch &= ~bit;
-      if (linked) word.level &= ~bit;
-    }
+    word.active = isActive ? word.active | bit : word.active & ~bit;
+    if ((value & LR_PENDING) == 0) word.latch &= ~bit;
+    if (intid == VTIMER_INTID) foldTimer(vcpu, value, wasActive && !isActive);
     lr.write(n, 0);
   }
   vcpu.listed = 0;
-  endUnlisted(vcpu);
+}
+
+/**
+ * The virtual timer's interrupt comes out of a list register. Taken by the guest, its line is seen again when the board's comes again. That of a
+ * linked one that is neither pending nor active was deactivated by the guest's own doing; one that `ended` unlinked is ours to deactivate.
+ */
+function foldTimer(vcpu: Vcpu, value: u64, ended: bool): void {
+  const state = value & (LR_PENDING | LR_ACTIVE);
+  if (state != LR_PENDING) vcpu.irqs.level &= ~((1 as u32) << VTIMER_INTID);
+  if ((value & LR_HW) == 0) {
+    if (ended) releaseTimer(vcpu);
+  } else if (state == 0) {
+    vcpu.timerHeld = 0;
+  }
 }
 
 /** Ends as many active interrupts as the guest has ended while no list register held them: the most urgent first. */
@@ -94,7 +113,7 @@ function endUnlisted(vcpu: Vcpu): void {
     let bestBit: u32 = 0;
     for (let index: u32 = 0; index < WORDS; index++) {
       const word = wordOf(vcpu, index);
-      for (let active = word.active; active != 0; active &= active - 1) {
+      for (let active = word.active & ~word.listed; active != 0; active &= active - 1) {
         const bit = ctz<u32>(active);
         if (priorityOf(word, bit) >= best) continue;
         best = priorityOf(word, bit);
@@ -103,7 +122,7 @@ function endUnlisted(vcpu: Vcpu): void {
       }
     }
     if (best == 0x100) return;
-    bestWord.active &= ~((1 as u32) << bestBit);
+    deactivate(vcpu, bestWord, (1 as u32) << bestBit);
   }
 }
 
@@ -116,36 +135,42 @@ function settleTimer(vcpu: Vcpu): void {
   const bit = (1 as u32) << VTIMER_INTID;
   if ((word.level & bit) == 0 || (word.active & bit) != 0 || el2.virtualTimerFires()) return;
   word.level &= ~bit;
-  gicv3.deactivate(load<u32>(timerIntid));
+  releaseTimer(vcpu);
 }
 
-function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): void {
+/** Puts an interrupt into list register `n`; returns whether it is pending there. */
+function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
   const bit = intid & 31;
   const mask = (1 as u32) << bit;
   const pending = (pendingOf(word) & mask) != 0;
+  const active = (word.active & mask) != 0;
   let value = (intid as u64) | ((priorityOf(word, bit) as u64) << LR_PRIORITY_SHIFT);
   if ((word.group & mask) != 0) value |= LR_GROUP1;
-  if ((word.active & mask) != 0) value |= LR_ACTIVE;
-  // A linked interrupt is active or pending, not both (ICH_LR<n>_EL2.State): the board's does not come again before the guest has ended it.
-  if (intid == VTIMER_INTID && ((word.active | word.level) & mask) != 0 && (word.latch & mask) == 0) {
+  if (active) value |= LR_ACTIVE;
+  if (pending) value |= LR_PENDING;
+  if (intid == VTIMER_INTID && vcpu.timerHeld != 0 && active != pending) {
+    // Linked: the guest's end of it is the board's. A linked one is active or pending, not both (ICH_LR<n>_EL2.State).
     value |= LR_HW | ((load<u32>(timerIntid) as u64) << LR_PINTID_SHIFT);
-    if ((word.active & mask) == 0) value |= LR_PENDING;
-  } else {
-    if (pending) value |= LR_PENDING;
-    // A line that is still high when the guest is done makes the interrupt pending again: we want to hear of its end.
-    if ((word.level & ~word.edge & mask) != 0) value |= LR_EOI;
+  } else if ((word.level & ~word.edge & mask) != 0 || (intid == VTIMER_INTID && vcpu.timerHeld != 0)) {
+    // Its end is to be told: a line that is still high makes it pending again, a board's interrupt that is held is let go.
+    value |= LR_EOI;
   }
   word.listed |= mask;
   vcpu.listed |= (1 as u32) << n;
   store<u8>(changetype<usize>(vcpu) + n, intid, offsetof<Vcpu>("lrIntid0"));
   lr.write(n, value);
+  return pending;
 }
 
-/** Fills the list registers: what is active first, then by priority, then by number. Those that find no place are asked for by maintenance. */
+/**
+ * Fills the list registers by priority; at the same priority what is active comes first, then by number. Those that find no place are asked for by
+ * maintenance. A vCPU that sleeps wakes when one is pending.
+ */
 export function refill(vcpu: Vcpu): void {
   settleTimer(vcpu);
   const count = lr.count();
   let control: u64 = ICH_HCR_EN;
+  let pending = false;
   for (let n: u32 = 0; ; n++) {
     let best: u32 = 0x400;
     let bestIntid: u32 = 0;
@@ -154,7 +179,7 @@ export function refill(vcpu: Vcpu): void {
       for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
         const bit = ctz<u32>(bits);
         if (index != 0 && targetOf(word, bit) != vcpu.id) continue;
-        const rank = priorityOf(word, bit) | (((word.active >> bit) & 1) != 0 ? 0 : 0x100);
+        const rank = (priorityOf(word, bit) << 1) | (((word.active >> bit) & 1) != 0 ? 0 : 1);
         if (rank >= best) continue;
         best = rank;
         bestIntid = (index << 5) | bit;
@@ -165,10 +190,11 @@ export function refill(vcpu: Vcpu): void {
       control |= (ICH_HCR_UIE as u64) | LRENPIE;
       break;
     }
-    list(vcpu, n, bestIntid, wordOf(vcpu, bestIntid >> 5));
+    if (list(vcpu, n, bestIntid, wordOf(vcpu, bestIntid >> 5))) pending = true;
   }
   sysreg.writeIchHcrEl2(control);
-  if (vcpu.listed != 0 && vcpu.state == VcpuState.BLOCKED) vcpu.state = VcpuState.READY;
+  vcpu.interruptPending = u32(pending);
+  if (pending && vcpu.state == VcpuState.BLOCKED) vcpu.state = VcpuState.READY;
 }
 
 /** Makes an edge-triggered interrupt or an SGI pending. */
@@ -190,16 +216,17 @@ export function setLine(vcpu: Vcpu, intid: u32, high: bool): void {
   refill(vcpu);
 }
 
-/** Ends interrupts by GICD_ICACTIVER; a linked one ends on the board as well. Called between fold and refill. */
+/** Ends active interrupts that no list register holds; the virtual timer's ends on the board as well. */
 export function deactivate(vcpu: Vcpu, word: IrqWord, bits: u32): void {
   const timer = (1 as u32) << VTIMER_INTID;
-  if (word == vcpu.irqs && (word.active & bits & timer) != 0) gicv3.deactivate(load<u32>(timerIntid));
+  if (word == vcpu.irqs && (word.active & bits & timer) != 0) releaseTimer(vcpu);
   word.active &= ~bits;
 }
 
 /** The board's virtual timer has fired while this vCPU was on the CPU; its interrupt is active now. */
 export function timerFired(vcpu: Vcpu): void {
   fold(vcpu);
+  vcpu.timerHeld = 1;
   vcpu.irqs.level |= (1 as u32) << VTIMER_INTID;
   refill(vcpu);
 }
@@ -212,14 +239,14 @@ export function maintain(vcpu: Vcpu): void {
 
 /** Whether an interrupt waits for the vCPU, whatever its masks are: what ends a WFI. */
 export function hasPending(vcpu: Vcpu): bool {
-  return vcpu.listed != 0;
+  maintain(vcpu);
+  return vcpu.interruptPending != 0;
 }
 
 /** As at reset: everything disabled, nothing pending; SPIs go to vCPU 0. */
 export function reset(vcpu: Vcpu): void {
   fold(vcpu);
-  const bit = (1 as u32) << VTIMER_INTID;
-  if (((vcpu.irqs.level | vcpu.irqs.active) & bit) != 0) gicv3.deactivate(load<u32>(timerIntid));
+  releaseTimer(vcpu);
   vcpu.vm.gicEnable = 0;
   vcpu.asleep = 1;
   for (let index: u32 = 0; index < WORDS; index++) memory.fill(changetype<usize>(wordOf(vcpu, index)), 0, offsetof<IrqWord>());

@@ -33,8 +33,10 @@ export function now(vm: Vm): u32 {
 /** The board's count at which the clock matches, if an interrupt waits for that. */
 export function deadline(vm: Vm): u64 {
   const rtc = vm.rtc;
-  if (rtc.armed == 0) return timer.NEVER;
-  return vm.countOffset + ((rtc.match - rtc.base) as u64) * sysreg.readCntfrqEl0();
+  const frequency = sysreg.readCntfrqEl0();
+  // Without a frequency the clock stands still.
+  if (rtc.armed == 0 || frequency == 0) return timer.NEVER;
+  return vm.countOffset + ((rtc.match - rtc.base) as u64) * frequency;
 }
 
 /** Sets the line after a register has changed or the deadline has come. */

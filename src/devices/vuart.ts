@@ -39,7 +39,7 @@ import * as vgic from "./vgic";
 
 const INTID: u32 = 32 + UART_SPI;
 const DEPTH: u32 = 32;
-/** So many reads of FR with nothing between them are a guest that waits for input. */
+/** So many reads of FR or RIS with nothing between them are a guest that waits for input. */
 const POLLING: u32 = 4;
 
 /** How many bytes the receive FIFO holds: it is one register while FIFOs are off. */
@@ -104,14 +104,18 @@ function readData(vcpu: Vcpu, uart: Uart): u32 {
   return byte;
 }
 
+/** A look at the flags or the raw interrupts, by which a guest may wait for input. */
+function polled(vcpu: Vcpu, uart: Uart): void {
+  if (uart.polls == POLLING) return;
+  uart.polls++;
+  if (uart.polls == POLLING) pull(vcpu);
+}
+
 function readFlags(vcpu: Vcpu, uart: Uart): u32 {
-  if (uart.polls < POLLING) {
-    uart.polls++;
-    if (uart.polls == POLLING) pull(vcpu);
-  }
+  polled(vcpu, uart);
   const idle = FR_TXFE | FR_CTS | FR_DSR | FR_DCD;
   if (uart.count == 0) return idle | FR_RXFE;
-  return uart.count == depth(uart) ? idle | FR_RXFF : idle;
+  return uart.count >= depth(uart) ? idle | FR_RXFF : idle;
 }
 
 /** Reads the register at `offset`, a multiple of 4. */
@@ -134,6 +138,7 @@ export function read(vcpu: Vcpu, offset: u32): u32 {
     case UART_IMSC:
       return uart.mask;
     case UART_RIS:
+      polled(vcpu, uart);
       return raw(uart);
     case UART_MIS:
       return raw(uart) & uart.mask;

@@ -25,7 +25,6 @@ import {
   PSCI_VERSION,
   SMCCC_ARCH_FEATURES,
   SMCCC_ARCH_WORKAROUND_1,
-  SMCCC_ARCH_WORKAROUND_2,
   SMCCC_ARCH_WORKAROUND_3,
   SMCCC_VERSION,
   SUCCESS,
@@ -39,8 +38,8 @@ import {
   VERSION_MINOR,
   VERSION_PATCH,
 } from "../../build/gen/calls";
-import * as cpu from "../hal/cpu";
 import { Vcpu } from "../vm/records";
+import * as arch from "./arch";
 import * as lifecycle from "./lifecycle";
 import * as psci from "./psci";
 import * as trng from "./trng";
@@ -50,20 +49,6 @@ import * as vendor from "./vendor";
 const SMC64: u32 = 0x40000000;
 /** No trusted OS that would need migration (DEN0022, 5.9). */
 const NO_TRUSTED_OS: u64 = 2;
-
-function archFeatures(id: u64): u64 {
-  switch (id as u32) {
-    case SMCCC_VERSION:
-    case SMCCC_ARCH_FEATURES:
-      return SUCCESS;
-    case SMCCC_ARCH_WORKAROUND_1:
-    case SMCCC_ARCH_WORKAROUND_2:
-    case SMCCC_ARCH_WORKAROUND_3:
-      return cpu.smc(SMCCC_ARCH_FEATURES, id, 0, 0) as i32 as i64 as u64;
-    default:
-      return NOT_SUPPORTED;
-  }
-}
 
 /** Carries out the call that the vCPU's registers hold; what it returns is in x0 (to x3) then. Returns the vCPU to enter. */
 export function call(vcpu: Vcpu): Vcpu {
@@ -105,11 +90,10 @@ function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
     case SMCCC_VERSION:
       return 0x10001;
     case SMCCC_ARCH_FEATURES:
-      return archFeatures(a);
+      return arch.features(a);
     case SMCCC_ARCH_WORKAROUND_1:
-    case SMCCC_ARCH_WORKAROUND_2:
     case SMCCC_ARCH_WORKAROUND_3:
-      return cpu.smc(id, a, 0, 0);
+      return arch.workaround(id);
     case PSCI_VERSION:
       return 0x10001;
     case PSCI_FEATURES:

@@ -10,6 +10,7 @@ import * as timer from "../drivers/timer";
 import * as context from "../hal/context";
 import * as halt from "../log/halt";
 import * as log from "../log/log";
+import * as guestLog from "../vm/guest-log";
 import * as load from "../vm/load";
 import { Vcpu, VcpuState, Vm } from "../vm/records";
 import { random } from "./trng";
@@ -34,6 +35,7 @@ function powerOn(vm: Vm, rtcBase: u32): void {
   vrtc.reset(vm.rtc, rtcBase);
   context.loadEl1(changetype<usize>(vcpu));
   el2.select(vm.stage2.root, vm.vmid, vcpu.mpidr, vm.countOffset);
+  el2.forgetTranslations();
   vtimer.update(vcpu);
   vuart.pull(vcpu);
   vcpu.state = VcpuState.READY;
@@ -50,7 +52,7 @@ export function start(vm: Vm, zeroed: bool, rtcBase: u32): void {
 
 /** SYSTEM_RESET: everything as at the first start, nothing of before left. */
 export function reset(vm: Vm): void {
-  log.info(IN_VM, "vm%d %s resets", vm.id, changetype<usize>(vm) + offsetof<Vm>("name0"));
+  guestLog.info(vm, IN_VM, "%s resets", changetype<usize>(vm) + offsetof<Vm>("name0"));
   const now = vrtc.now(vm);
   load.load(vm, true, random);
   powerOn(vm, now);

@@ -1,6 +1,6 @@
 // What a VM makes us log: never above `warning`, and ten lines a second at most; how many were dropped is said with the next one.
 
-import { LOG_WARNING } from "../../build/gen/console";
+import { LOG_INFO, LOG_WARNING } from "../../build/gen/console";
 import * as sysreg from "../hal/sysreg";
 import * as log from "../log/log";
 import { Vm } from "./records";
@@ -23,12 +23,21 @@ function admit(vm: Vm): bool {
   return true;
 }
 
-/** A line about something that the guest did wrong. */
-export function warning(vm: Vm, module: u32, s: string, a: u64 = 0, b: u64 = 0, c: u64 = 0): void {
+function write(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): void {
   if (!admit(vm)) return;
   if (vm.logDropped != 0) {
     log.write(LOG_WARNING, module, vm.id, "%d lines about this VM were dropped", vm.logDropped, 0, 0);
     vm.logDropped = 0;
   }
-  log.write(LOG_WARNING, module, vm.id, s, a, b, c);
+  log.write(severity, module, vm.id, s, a, b, c);
+}
+
+/** A line about something that the guest did wrong. */
+export function warning(vm: Vm, module: u32, s: string, a: u64 = 0, b: u64 = 0, c: u64 = 0): void {
+  write(LOG_WARNING, vm, module, s, a, b, c);
+}
+
+/** A line about something that the guest did. */
+export function info(vm: Vm, module: u32, s: string, a: u64 = 0, b: u64 = 0, c: u64 = 0): void {
+  write(LOG_INFO, vm, module, s, a, b, c);
 }

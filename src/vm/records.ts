@@ -42,7 +42,7 @@ export class Uart {
   mask: u32;
   /** Raw interrupts that do not follow from the FIFO. */
   raw: u32;
-  /** Reads of FR in a row: a guest that polls for input does nothing else. */
+  /** Reads of FR and RIS in a row: a guest that polls for input does nothing else. */
   polls: u32;
   /** The receive FIFO: where it starts, how many bytes it holds, 32 bytes. */
   head: u32;
@@ -108,6 +108,10 @@ export class Vcpu extends VcpuFrame {
   cntpCtl: u32;
   /** Its vector registers are in the CPU. */
   fpLoaded: u32;
+  /** The board's virtual timer interrupt is active, on behalf of this vCPU: it cannot come again until it is deactivated. */
+  timerHeld: u32;
+  /** A list register was pending when they were last filled. */
+  interruptPending: u32;
   cntpCval: u64;
   /** DBGBVR, DBGBCR, DBGWVR, DBGWCR and MDSCR are written and read back, nothing more. */
   mdscr: u64;

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gicd } from "../../../abi/gic.ts";
 import { guest as machine } from "../../../abi/guest.ts";
 import { pl031, pl031Ids } from "../../../abi/pl031.ts";
 import { trappedRegisters } from "../../../abi/sysregs.ts";
@@ -222,6 +223,15 @@ test("after it has fired EL2's timer is quiet: no storm", () => {
   assert.equal(guest.machine.timer.hypervisorLine, false);
 });
 
+test("an alarm on a board whose counter has no frequency never comes, and does no harm", () => {
+  const guest = at();
+  guest.machine.timer.frequency = 0n;
+  guest.store(machine.RTC_BASE + 0x04, 0x7000_0000n);
+  guest.store(machine.RTC_BASE + 0x10, 1n);
+  guest.spin(1_000_000n);
+  assert.equal(guest.isSignalled, false);
+});
+
 // --- the virtual timer: its registers are the CPU's own
 
 const setVirtual = (guest: Guest, control: number, compare: bigint): void => {
@@ -244,6 +254,36 @@ test("the virtual timer's interrupt is linked: the guest's end of interrupt ends
     assert.equal(guest.acknowledge(), NONE);
   }
 });
+
+for (const [what, disturb] of [
+  ["made pending again", (guest: Guest) => guest.store(SGI + gicd.GICD_ISPENDR, 1n << 27n)],
+  ["deactivated", (guest: Guest) => guest.store(SGI + gicd.GICD_ICACTIVER, 1n << 27n)],
+  [
+    "made pending again, then deactivated",
+    (guest: Guest) => {
+      guest.store(SGI + gicd.GICD_ISPENDR, 1n << 27n);
+      guest.store(SGI + gicd.GICD_ICACTIVER, 1n << 27n);
+    },
+  ],
+] as const) {
+  test(`a virtual timer's interrupt that is ${what} while the guest handles it does not keep the board's for ever`, () => {
+    const guest = at();
+    setVirtual(guest, 1, 0n);
+    guest.poll();
+    assert.equal(guest.acknowledge(), machine.VTIMER_INTID);
+    setVirtual(guest, 0, 0n);
+    disturb(guest);
+    guest.end(machine.VTIMER_INTID);
+    for (let intid = guest.acknowledge(); intid !== NONE; intid = guest.acknowledge()) guest.end(intid);
+    guest.poll();
+    setVirtual(guest, 1, 0n);
+    guest.poll();
+    assert.equal(guest.acknowledge(), machine.VTIMER_INTID);
+    setVirtual(guest, 0, 0n);
+    guest.end(machine.VTIMER_INTID);
+    assert.equal(guest.machine.interrupts.isActive(intids.VIRTUAL_TIMER), false);
+  });
+}
 
 test("a virtual timer that is still due at the end of its interrupt comes again", () => {
   const guest = at();

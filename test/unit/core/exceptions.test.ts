@@ -55,9 +55,10 @@ test("HVC #0 is a call: the PC is behind it already", () => {
 
 test("SMC #0 is the same call, and is stepped over", () => {
   const guest = at();
+  const before = guest.machine.firmware.calls.length;
   assert.equal(guest.smc(0x8400_0000n), 0x1_0001n);
   assert.equal(guest.pc, PC + 4n);
-  assert.equal(guest.machine.firmware.calls.length, 0, "the firmware never hears of it");
+  assert.equal(guest.machine.firmware.calls.length, before, "the firmware never hears of it");
 });
 
 test("HVC with another immediate is UNDEFINED at the instruction, and no call", () => {

@@ -34,6 +34,7 @@ test("versions: PSCI 1.1, SMCCC 1.1", () => {
 
 test("unknown functions of every range are NOT_SUPPORTED, and never reach the firmware", () => {
   const guest = start();
+  const atBoot = guest.machine.firmware.calls.length;
   const ranges = [
     0x0000_0000, 0x8100_0000, 0x8200_0000, 0x8300_0000, 0x8400_ff00, 0x8500_0000, 0x8600_0000, 0xb200_0000, 0xbf00_ffff,
     0xc200_0000, 0xc600_ffff, 0xffff_ffff,
@@ -42,7 +43,7 @@ test("unknown functions of every range are NOT_SUPPORTED, and never reach the fi
     assert.equal(guest.hvc(BigInt(function_)), NOT_SUPPORTED, function_.toString(16));
     assert.equal(guest.smc(BigInt(function_)), NOT_SUPPORTED, function_.toString(16));
   }
-  assert.equal(guest.machine.firmware.calls.length, 0);
+  assert.equal(guest.machine.firmware.calls.length, atBoot);
 });
 
 test("the upper half of the function identifier is ignored", () => {
@@ -78,24 +79,41 @@ test("ARCH_FEATURES: the calls that are there, and workarounds as the firmware h
   assert.equal(both("SMCCC_ARCH_FEATURES", id("SMCCC_VERSION")), 0n);
   assert.equal(both("SMCCC_ARCH_FEATURES", id("SMCCC_ARCH_FEATURES")), 0n);
   assert.equal(both("SMCCC_ARCH_FEATURES", 0xc500_0020n), NOT_SUPPORTED);
-  const guest = start();
-  const workaround = id("SMCCC_ARCH_WORKAROUND_1");
-  assert.equal(guest.hvc(id("SMCCC_ARCH_FEATURES"), workaround), NOT_SUPPORTED);
-  for (const [answer, seen] of [
-    [0n, 0n],
-    [1n, 1n],
-    [0xffff_ffffn, NOT_SUPPORTED],
-  ] as const) {
-    guest.machine.firmware.workarounds.set(workaround, answer);
-    assert.equal(guest.hvc(id("SMCCC_ARCH_FEATURES"), workaround), seen);
+});
+
+const workarounds = ["SMCCC_ARCH_WORKAROUND_1", "SMCCC_ARCH_WORKAROUND_3"].map(id);
+
+test("ARCH_FEATURES: workarounds as the firmware has them; they are passed on", () => {
+  for (const workaround of workarounds) {
+    for (const answer of [0n, 1n]) {
+      const guest = start({ workarounds: [[workaround, answer]] });
+      assert.equal(guest.hvc(id("SMCCC_ARCH_FEATURES"), workaround), answer);
+      guest.hvc(workaround, 1n, 2n, 3n);
+      assert.deepEqual(guest.machine.firmware.calls.at(-1), [workaround, 0n, 0n, 0n]);
+    }
   }
 });
 
-test("a workaround is passed on to the firmware", () => {
-  const guest = start();
-  guest.machine.firmware.workarounds.set(id("SMCCC_ARCH_WORKAROUND_1"), 0n);
-  guest.hvc(id("SMCCC_ARCH_WORKAROUND_1"), 1n, 2n, 3n);
-  assert.equal(guest.machine.firmware.calls.at(-1)?.[0], id("SMCCC_ARCH_WORKAROUND_1"));
+test("a workaround that the firmware does not have never reaches it; nor does any on a board without firmware", () => {
+  const refuses = [[workarounds[0]!, 0xffff_ffffn] as const];
+  for (const options of [
+    {},
+    { workarounds: refuses },
+    { board: { psci: false }, workarounds: [[workarounds[0]!, 0n] as const] },
+  ]) {
+    const guest = start(options);
+    const before = guest.machine.firmware.calls.length;
+    assert.equal(guest.hvc(id("SMCCC_ARCH_FEATURES"), workarounds[0]!), NOT_SUPPORTED);
+    assert.equal(guest.hvc(workarounds[0]!), NOT_SUPPORTED);
+    assert.equal(guest.machine.firmware.calls.length, before);
+    if ("board" in options) assert.equal(before, 0);
+  }
+});
+
+test("WORKAROUND_2, which would switch a mitigation of the CPU off for others as well, is not offered", () => {
+  const guest = start({ workarounds: [[0x8000_7fffn, 0n]] });
+  assert.equal(guest.hvc(id("SMCCC_ARCH_FEATURES"), 0x8000_7fffn), NOT_SUPPORTED);
+  assert.equal(guest.hvc(0x8000_7fffn, 0n), NOT_SUPPORTED);
 });
 
 for (const bits of [32, 64]) {
@@ -162,6 +180,18 @@ test("CPU_SUSPEND returns at once when an interrupt is pending, masked in PSTATE
   guest.pstate = 0x3c5n;
   assert.equal(guest.hvc(id("PSCI_CPU_SUSPEND_64"), 0n), 0n);
   assert.equal(guest.machine.timer.count, 2000n);
+});
+
+test("CPU_SUSPEND waits each time, whatever interrupts have come and gone before", () => {
+  const guest = withTimer();
+  for (let n = 1; n < 4; n++) {
+    guest.msr(trappedRegisters.CNTP_CVAL_EL0, 1000n * BigInt(n));
+    assert.equal(guest.hvc(id("PSCI_CPU_SUSPEND_64"), 0n), 0n);
+    assert.equal(guest.machine.timer.count, 1000n * BigInt(n));
+    assert.equal(guest.acknowledge(), 30);
+    guest.msr(trappedRegisters.CNTP_CVAL_EL0, 1_000_000n);
+    guest.end(30);
+  }
 });
 
 test("CPU_SUSPEND is woken by input", () => {

@@ -127,5 +127,6 @@ test("a reset is told of, and can be done a thousand times: nothing is used up",
   // The log's ring moves on, and the random generator; nothing else of the core's memory changes.
   const changed = guest.machine.memory.reduce((count, byte, n) => count + Number(byte !== before[n]), 0);
   assert.ok(changed < 500, `${changed} bytes changed`);
-  assert.equal(guest.machine.uart.output.match(/vm0 guest resets/g)?.length, 101);
+  // A storm of them makes no more lines than anything else that a guest does.
+  assert.equal(guest.machine.uart.output.match(/vm0 vm: guest resets/g)?.length, 10);
 });
