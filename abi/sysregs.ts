@@ -7,6 +7,8 @@ export interface HalRegister {
   access: "r" | "w" | "rw";
   /** For a name that the assembler may not know: its S<op0>_<op1>_<Cn>_<Cm>_<op2> form. */
   encoding?: string;
+  /** What the HAL allows to be written: valid_<check> in metal/hal.h, in sim/door.ts by its name. */
+  check?: "hcr" | "vtcr" | "vttbr";
 }
 
 const reg = (name: string, access: HalRegister["access"], encoding?: string): HalRegister =>
@@ -18,9 +20,9 @@ export const halRegisters: HalRegister[] = [
   reg("FAR_EL2", "r"),
   reg("HPFAR_EL2", "r"),
   // what a guest runs under
-  reg("HCR_EL2", "rw"),
-  reg("VTCR_EL2", "w"),
-  reg("VTTBR_EL2", "w"),
+  { name: "HCR_EL2", access: "rw", check: "hcr" },
+  { name: "VTCR_EL2", access: "w", check: "vtcr" },
+  { name: "VTTBR_EL2", access: "w", check: "vttbr" },
   reg("VPIDR_EL2", "w"),
   reg("VMPIDR_EL2", "w"),
   reg("CPTR_EL2", "w"),
@@ -165,15 +167,25 @@ export const hcr = {
   HCR_VSE: 1n << 8n,
   HCR_FB: 1n << 9n,
   HCR_BSU_INNER: 1n << 10n,
+  HCR_DC: 1n << 12n,
   HCR_TWI: 1n << 13n,
   HCR_TWE: 1n << 14n,
   HCR_TID3: 1n << 18n,
   HCR_TSC: 1n << 19n,
   HCR_TIDCP: 1n << 20n,
   HCR_TACR: 1n << 21n,
+  HCR_TGE: 1n << 27n,
+  HCR_HCD: 1n << 29n,
   HCR_RW: 1n << 31n,
+  HCR_E2H: 1n << 34n,
   HCR_TLOR: 1n << 35n,
   HCR_TERR: 1n << 36n,
+};
+
+/** What the HAL asks of HCR_EL2: stage 2 is on, interrupts come to EL2, and EL2 is EL2 and nothing else. */
+export const hcrRules = {
+  HCR_REQUIRED: hcr.HCR_VM | hcr.HCR_FMO | hcr.HCR_IMO | hcr.HCR_AMO | hcr.HCR_RW,
+  HCR_REFUSED: hcr.HCR_DC | hcr.HCR_TGE | hcr.HCR_HCD | hcr.HCR_E2H,
 };
 
 export const el2Controls = {
@@ -196,6 +208,8 @@ export const el2Controls = {
   VTCR_BASE: 0x8000_0000 + (25 | (1 << 6) | (1 << 8) | (1 << 10) | (3 << 12)),
   VTCR_PS_SHIFT: 16,
   VTCR_VS: 0x8_0000,
+  /** The fields that depend on the CPU; in all others the HAL takes VTCR_BASE alone. */
+  VTCR_OF_CPU: 0xf_0000,
 
   /** SCTLR_EL1 at reset: the bits that are RES1 in Armv8.0, MMU and caches off. */
   SCTLR_EL1_RESET: 0x30d0_0800,

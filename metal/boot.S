@@ -26,6 +26,7 @@ image_start:
 start:
   mov   x1, xzr
 start_from_rom:
+  msr   spsel, #1                 // before anything can fault: a loader may enter with SP_EL0, whose vectors are others
   msr   daifset, #15
   mov   x20, x0
   mov   x21, x1
@@ -106,7 +107,6 @@ wrong_level_text:
 switch_vectors:                   // only the entry for a synchronous exception from EL2 with its own stack is reached
   .skip 0x200
 mapped:
-  msr   spsel, #1
   mov64 x0, (CPU_AREAS + CPU_AREA_SIZE - CPU_BLOCK_SIZE)
   mov   sp, x0
   adrp  x0, vectors

@@ -34,12 +34,15 @@ enum {
   REFUSE_LEAF,
   REFUSE_STAGE1,
   REFUSE_AFTER_LOCK,
+  REFUSE_SYSREG,
+  REFUSE_SMC,
 };
 
 #define PAGE 4096ull
 #define TABLE_ENTRIES 512u
 #define DESC_VALID 1ull
 #define DESC_TABLE 3ull
+#define DESC_CONTIGUOUS (1ull << 52)
 #define DESC_OUTPUT 0x0000fffffffff000ull
 #define STAGE1_XN (1ull << 54)
 #define STAGE1_READ_ONLY (1ull << 7)
@@ -59,23 +62,13 @@ struct door {
     u64 base, end;
   } bank[MAX_BANKS];
   bool locked;
+  u8 stage1_level[STAGE1_PAGES];  // stage1: of each page that boot has linked; 0 for the root and all others
 };
 extern struct door door;
 // The level of each page of the pool as a table; 0 is none.
 extern u8 table_level[HYP_SIZE / 4096];
 
 #define MEMORY(address) ((u8 *)(WINDOW | (u32)(address)))
-
-// --- sysreg
-#define HAL_READ(name, reg)            \
-  HAL(u64, sysreg, read##name) {       \
-    u64 value;                         \
-    ASM("mrs %0, " reg : "=r"(value)::"memory"); \
-    return value;                      \
-  }
-#define HAL_WRITE(name, reg) \
-  HAL(void, sysreg, write##name, u64 value) { ASM("msr " reg ", %0" ::"r"(value) : "memory"); }
-#include "sysreg.h"
 
 // --- barrier, tlb, and what else is one instruction
 #include "instructions.h"
@@ -97,6 +90,7 @@ HAL_PHYS_WRITE(8, u32)
 HAL_PHYS_WRITE(32, u32)
 
 HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
+  REFUSE_IF((to | from) % 16 != 0 || bytes % 64 != 0, REFUSE_PHYS);
   u64 target = phys_address(to, bytes), source = phys_address(from, bytes), end = target + bytes;
   while (target < end) {
     u64 a, b, c, d, e, f, g, h;
@@ -127,6 +121,7 @@ static inline void zero(u64 at, u64 end) {
   }
 }
 HAL(void, phys, zero, u64 pa, u64 bytes) {
+  REFUSE_IF((pa | bytes) % PAGE != 0, REFUSE_PHYS);
   u64 at = phys_address(pa, bytes);
   zero(at, at + bytes);
 }
@@ -168,15 +163,16 @@ static inline __attribute__((always_inline)) volatile u64 *table_entry(u64 table
 }
 HAL(void, table, setPool, u64 base, u32 pages) {
   u64 bytes = pages * PAGE;
-  REFUSE_IF(door.locked || pages > sizeof(table_level), REFUSE_AFTER_LOCK);
+  REFUSE_IF(door.locked || door.pool_pages != 0 || pages > sizeof(table_level), REFUSE_AFTER_LOCK);
   REFUSE_IF(base % PAGE != 0 || own(base, bytes), REFUSE_TABLE);
   for (u32 n = 0; n < door.banks; n++) REFUSE_IF(base < door.bank[n].end && base + bytes > door.bank[n].base, REFUSE_TABLE);
   door.pool = base;
   door.pool_pages = pages;
 }
+// A page is a table of one level for good: one that is linked can never become a table of another.
 HAL(void, table, format, u64 table, u32 level) {
-  REFUSE_IF(level > 3, REFUSE_TABLE);
   u64 page = table_page(table);
+  REFUSE_IF(level - 1 > 2 || table_level[page] != 0, REFUSE_TABLE);
   zero(PHYS_MAP + table, PHYS_MAP + table + PAGE);
   table_level[page] = level;
 }
@@ -190,13 +186,32 @@ HAL(void, table, writeLeaf, u64 table, u32 index, u64 descriptor) {
   volatile u64 *entry = table_entry(table, index);
   u32 level = table_level[table_page(table)];
   u64 bytes = PAGE << (9 * (3 - level)), output = descriptor & DESC_OUTPUT;
-  REFUSE_IF((descriptor & 3) != (level == 3 ? 3 : 1) || output % bytes != 0, REFUSE_LEAF);
+  REFUSE_IF((descriptor & (DESC_CONTIGUOUS | 3)) != (level == 3 ? 3 : 1) || output % bytes != 0, REFUSE_LEAF);
   bool in_bank = false;
   for (u32 n = 0; n < door.banks; n++)
     in_bank |= output >= door.bank[n].base && output < door.bank[n].end && bytes <= door.bank[n].end - output;
   REFUSE_IF(!in_bank, REFUSE_LEAF);
   *entry = descriptor;
 }
+
+// --- sysreg: a guest always runs under stage 2, its exceptions come to EL2, and its tables are those of the pool
+static inline bool valid_hcr(u64 value) { return (value & (HCR_REQUIRED | HCR_REFUSED)) == HCR_REQUIRED; }
+static inline bool valid_vtcr(u64 value) { return (value & ~VTCR_OF_CPU) == VTCR_BASE; }
+static inline bool valid_vttbr(u64 value) { return table_level[table_page(value & 0xffffffffffff)] == 1; }
+#define HAL_READ(name, reg)            \
+  HAL(u64, sysreg, read##name) {       \
+    u64 value;                         \
+    ASM("mrs %0, " reg : "=r"(value)::"memory"); \
+    return value;                      \
+  }
+#define HAL_WRITE(name, reg) \
+  HAL(void, sysreg, write##name, u64 value) { ASM("msr " reg ", %0" ::"r"(value) : "memory"); }
+#define HAL_WRITE_CHECKED(name, reg, check)   \
+  HAL(void, sysreg, write##name, u64 value) { \
+    REFUSE_IF(!valid_##check(value), REFUSE_SYSREG); \
+    ASM("msr " reg ", %0" ::"r"(value) : "memory"); \
+  }
+#include "sysreg.h"
 
 // --- mmio: what is not mapped as a device faults
 #define DEVICE(bits) *(volatile u##bits *)(DEVICE_MAP + (pa & (PHYS_LIMIT - 1)))
@@ -209,6 +224,7 @@ HAL(void, mmio, write64, u64 pa, u64 value) { DEVICE(64) = value; }
 // --- cpu
 HAL(u32, cpu, number) { return ((u64)__builtin_frame_address(0) >> CPU_AREA_SHIFT) & (MAX_CPUS - 1); }
 HAL(u64, cpu, smc, u64 id, u64 a, u64 b, u64 c) {
+  REFUSE_IF(!IS_FIRMWARE_CALL(id), REFUSE_SMC);
   register u64 x0 __asm__("x0") = id;
   register u64 x1 __asm__("x1") = a;
   register u64 x2 __asm__("x2") = b;
@@ -237,21 +253,29 @@ HAL(u64, stage1, read, u32 page, u32 index) {
   REFUSE_IF(page >= STAGE1_PAGES || index >= TABLE_ENTRIES, REFUSE_STAGE1);
   return stage1_tables[page][index];
 }
+// Boot adds to the root and to tables that it has linked itself, once each: nothing is replaced, the image's tables stay as the build made
+// them, no leaf reaches the image or is executable.
 HAL(void, stage1, write, u32 page, u32 index, u64 descriptor) {
   REFUSE_IF(door.locked, REFUSE_AFTER_LOCK);
-  REFUSE_IF(page >= STAGE1_PAGES || index >= TABLE_ENTRIES, REFUSE_STAGE1);
-  u64 into = (descriptor & DESC_OUTPUT) - w2c_stage1_base(instance_);
-  bool is_table = (descriptor & 3) == DESC_TABLE && into < sizeof(stage1_tables);
-  REFUSE_IF((descriptor & DESC_VALID) && !is_table && !(descriptor & STAGE1_XN), REFUSE_STAGE1);
+  REFUSE_IF(w2c_stage1_read(instance_, page, index) != 0 || (page != 0 && door.stage1_level[page] == 0), REFUSE_STAGE1);
+  u32 level = door.stage1_level[page], type = descriptor & 3;
+  u64 output = descriptor & DESC_OUTPUT, bytes = PAGE << (9 * (3 - level)), next = (output - w2c_stage1_base(instance_)) / PAGE;
+  if (level < 3 && type == DESC_TABLE) {
+    REFUSE_IF(next < STAGE1_BUILT || next >= STAGE1_PAGES || door.stage1_level[next] != 0, REFUSE_STAGE1);
+    door.stage1_level[next] = level + 1;
+  } else {
+    REFUSE_IF(level == 0 || type != (level == 3 ? 3 : 1) || !(descriptor & STAGE1_XN) || (descriptor & DESC_CONTIGUOUS), REFUSE_STAGE1);
+    REFUSE_IF(output % bytes != 0 || own(output, bytes), REFUSE_STAGE1);
+  }
   ((volatile u64 *)stage1_tables[page])[index] = descriptor;
 }
 // Takes away write access to the tables through the table that maps the image (the fourth that the build makes). A change of permissions
-// alone needs no break-before-make (D8.16.1).
+// alone needs no break-before-make (D8.16.1). That table's own page comes last: nothing could be written into it afterwards.
 HAL(void, stage1, lock) {
   volatile u64 *image = stage1_tables[3];
   u64 first = ((u8 *)stage1_tables - image_start) / PAGE;
   door.locked = true;
-  for (u64 n = 0; n < STAGE1_PAGES; n++) image[first + n] |= STAGE1_READ_ONLY;
+  for (u64 n = 4; n < STAGE1_PAGES + 4; n++) image[first + n % STAGE1_PAGES] |= STAGE1_READ_ONLY;
   ASM("dsb ishst\n\ttlbi alle2is\n\tdsb ish\n\tisb" ::: "memory");
 }
 

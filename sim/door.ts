@@ -1,7 +1,9 @@
 // The checks of the HAL (metal/hal.h), kept by the simulator as strictly: guest memory in its range, stage-2 tables by level, leaves inside RAM
 // that was given to guests, stage 1 closed after boot. A call that fails one ends the run as BRK does on the board.
 
+import { calls, firmwareCalls } from "../abi/calls.ts";
 import { layout } from "../abi/layout.ts";
+import { el2Controls, hcrRules } from "../abi/sysregs.ts";
 import { type Symbols, stage1Tables } from "../tool/chain/stage1.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
@@ -13,13 +15,14 @@ const PAGE = 4096;
 const ENTRIES = 512;
 const MAX_BANKS = 8;
 const OUTPUT = 0x0000_ffff_ffff_f000n;
-const VALID = 1n;
 const TABLE = 3n;
+/** Bits of a descriptor that say what it is; nothing of ours is contiguous. */
+const KIND = (1n << 52n) | 3n;
 
 /** What a violated check of metal/hal.h is called there. */
-export type Refusal = "PHYS" | "TABLE" | "TABLE_ENTRY" | "LEAF" | "STAGE1" | "AFTER_LOCK";
+export type Refusal = "PHYS" | "TABLE" | "TABLE_ENTRY" | "LEAF" | "STAGE1" | "AFTER_LOCK" | "SYSREG" | "SMC";
 
-const refuse = (why: Refusal, what: string): never => {
+export const refuse = (why: Refusal, what: string): never => {
   throw new Violation(`REFUSE_${why}: ${what}`);
 };
 
@@ -37,6 +40,10 @@ const imageSymbols: Symbols = new Map(
 const STAGE1_OFFSET = 0x3_1000;
 const BUILT_TABLES = stage1Tables(imageSymbols);
 
+const FIRMWARE_CALLS = new Set(
+  calls.filter(({ name }) => (firmwareCalls as readonly string[]).includes(name)).map(({ id }) => BigInt(id)),
+);
+
 export class Door {
   readonly imageStart: number;
   readonly imageEnd: number;
@@ -49,6 +56,8 @@ export class Door {
   readonly #banks: { readonly base: number; readonly end: number }[] = [];
   #pool = 0;
   #poolPages = 0;
+  /** The levels of the pages of stage 1 that boot writes: the root, and what it has linked. */
+  readonly #stage1Levels = new Map<number, number>([[0, 0]]);
   /** The level of each page of the pool that is a table. */
   readonly #levels = new Map<number, number>();
   /** The mapping that was last used, of each of the two maps. */
@@ -135,8 +144,8 @@ export class Door {
   // --- table
 
   setPool(base: bigint, pages: number): void {
-    if (this.#locked || pages > layout.HYP_SIZE / PAGE)
-      refuse("AFTER_LOCK", "the pool of tables is named after boot, or too large");
+    if (this.#locked || this.#poolPages !== 0 || pages > layout.HYP_SIZE / PAGE)
+      refuse("AFTER_LOCK", "the pool of tables is named after boot, or twice, or too large");
     const [start, end] = [Number(base), Number(base) + pages * PAGE];
     if (start % PAGE !== 0 || this.#isOwn(start, end))
       refuse("TABLE", "the pool of tables overlaps the image, or is not at a page");
@@ -160,13 +169,13 @@ export class Door {
     return at;
   }
 
+  /** A page is a table of one level for good: one that is linked can never become a table of another. */
   format(table: bigint, level: number): void {
-    if (level > 3) refuse("TABLE", `level ${level}`);
     const page = this.#page(table);
+    if (level < 1 || level > 3 || this.#levels.has(page)) refuse("TABLE", `${hex(table)} made a table of level ${level}`);
     this.requireMapped(layout.PHYS_MAP, Number(table), PAGE, 0xff);
     this.#ram.zero(Number(table), PAGE);
-    if (level === 0) this.#levels.delete(page);
-    else this.#levels.set(page, level);
+    this.#levels.set(page, level);
   }
 
   readEntry(table: bigint, index: number): bigint {
@@ -190,7 +199,7 @@ export class Door {
     const level = this.#levels.get(this.#page(table)) ?? 0;
     const bytes = PAGE * ENTRIES ** (3 - level);
     const output = Number(descriptor & OUTPUT);
-    if ((descriptor & 3n) !== (level === 3 ? 3n : 1n) || output % bytes !== 0)
+    if ((descriptor & KIND) !== (level === 3 ? 3n : 1n) || output % bytes !== 0)
       refuse("LEAF", `${hex(descriptor)} at level ${level}`);
     if (!this.#banks.some(({ base, end }) => output >= base && output + bytes <= end)) {
       refuse("LEAF", `${hex(descriptor)} leads to what is not a guest's`);
@@ -201,6 +210,19 @@ export class Door {
   /** The level of a page as a table, for whoever looks from outside. */
   levelOf(table: number): number | undefined {
     return this.#levels.get((table - this.#pool) / PAGE);
+  }
+
+  // --- sysreg, cpu
+
+  /** Whether a value may be written to a register, by the check that abi/sysregs.ts names. */
+  readonly checks = {
+    hcr: (value: bigint): boolean => (value & (hcrRules.HCR_REQUIRED | hcrRules.HCR_REFUSED)) === hcrRules.HCR_REQUIRED,
+    vtcr: (value: bigint): boolean => (value & ~BigInt(el2Controls.VTCR_OF_CPU)) === BigInt(el2Controls.VTCR_BASE),
+    vttbr: (value: bigint): boolean => this.#levels.get(this.#page(BigInt.asUintN(48, value))) === 1,
+  };
+
+  requireFirmwareCall(id: bigint): void {
+    if (!FIRMWARE_CALLS.has(id)) refuse("SMC", `the call ${hex(id)} of the firmware`);
   }
 
   // --- stage1
@@ -217,19 +239,30 @@ export class Door {
   writeStage1(page: number, index: number, descriptor: bigint): void {
     if (this.#locked) refuse("AFTER_LOCK", "stage 1 is written after boot");
     const at = this.#stage1Entry(page, index);
-    const into = Number(descriptor & OUTPUT) - this.stage1Base;
-    const isTable = (descriptor & TABLE) === TABLE && into >= 0 && into < layout.STAGE1_PAGES * PAGE;
-    if ((descriptor & VALID) !== 0n && !isTable && !bit(descriptor, 54))
-      refuse("STAGE1", `${hex(descriptor)} would be executable`);
+    if (this.#ram.read(at, 8) !== 0n) refuse("STAGE1", `entry ${index} of table ${page} is replaced`);
+    const level = this.#stage1Levels.get(page) ?? refuse("STAGE1", `table ${page} is not boot's to write`);
+    const output = Number(descriptor & OUTPUT);
+    if (level < 3 && (descriptor & 3n) === TABLE) {
+      const next = (output - this.stage1Base) / PAGE;
+      if (next < layout.STAGE1_BUILT || next >= layout.STAGE1_PAGES || this.#stage1Levels.has(next))
+        refuse("STAGE1", `${hex(descriptor)} leads to what is no free table`);
+      this.#stage1Levels.set(next, level + 1);
+    } else {
+      const bytes = PAGE * ENTRIES ** (3 - level);
+      if (level === 0 || (descriptor & KIND) !== (level === 3 ? 3n : 1n) || output % bytes !== 0)
+        refuse("STAGE1", `${hex(descriptor)} at level ${level}`);
+      if (!bit(descriptor, 54)) refuse("STAGE1", `${hex(descriptor)} would be executable`);
+      if (this.#isOwn(output, output + bytes)) refuse("STAGE1", `${hex(descriptor)} leads into the hypervisor's image`);
+    }
     this.#order.writeStage1(this.#ram.read(at, 8), descriptor);
     this.#ram.write(at, 8, descriptor);
   }
 
   lock(): void {
     this.#locked = true;
-    // Table 3 maps the image; its pages that hold the tables become read-only.
-    for (let page = 0; page < layout.STAGE1_PAGES; page++) {
-      const at = this.#stage1Entry(3, STAGE1_OFFSET / PAGE + page);
+    // Table 3 maps the image; its pages that hold the tables become read-only, its own last.
+    for (let n = 4; n < layout.STAGE1_PAGES + 4; n++) {
+      const at = this.#stage1Entry(3, STAGE1_OFFSET / PAGE + (n % layout.STAGE1_PAGES));
       this.#ram.write(at, 8, this.#ram.read(at, 8) | (1n << 7n));
     }
     this.#lastLeaf.clear();

@@ -51,6 +51,7 @@ export interface MachineOptions {
   readonly imageStart?: number;
   /** The affinities of the board's redistributors; by default there is one, this CPU's. */
   readonly redistributors?: readonly bigint[];
+  readonly uartAt?: number;
   /** No redistributor says that it is the last. */
   readonly endlessRedistributors?: boolean;
 }
@@ -62,7 +63,7 @@ export class Machine {
   readonly order = new Order();
   readonly door: Door;
   readonly timer = new Timer();
-  readonly uart = new BoardUart();
+  readonly uart: BoardUart;
   readonly clock = new BoardClock();
   readonly firmware = new Firmware();
   readonly interrupts: InterruptController;
@@ -86,11 +87,12 @@ export class Machine {
   constructor(options: MachineOptions = {}) {
     const { cpu = cortexA57, mpidr = 0x8000_0000n, banks = DEFAULT_BANKS, imageStart = 0x4020_0000 } = options;
     this.ram = new Ram(banks);
+    this.uart = new BoardUart(options.uartAt);
     this.door = new Door(this.ram, this.order, imageStart);
     this.interrupts = new InterruptController(mpidr);
     this.virtual = new VirtualInterface(cpu.listRegisters, cpu.priorityBits, (intid) => this.interrupts.deactivateLinked(intid));
-    const { timer, interrupts, virtual, order } = this;
-    this.registers = new SystemRegisters({ model: cpu, mpidr, timer, interrupts, virtual, order });
+    const { timer, interrupts, virtual, order, door } = this;
+    this.registers = new SystemRegisters({ model: cpu, mpidr, timer, interrupts, virtual, order, door });
     interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine);
     interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine);
     interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance);

@@ -2,14 +2,15 @@
 // as the core's declarations (abi/sysregs.ts).
 
 import { camel } from "../abi/records.ts";
-import { el1Context, halRegisters, idRegisters } from "../abi/sysregs.ts";
+import { el1Context, type HalRegister, halRegisters, idRegisters } from "../abi/sysregs.ts";
 import type { CpuModel } from "./cpu-model.ts";
+import { type Door, refuse } from "./door.ts";
 import { Violation } from "./faults.ts";
 import type { InterruptController } from "./interrupts.ts";
 import type { Order } from "./order.ts";
 import type { Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
-import { MASK_64 } from "./words.ts";
+import { hex, MASK_64 } from "./words.ts";
 
 /** What EL1 registers hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
 export const LEFT_BEHIND = 0xdead_beef_0bad_cafen;
@@ -23,6 +24,7 @@ export interface Parts {
   readonly interrupts: InterruptController;
   readonly virtual: VirtualInterface;
   readonly order: Order;
+  readonly door: Door;
 }
 
 type Reader = () => bigint;
@@ -32,8 +34,10 @@ export class SystemRegisters {
   readonly #values = new Map<string, bigint>();
   readonly #readers: Readonly<Record<string, Reader>>;
   readonly #writers: Readonly<Record<string, Writer>>;
+  readonly #door: Door;
 
-  constructor({ model, mpidr, timer, interrupts, virtual, order }: Parts) {
+  constructor({ model, mpidr, timer, interrupts, virtual, order, door }: Parts) {
+    this.#door = door;
     const hypervisorLists = Array.from({ length: 16 }, (_, n) => n);
     const words = [0, 1, 2, 3];
     this.#readers = {
@@ -101,13 +105,15 @@ export class SystemRegisters {
 
   /** The functions of the HAL module `sysreg`. */
   get hal(): Record<string, (value: bigint) => bigint | undefined> {
-    const names = idRegisters.map(({ name }) => ({ name, access: "r" }));
+    const names: HalRegister[] = idRegisters.map(({ name }) => ({ name, access: "r" }));
     const functions: Record<string, (value: bigint) => bigint | undefined> = {};
-    for (const { name, access } of [...halRegisters, ...names]) {
+    for (const { name, access, check } of [...halRegisters, ...names]) {
       if (access !== "w") functions[`read${pascal(name)}`] = () => this.read(name);
       if (access !== "r") {
         functions[`write${pascal(name)}`] = (value) => {
-          this.write(name, BigInt.asUintN(64, value));
+          const word = BigInt.asUintN(64, value);
+          if (check !== undefined && !this.#door.checks[check](word)) refuse("SYSREG", `${name} = ${hex(word)}`);
+          this.write(name, word);
           return undefined;
         };
       }

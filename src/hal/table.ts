@@ -4,9 +4,9 @@
 
 import { Pa } from "./addr";
 
-/** Names the pool. At boot only. */
+/** Names the pool. At boot only, once. */
 export declare function setPool(base: Pa, pages: u32): void;
-/** Makes a page of the pool an empty table of a level (1 to 3), or with level 0 takes it out of use. */
+/** Makes a page of the pool an empty table of a level (1 to 3), for good. */
 export declare function format(table: Pa, level: u32): void;
 export declare function read(table: Pa, index: u32): u64;
 /** Points entry `index` at the table `next`. */

@@ -4,6 +4,7 @@
 import { DEVICE_MAP, PHYS_LIMIT, PHYS_MAP, STAGE1_BUILT, STAGE1_PAGES } from "../../build/gen/layout";
 import { Pa } from "../hal/addr";
 import * as barrier from "../hal/barrier";
+import * as image from "../hal/image";
 import * as stage1 from "../hal/stage1";
 
 /** Bits of a stage-1 descriptor of EL2 (D8.3): type, attribute index, AP[1] (RES1), shareability, access flag, execute-never. */
@@ -39,11 +40,12 @@ function nextTable(page: u32, index: u32): u32 {
   return fresh;
 }
 
-/** Maps [pa, pa + bytes) at `map` + pa, in the largest pieces that fit. Pieces that are mapped already stay. False when out of pages. */
+/** Maps [pa, pa + bytes) at `map` + pa, in the largest pieces that fit. Pieces that are mapped already stay. False when out of pages, and for the image. */
 function mapRange(map: u64, pa: u64, bytes: u64, attributes: u64): bool {
   let at = pa & ~(0xfff as u64);
   const end = (pa + bytes + 0xfff) & ~(0xfff as u64);
   if (end < pa || end > PHYS_LIMIT) return false;
+  if (at < (image.end() as u64) && end > (image.start() as u64)) return false;
   while (at < end) {
     let page = ROOT;
     let level: u32 = 0;

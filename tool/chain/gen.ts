@@ -4,7 +4,18 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundle, bundleNames } from "../../abi/bundle.ts";
-import { callErrors, callLimits, calls, trngErrors, trngUuid, vcpuFacts, vendorUid, version, vmFacts } from "../../abi/calls.ts";
+import {
+  callErrors,
+  callLimits,
+  calls,
+  firmwareCalls,
+  trngErrors,
+  trngUuid,
+  vcpuFacts,
+  vendorUid,
+  version,
+  vmFacts,
+} from "../../abi/calls.ts";
 import { consoleMarks, logModules, severities } from "../../abi/console.ts";
 import { esrFields, exceptionClass, spsrFields } from "../../abi/esr.ts";
 import { gicd, gicIds, gicr, ichHcr, listRegister } from "../../abi/gic.ts";
@@ -14,7 +25,7 @@ import { bootFlags, layout } from "../../abi/layout.ts";
 import { pl011, pl011Ids } from "../../abi/pl011.ts";
 import { pl031, pl031Ids } from "../../abi/pl031.ts";
 import { camel, offsets, type RecordLayout, records } from "../../abi/records.ts";
-import { el1Context, el2Controls, halRegisters, hcr, idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
+import { el1Context, el2Controls, halRegisters, hcr, hcrRules, idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
 import {
   el3Features,
   pl061,
@@ -57,7 +68,7 @@ const files: Record<string, Constants> = {
   layout: { ...layout, ...bootFlags },
   pl011: { ...pl011, ...identification("PL011_ID", pl011Ids) },
   pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
-  controls: { ...hcr, ...el2Controls },
+  controls: { ...hcr, ...hcrRules, ...el2Controls },
   "virt-board": { ...virtBoard, ...pl061, ...romAreas, ...scr, ...spsr },
   trapped: Object.fromEntries(Object.entries(trappedRegisters).map(([name, encoding]) => [`SYS_${name}`, syndrome(encoding)])),
 };
@@ -154,7 +165,7 @@ const reads = [
   ...halRegisters.filter((r) => r.access !== "w").map((r) => ({ name: r.name, encoding: r.encoding ?? r.name })),
   ...idRegisters.map((r) => ({ name: r.name, encoding: idEncoding(r.crm, r.op2) })),
 ];
-const writes = halRegisters.filter((r) => r.access !== "r").map((r) => ({ name: r.name, encoding: r.encoding ?? r.name }));
+const writes = halRegisters.filter((r) => r.access !== "r").map((r) => ({ ...r, encoding: r.encoding ?? r.name }));
 const pascal = (register: string): string => camel(register).replace(/^./, (c) => c.toUpperCase());
 
 const sysregTs = (): string =>
@@ -166,7 +177,10 @@ const sysregTs = (): string =>
 const sysregH = (): string =>
   [
     ...reads.map(({ name, encoding }) => `HAL_READ(${pascal(name)}, "${encoding.toLowerCase()}")\n`),
-    ...writes.map(({ name, encoding }) => `HAL_WRITE(${pascal(name)}, "${encoding.toLowerCase()}")\n`),
+    ...writes.map(({ name, encoding, check }) => {
+      const register = `${pascal(name)}, "${encoding.toLowerCase()}"`;
+      return check === undefined ? `HAL_WRITE(${register})\n` : `HAL_WRITE_CHECKED(${register}, ${check})\n`;
+    }),
   ].join("");
 
 /** Loads and stores of the EL1 context in pairs, for metal/context.h. */
@@ -178,6 +192,9 @@ const instructionsH = (): string =>
     .flatMap(([module, functions]) => Object.entries(functions).map(([name, text]) => ({ module, name, text })))
     .map(({ module, name, text }) => `HAL(void, ${module}, ${name}) { ASM(${JSON.stringify(text)} ::: "memory"); }\n`)
     .join("");
+
+/** Whether the HAL passes an identifier on to the firmware. */
+const firmwareH = (): string => `#define IS_FIRMWARE_CALL(id) (${firmwareCalls.map((name) => `(id) == ${name}`).join(" || ")})\n`;
 
 /** The types that wasm2c has for the instances of imported modules, which are the files of src/hal/. */
 const halModulesH = (): string =>
@@ -268,7 +285,7 @@ export function generate(): void {
       records,
     )
       .map(([name, record]) => recordOffsets(name, record))
-      .join("")}`,
+      .join("")}${firmwareH()}`,
   );
   emit("sysreg.h", sysregH());
   emit("instructions.h", instructionsH());
