@@ -27,6 +27,8 @@ export const gicd = {
   GICD_CTLR_ARE_NS: 0x10,
   GICD_CTLR_DS: 0x40,
   GICD_CTLR_RWP: 0x8000_0000,
+  /** GICD_TYPER.ITLinesNumber: words of 32 SPIs. */
+  GICD_TYPER_LINES: 0x1f,
   /** Architecture version 3 in PIDR2 bits 7-4. */
   GIC_PIDR2_V3: 0x3b,
   GIC_PIDR2_ARCH_MASK: 0xf0,

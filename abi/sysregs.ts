@@ -31,6 +31,18 @@ export const halRegisters: HalRegister[] = [
   reg("CNTHCTL_EL2", "w"),
   reg("CNTVOFF_EL2", "w"),
   reg("HACR_EL2", "w"),
+  // controls of extensions, each there with its field of an ID register (src/cpu/features.ts)
+  reg("HCRX_EL2", "w", "S3_4_C1_C2_2"),
+  reg("HFGRTR_EL2", "w", "S3_4_C1_C1_4"),
+  reg("HFGWTR_EL2", "w", "S3_4_C1_C1_5"),
+  reg("HFGITR_EL2", "w", "S3_4_C1_C1_6"),
+  reg("HDFGRTR_EL2", "w", "S3_4_C3_C1_4"),
+  reg("HDFGWTR_EL2", "w", "S3_4_C3_C1_5"),
+  reg("HAFGRTR_EL2", "w", "S3_4_C3_C1_6"),
+  reg("MPAM2_EL2", "w", "S3_4_C10_C5_0"),
+  reg("VSESR_EL2", "w", "S3_4_C5_C2_3"),
+  // the board's own: a guest's is its record's
+  reg("MDSCR_EL1", "w"),
   // injecting an exception into EL1
   reg("ESR_EL1", "w"),
   reg("FAR_EL1", "w"),
@@ -57,6 +69,7 @@ export const halRegisters: HalRegister[] = [
   reg("ICC_IAR1_EL1", "r", "S3_0_C12_C12_0"),
   reg("ICC_EOIR1_EL1", "w", "S3_0_C12_C12_1"),
   reg("ICC_DIR_EL1", "w", "S3_0_C12_C11_1"),
+  reg("ICC_AP1R0_EL1", "w", "S3_0_C12_C9_0"),
   // virtual CPU interface
   reg("ICH_HCR_EL2", "rw", "S3_4_C12_C11_0"),
   reg("ICH_VTR_EL2", "r", "S3_4_C12_C11_1"),
@@ -203,6 +216,9 @@ export const el2Controls = {
   MDCR_TDRA: 0x800,
   MDCR_TPMS: 0x4000,
   MDCR_TTRF: 0x8_0000,
+
+  /** MPAM2_EL2: EL1's MPAM registers trap. */
+  MPAM2_TRAPS: 3n << 48n,
 
   /** VTCR_EL2: 39-bit IPA, start level 1, write-back walks, inner shareable, 4 KiB granule; PS and VS are added at boot. */
   VTCR_BASE: 0x8000_0000 + (25 | (1 << 6) | (1 << 8) | (1 << 10) | (3 << 12)),

@@ -14,11 +14,26 @@ export interface BoardOptions {
   readonly initrd?: { readonly start: number; readonly end: number } | undefined;
   /** Bytes of the seed; 0: none. */
   readonly seedBytes?: number;
-  readonly uart?: boolean;
+  /** Where the UART is; false: there is none. */
+  readonly uart?: number | boolean;
   readonly clock?: boolean;
   readonly timer?: boolean;
   readonly maintenance?: boolean;
   readonly psci?: boolean;
+  /** Cells of an interrupt's specifier, zeros behind the third. */
+  readonly interruptCells?: number;
+  /** Kind and number in place of what QEMU has; the timer's are those of its virtual one and EL2's. */
+  readonly specifiers?: {
+    readonly uart?: readonly [number, number];
+    readonly virtualTimer?: readonly [number, number];
+    readonly hypervisorTimer?: readonly [number, number];
+    readonly maintenance?: readonly [number, number];
+  };
+  readonly redistributorRegions?: number;
+  /** Regions of `reg` behind that of the redistributors. */
+  readonly moreRegions?: readonly Bank[];
+  /** Entries of the memory reservation block. */
+  readonly reserve?: readonly Bank[];
   /** Nodes behind all others. */
   readonly more?: readonly FdtNode[];
 }
@@ -33,31 +48,40 @@ const EDGE = 1;
 const range = (base: number, size: number): bigint[] => [BigInt(base), BigInt(size)];
 const at = (name: string, base: number): string => `${name}@${base.toString(16)}`;
 
-const primecell = (name: string, compatible: string, base: number, spi: number): FdtNode =>
+const primecell = (name: string, compatible: string, base: number, interrupts: readonly number[]): FdtNode =>
   fdtNode(at(name, base), {
     "clock-names": ["uartclk", "apb_pclk"],
     clocks: [CLOCK_PHANDLE, CLOCK_PHANDLE],
-    interrupts: [SPI, spi, LEVEL_HIGH],
+    interrupts,
     reg: range(base, 0x1000),
     compatible: [compatible, "arm,primecell"],
   });
 
-const interruptController = (gic: "v3" | "v2", maintenance: boolean): FdtNode =>
+const interruptController = (
+  gic: "v3" | "v2",
+  interrupts: FdtValue,
+  { interruptCells = 3, redistributorRegions, moreRegions = [] }: BoardOptions,
+): FdtNode =>
   fdtNode(
     at("intc", DISTRIBUTOR),
     {
       phandle: GIC_PHANDLE,
-      interrupts: maintenance ? [PPI, 9, LEVEL_HIGH] : false,
+      interrupts,
       reg:
         gic === "v3"
-          ? [...range(DISTRIBUTOR, 0x1_0000), ...range(REDISTRIBUTORS, 0xf6_0000)]
+          ? [
+              ...range(DISTRIBUTOR, 0x1_0000),
+              ...range(REDISTRIBUTORS, 0xf6_0000),
+              ...moreRegions.flatMap(({ base, size }) => range(base, size)),
+            ]
           : [...range(DISTRIBUTOR, 0x1_0000), ...range(0x0801_0000, 0x1_0000)],
       compatible: gic === "v3" ? "arm,gic-v3" : "arm,cortex-a15-gic",
       ranges: true,
       "#size-cells": 2,
       "#address-cells": 2,
       "interrupt-controller": true,
-      "#interrupt-cells": 3,
+      "#interrupt-cells": interruptCells,
+      "#redistributor-regions": redistributorRegions ?? false,
     },
     [fdtNode("its@8080000", { compatible: "arm,gic-v3-its", reg: range(0x0808_0000, 0x2_0000) })],
   );
@@ -65,9 +89,40 @@ const interruptController = (gic: "v3" | "v2", maintenance: boolean): FdtNode =>
 const seed = (bytes: number): FdtValue =>
   bytes === 0 ? false : Uint8Array.from({ length: bytes }, (_, n) => (n * 37 + 11) & 0xff);
 
+/** A tree with entries in its memory reservation block, of which writeFdt has the last, empty one. */
+const withReservations = (tree: Buffer, entries: readonly Bank[]): Buffer => {
+  const HEADER = 40;
+  const block = Buffer.alloc(16 * entries.length);
+  for (const [n, { base, size }] of entries.entries()) {
+    block.writeBigUInt64BE(BigInt(base), 16 * n);
+    block.writeBigUInt64BE(BigInt(size), 16 * n + 8);
+  }
+  const all = Buffer.concat([tree.subarray(0, HEADER), block, tree.subarray(HEADER)]);
+  // totalsize, off_dt_struct, off_dt_strings
+  for (const at of [4, 8, 12]) all.writeUInt32BE(all.readUInt32BE(at) + block.length, at);
+  return all;
+};
+
 export const boardTree = (options: BoardOptions): Buffer => {
   const { banks, cpus = 1, gic = "v3", initrd, seedBytes = 32 } = options;
-  const { uart = true, clock = true, timer = true, maintenance = true, psci = true, more = [] } = options;
+  const {
+    uart = true,
+    clock = true,
+    timer = true,
+    maintenance = true,
+    psci = true,
+    more = [],
+    specifiers = {},
+    reserve = [],
+  } = options;
+  const specifier = ([kind, number]: readonly [number, number], flags: number): number[] =>
+    Array.from({ length: options.interruptCells ?? 3 }, (_, n) => [kind, number, flags][n] ?? 0);
+  const {
+    uart: uartAt = [SPI, 1],
+    virtualTimer = [PPI, 11],
+    hypervisorTimer = [PPI, 10],
+    maintenance: maintained = [PPI, 9],
+  } = specifiers;
   const nodes: (FdtNode | false)[] = [
     psci && fdtNode("psci", { method: "smc", compatible: ["arm,psci-1.0", "arm,psci-0.2", "arm,psci"] }),
     ...banks.map(({ base, size }) => fdtNode(at("memory", base), { reg: range(base, size), device_type: "memory" })),
@@ -81,14 +136,14 @@ export const boardTree = (options: BoardOptions): Buffer => {
     ...[0, 1].map((n) =>
       fdtNode(at("virtio_mmio", 0x0a00_0000 + 0x200 * n), {
         "dma-coherent": true,
-        interrupts: [SPI, 16 + n, EDGE],
+        interrupts: specifier([SPI, 16 + n], EDGE),
         reg: range(0x0a00_0000 + 0x200 * n, 0x200),
         compatible: "virtio,mmio",
       }),
     ),
-    clock && primecell("pl031", "arm,pl031", 0x0901_0000, 2),
-    uart && primecell("pl011", "arm,pl011", 0x0900_0000, 1),
-    gic !== "none" && interruptController(gic, maintenance),
+    clock && primecell("pl031", "arm,pl031", 0x0901_0000, specifier([SPI, 2], LEVEL_HIGH)),
+    uart !== false && primecell("pl011", "arm,pl011", uart === true ? 0x0900_0000 : uart, specifier(uartAt, LEVEL_HIGH)),
+    gic !== "none" && interruptController(gic, maintenance && specifier(maintained, LEVEL_HIGH), options),
     fdtNode(
       "cpus",
       { "#size-cells": 0, "#address-cells": 1 },
@@ -98,7 +153,7 @@ export const boardTree = (options: BoardOptions): Buffer => {
     ),
     timer &&
       fdtNode("timer", {
-        interrupts: [13, 14, 11, 10].flatMap((ppi) => [PPI, ppi, LEVEL_HIGH]),
+        interrupts: ([[PPI, 13], [PPI, 14], virtualTimer, hypervisorTimer] as const).flatMap((one) => specifier(one, LEVEL_HIGH)),
         "always-on": true,
         compatible: ["arm,armv8-timer", "arm,armv7-timer"],
       }),
@@ -123,11 +178,6 @@ export const boardTree = (options: BoardOptions): Buffer => {
     "#address-cells": 2,
     compatible: "linux,dummy-virt",
   };
-  return writeFdt(
-    fdtNode(
-      "",
-      properties,
-      nodes.filter((node) => node !== false),
-    ),
-  );
+  const found = nodes.filter((node) => node !== false);
+  return withReservations(writeFdt(fdtNode("", properties, found)), reserve);
 };

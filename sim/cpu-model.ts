@@ -57,8 +57,8 @@ export const max: CpuModel = {
     ID_MMFR4_EL1: 0x0021_1110n,
     ID_ISAR6_EL1: 0x0111_1111n,
     ID_PFR2_EL1: 0x0000_0121n,
-    // CSV3 1, CSV2 2, DIT 1, AMU 1, SEL2 1, SVE 1, RAS 2, GIC 1, SIMD 1, FP 1, EL3 to EL0 2
-    ID_AA64PFR0_EL1: 0x1201_1011_2111_2222n,
+    // CSV3 1, CSV2 2, DIT 1, AMU 1, MPAM 1, SEL2 1, SVE 1, RAS 2, GIC 1, SIMD 1, FP 1, EL3 to EL0 2
+    ID_AA64PFR0_EL1: 0x1201_1111_2111_2222n,
     // SME 1, MTE 3, SSBS 2, BTI 1
     ID_AA64PFR1_EL1: 0x0000_0000_0100_0321n,
     // trace filter 1, double lock 0xf, SPE 1, PMU 6, trace 1, debug 9
@@ -71,14 +71,47 @@ export const max: CpuModel = {
     ID_AA64ISAR2_EL1: 0x0000_0000_1111_1012n,
     // ECV, FGT, 52-bit physical addresses
     ID_AA64MMFR0_EL1: 0x1100_0000_0010_1126n,
-    // ETS, XNX, PAN 3, LORegions, VHE, 16-bit VMIDs
-    ID_AA64MMFR1_EL1: 0x0000_0010_1031_1122n,
+    // HCX, ETS, XNX, PAN 3, LORegions, VHE, 16-bit VMIDs
+    ID_AA64MMFR1_EL1: 0x0000_0110_1031_1122n,
     // nested virtualization, IESB and what goes with v8.4
     ID_AA64MMFR2_EL1: 0x1221_0111_1201_1011n,
   },
   listRegisters: 16,
   priorityBits: 7,
 };
+
+/** The field of an ID register without which a register of EL2 is UNDEFINED: its lowest bit. */
+const fields = {
+  AMU: ["ID_AA64PFR0_EL1", 44],
+  FGT: ["ID_AA64MMFR0_EL1", 56],
+  HCX: ["ID_AA64MMFR1_EL1", 40],
+  MPAM: ["ID_AA64PFR0_EL1", 40],
+  MPAM_FRAC: ["ID_AA64PFR1_EL1", 16],
+  RAS: ["ID_AA64PFR0_EL1", 28],
+} as const;
+type Field = keyof typeof fields;
+
+/** Controls of extensions, whose reset values are UNKNOWN: each needs one field of every group. */
+export const extensionControls: Readonly<Record<string, readonly (readonly Field[])[]>> = {
+  HCRX_EL2: [["HCX"]],
+  HFGRTR_EL2: [["FGT"]],
+  HFGWTR_EL2: [["FGT"]],
+  HFGITR_EL2: [["FGT"]],
+  HDFGRTR_EL2: [["FGT"]],
+  HDFGWTR_EL2: [["FGT"]],
+  HAFGRTR_EL2: [["FGT"], ["AMU"]],
+  MPAM2_EL2: [["MPAM", "MPAM_FRAC"]],
+  VSESR_EL2: [["RAS"]],
+};
+
+/** Whether a CPU has a register. */
+export const hasRegister = ({ id }: CpuModel, name: string): boolean =>
+  (extensionControls[name] ?? []).every((group) =>
+    group.some((field) => {
+      const [register, shift] = fields[field];
+      return ((id[register] ?? 0n) >> BigInt(shift)) % 16n !== 0n;
+    }),
+  );
 
 /** Every field at its largest: what a CPU of the far future may say. */
 export const future: CpuModel = {

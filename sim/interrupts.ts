@@ -117,6 +117,13 @@ export class InterruptController {
     this.#groupEnabled = (value & 1n) !== 0n;
   }
 
+  /** ICC_AP1R0_EL1: nothing but what makes every priority idle. */
+  writeActive(value: bigint): void {
+    this.#requireSystemRegisters();
+    if (value !== 0n) throw new Violation(`ICC_AP1R0_EL1 = ${value}`);
+    this.#running.length = 0;
+  }
+
   #requireSystemRegisters(): void {
     if ((this.#sre & 1n) === 0n) throw new Violation("ICC registers are UNDEFINED: ICC_SRE_EL2.SRE is 0");
   }
@@ -224,6 +231,15 @@ export class InterruptController {
     }
   }
 
+  /** GICD_CTLR (12.9.4): ARE changes only while the groups are off, and does not go back. */
+  #writeControl(value: number): void {
+    const { GICD_CTLR_ARE_NS: are, GICD_CTLR_ENABLE_G0, GICD_CTLR_ENABLE_G1 } = gicd;
+    const groups = (this.#control | value) & (GICD_CTLR_ENABLE_G0 | GICD_CTLR_ENABLE_G1);
+    const change = (this.#control ^ value) & are;
+    if (change !== 0 && ((value & are) === 0 || groups !== 0)) throw new Violation("GICD_CTLR.ARE changes while it must not");
+    this.#control = value;
+  }
+
   distributor(base: number): Device {
     return {
       base,
@@ -235,7 +251,7 @@ export class InterruptController {
       },
       write: (offset, bytes, value) => {
         const routed = (offset - gicd.GICD_IROUTER) / 8;
-        if (offset === gicd.GICD_CTLR && bytes === 4) this.#control = Number(value);
+        if (offset === gicd.GICD_CTLR && bytes === 4) this.#writeControl(Number(value));
         else if (bytes === 8 && routed >= gicIds.FIRST_SPI && routed < INTIDS) this.#at(routed).route = value;
         else this.#writeShared(offset, bytes, value, gicIds.FIRST_SPI, INTIDS - gicIds.FIRST_SPI);
       },

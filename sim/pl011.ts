@@ -8,15 +8,21 @@ import { hex } from "./words.ts";
 const DEPTH = 32;
 
 export class BoardUart implements Device {
-  readonly base = 0x0900_0000;
+  readonly base: number;
   readonly size = 0x1000;
   readonly #sent: number[] = [];
   /** What was sent to the board, the first DEPTH bytes of which are in the FIFO. */
   readonly #input: number[] = [];
   #mask = 0;
+  /** Raw receive interrupts: set by what comes in, taken back by reading the FIFO down, or by ICR. */
+  #raw = 0;
   #control = pl011.CR_TXE | pl011.CR_RXE;
   /** Reads of FR that still say that the FIFO for output is full. */
   busy = 0;
+
+  constructor(base = 0x0900_0000) {
+    this.base = base;
+  }
 
   /** All output so far. */
   get output(): string {
@@ -32,6 +38,7 @@ export class BoardUart implements Device {
   /** Types input. */
   type(text: string): void {
     this.#input.push(...Buffer.from(text, "latin1"));
+    this.#raw |= this.#input.length >= DEPTH / 2 ? pl011.INT_RX | pl011.INT_RT : pl011.INT_RT;
   }
   /** Bytes of input that nobody has read yet. */
   get waiting(): number {
@@ -39,8 +46,19 @@ export class BoardUart implements Device {
   }
 
   get line(): boolean {
-    const raw = this.#input.length === 0 ? 0 : this.#input.length >= DEPTH / 2 ? pl011.INT_RX | pl011.INT_RT : pl011.INT_RT;
-    return (raw & this.#mask) !== 0;
+    return (this.#raw & this.#mask) !== 0;
+  }
+
+  /** A receive interrupt stands though the FIFO is empty, as after firmware that has read it in its own way. */
+  leaveInterrupt(): void {
+    this.#raw |= pl011.INT_RT;
+  }
+
+  #receive(): number {
+    const byte = this.#input.shift() ?? 0;
+    if (this.#input.length < DEPTH / 2) this.#raw &= ~pl011.INT_RX;
+    if (this.#input.length === 0) this.#raw &= ~pl011.INT_RT;
+    return byte;
   }
 
   read(offset: number, bytes: number): bigint {
@@ -50,7 +68,7 @@ export class BoardUart implements Device {
       if (this.busy > 0) this.busy--;
       return BigInt(full | (this.#input.length === 0 ? pl011.FR_RXFE : 0));
     }
-    if (offset === pl011.UART_DR) return BigInt(this.#input.shift() ?? 0);
+    if (offset === pl011.UART_DR) return BigInt(this.#receive());
     throw new Violation(`the board's UART has no register to read at ${hex(offset)}`);
   }
 
@@ -59,7 +77,8 @@ export class BoardUart implements Device {
     if (offset === pl011.UART_DR) {
       if (this.busy > 0) throw new Violation("a byte is sent while the UART's FIFO is full");
       if ((this.#control & pl011.CR_TXE) !== 0) this.#sent.push(Number(value) & 0xff);
-    } else if (offset === pl011.UART_IMSC) this.#mask = Number(value);
+    } else if (offset === pl011.UART_ICR) this.#raw &= ~Number(value);
+    else if (offset === pl011.UART_IMSC) this.#mask = Number(value);
     else if (offset === pl011.UART_CR) this.#control = Number(value);
     else throw new Violation(`the board's UART has no register to write at ${hex(offset)}`);
   }

@@ -3,7 +3,7 @@
 
 import { camel } from "../abi/records.ts";
 import { el1Context, type HalRegister, halRegisters, idRegisters } from "../abi/sysregs.ts";
-import type { CpuModel } from "./cpu-model.ts";
+import { type CpuModel, extensionControls, hasRegister } from "./cpu-model.ts";
 import { type Door, refuse } from "./door.ts";
 import { Violation } from "./faults.ts";
 import type { InterruptController } from "./interrupts.ts";
@@ -12,7 +12,7 @@ import type { Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
 import { hex, MASK_64 } from "./words.ts";
 
-/** What EL1 registers hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
+/** What EL1 registers and controls of extensions hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
 export const LEFT_BEHIND = 0xdead_beef_0bad_cafen;
 
 const pascal = (register: string): string => camel(register).replace(/^./, (first) => first.toUpperCase());
@@ -32,12 +32,14 @@ type Writer = (value: bigint) => void;
 
 export class SystemRegisters {
   readonly #values = new Map<string, bigint>();
+  readonly #model: CpuModel;
   readonly #readers: Readonly<Record<string, Reader>>;
   readonly #writers: Readonly<Record<string, Writer>>;
   readonly #door: Door;
 
   constructor({ model, mpidr, timer, interrupts, virtual, order, door }: Parts) {
     this.#door = door;
+    this.#model = model;
     const hypervisorLists = Array.from({ length: 16 }, (_, n) => n);
     const words = [0, 1, 2, 3];
     this.#readers = {
@@ -78,6 +80,7 @@ export class SystemRegisters {
       ICC_PMR_EL1: (value) => interrupts.writePmr(value),
       ICC_CTLR_EL1: (value) => interrupts.writeCtlr(value),
       ICC_IGRPEN1_EL1: (value) => interrupts.writeIgrpen1(value),
+      ICC_AP1R0_EL1: (value) => interrupts.writeActive(value),
       ICC_EOIR1_EL1: (value) => interrupts.end(value),
       ICC_DIR_EL1: (value) => interrupts.deactivate(value),
       ICH_HCR_EL2: (value) => {
@@ -90,7 +93,7 @@ export class SystemRegisters {
       ...Object.fromEntries(words.map((n) => [`ICH_AP0R${n}_EL2`, (value: bigint) => virtual.writeActive(0, n, value)])),
       ...Object.fromEntries(words.map((n) => [`ICH_AP1R${n}_EL2`, (value: bigint) => virtual.writeActive(1, n, value)])),
     };
-    for (const name of el1Context) this.#values.set(name, LEFT_BEHIND);
+    for (const name of [...el1Context, "MDSCR_EL1", ...Object.keys(extensionControls)]) this.#values.set(name, LEFT_BEHIND);
   }
 
   read(name: string): bigint {
@@ -99,6 +102,7 @@ export class SystemRegisters {
 
   write(name: string, value: bigint): void {
     if (value < 0n || value > MASK_64) throw new Violation(`${name} = ${value}`);
+    if (!hasRegister(this.#model, name)) throw new Violation(`${name} is UNDEFINED on this CPU`);
     this.#values.set(name, value);
     this.#writers[name]?.(value);
   }

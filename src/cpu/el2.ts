@@ -30,6 +30,7 @@ import {
   MDCR_TPMCR,
   MDCR_TPMS,
   MDCR_TTRF,
+  MPAM2_TRAPS,
   SCTLR_EL1_RESET,
   VTCR_BASE,
   VTCR_PS_SHIFT,
@@ -51,6 +52,26 @@ function cptr(fp: bool): u64 {
 export function setFp(open: bool): void {
   sysreg.writeCptrEl2(cptr(open));
   barrier.isb();
+}
+
+/**
+ * Controls whose reset values are UNKNOWN, of extensions that guests do not see: all off. With fine-grained traps, what has an inverted ("n") bit
+ * traps.
+ */
+function closeExtensions(): void {
+  if (features.hasExtendedControls()) sysreg.writeHcrxEl2(0);
+  if (features.hasFineTraps()) {
+    sysreg.writeHfgrtrEl2(0);
+    sysreg.writeHfgwtrEl2(0);
+    sysreg.writeHfgitrEl2(0);
+    sysreg.writeHdfgrtrEl2(0);
+    sysreg.writeHdfgwtrEl2(0);
+    if (features.hasAmu()) sysreg.writeHafgrtrEl2(0);
+  }
+  if (features.hasMpam()) sysreg.writeMpam2El2(MPAM2_TRAPS);
+  if (features.hasRas()) sysreg.writeVsesrEl2(0);
+  // No breakpoint, watchpoint or step that a loader has left: the guest's MDSCR_EL1 is its record's.
+  sysreg.writeMdscrEl1(0);
 }
 
 /** Everything that is the same for all guests of this CPU. */
@@ -82,6 +103,7 @@ export function init(): void {
       (features.hasSpe() ? MDCR_TPMS : 0) |
       (features.hasTraceFilter() ? MDCR_TTRF : 0),
   );
+  closeExtensions();
   // The physical counter and timer trap.
   sysreg.writeCnthctlEl2(0);
   sysreg.writeVtcrEl2(
@@ -113,6 +135,14 @@ export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64): void
   sysreg.writeVttbrEl2(root | ((vmid as u64) << 48));
   sysreg.writeVmpidrEl2(mpidr);
   sysreg.writeCntvoffEl2(countOffset);
+  barrier.isb();
+}
+
+/** Empties the TLBs of what the selected VM's former life has left: its stage 1 starts anew (D8.14). */
+export function forgetTranslations(): void {
+  barrier.dsbIshst();
+  tlb.vmalls12e1is();
+  barrier.dsbIsh();
   barrier.isb();
 }
 

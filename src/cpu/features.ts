@@ -47,6 +47,10 @@ export function hasAmu(): bool {
 export function hasRas(): bool {
   return field(ID_AA64PFR0_SLOT, 28) != 0;
 }
+/** Memory partitioning, by the major or the minor version. */
+export function hasMpam(): bool {
+  return field(ID_AA64PFR0_SLOT, 40) != 0 || field(ID_AA64PFR1_SLOT, 16) != 0;
+}
 export function hasSsbs(): bool {
   return field(ID_AA64PFR1_SLOT, 4) != 0;
 }
@@ -70,6 +74,14 @@ export function hasLorRegions(): bool {
 }
 export function hasPan(): bool {
   return field(ID_AA64MMFR1_SLOT, 20) != 0;
+}
+/** HCRX_EL2. */
+export function hasExtendedControls(): bool {
+  return field(ID_AA64MMFR1_SLOT, 40) != 0;
+}
+/** HFGRTR_EL2 and its like. */
+export function hasFineTraps(): bool {
+  return field(ID_AA64MMFR0_SLOT, 56) != 0;
 }
 /** VMIDs of 16 bits. */
 export function hasWideVmids(): bool {

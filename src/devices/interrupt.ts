@@ -26,7 +26,7 @@ export function init(board: Board): void {
   sources.virtualTimer = board.virtualTimer;
   sources.hypervisorTimer = board.hypervisorTimer;
   sources.maintenance = board.maintenance;
-  sources.uart = board.uartInterrupt;
+  sources.uart = board.uartInterrupt == 0 ? INTID_SPECIAL : board.uartInterrupt;
   gicv3.enablePrivate(board.virtualTimer);
   gicv3.enablePrivate(board.hypervisorTimer);
   gicv3.enablePrivate(board.maintenance);
@@ -49,7 +49,10 @@ export function handle(vcpu: Vcpu): void {
       vtimer.update(vcpu);
     } else if (intid == sources.maintenance) vgic.maintain(vcpu);
     else if (intid == sources.uart) vuart.pull(vcpu);
-    else log.err(IN_GIC, "interrupt %d, which nobody asked for", intid);
+    else {
+      log.err(IN_GIC, "interrupt %d, which nobody asked for", intid);
+      gicv3.disable(intid);
+    }
     gicv3.deactivate(intid);
   }
 }

@@ -1,5 +1,6 @@
 // What board this is, from its device tree (Devicetree Specification v0.4; bindings arm,gic-v3, arm,armv8-timer, arm,pl011, arm,psci): RAM, GIC,
-// timer, UART, clock, firmware, and where the loader put the bundle. Every node is looked at once, in order.
+// timer, UART, clock, firmware, reserved memory, and where the loader put the bundle. Every node is looked at once, in order; interrupts are read
+// afterwards, when the GIC's node has said how many cells they take.
 
 import { Pa } from "../hal/addr";
 import * as fdt from "../lib/fdt";
@@ -8,6 +9,15 @@ import { Fdt } from "../lib/fdt";
 const MAX_BANKS: u32 = 8;
 const MAX_GICR: u32 = 4;
 const MAX_DEPTH: u32 = 6;
+const MAX_RESERVED: u32 = 128;
+/** Kinds of interrupt in a specifier's first cell (arm,gic-v3), and cells that a specifier may have. */
+const SPI: u32 = 0;
+const PPI: u32 = 1;
+const MIN_CELLS: u32 = 3;
+const MAX_CELLS: u32 = 8;
+
+/** Ranges of reserved memory, address and size each. */
+const reservedRanges: usize = memory.data(2048, 8);
 
 export const enum Gic {
   NONE = 0,
@@ -52,7 +62,7 @@ export class Board {
   bankSize6: u64;
   bank7: u64;
   bankSize7: u64;
-  /** INTIDs. */
+  /** INTIDs: PPIs 16-31, the UART's an SPI 32-1019; 0: the tree names none. */
   maintenance: u32;
   virtualTimer: u32;
   hypervisorTimer: u32;
@@ -67,6 +77,13 @@ export class Board {
   seed: u64;
   seedBytes: u32;
   cpus: u32;
+  /** How many ranges are reserved; more than fit are an error. */
+  reserved: u32;
+  tooManyReserved: u32;
+  /** Nodes that are read again when the tree has been seen; 0: none. */
+  gicNode: u32;
+  timerNode: u32;
+  uartNode: u32;
 }
 
 export function bankBase(board: Board, n: u32): u64 {
@@ -82,12 +99,32 @@ export function gicrSize(board: Board, n: u32): u64 {
   return load<u64>(changetype<usize>(board) + (n << 4), offsetof<Board>("gicrSize0"));
 }
 
-/** The INTID of interrupt `index` of a node, whose specifiers have three cells: kind (0 SPI, 1 PPI), number, flags. */
-function interrupt(tree: Fdt, node: u32, index: u32): u32 {
+export function reservedBase(n: u32): u64 {
+  return load<u64>(reservedRanges + (n << 4));
+}
+export function reservedSize(n: u32): u64 {
+  return load<u64>(reservedRanges + (n << 4) + 8);
+}
+
+/** The INTID of interrupt `index` of a node, whose specifiers have `cells` cells: kind, number, flags; 0 unless it is one of `kind`. */
+function interrupt(tree: Fdt, node: u32, index: u32, cells: u32, kind: u32): u32 {
+  if (node == 0 || cells < MIN_CELLS || cells > MAX_CELLS) return 0;
   const prop = fdt.property(tree, node, "interrupts");
-  const kind = fdt.cell(tree, prop, index * 3);
-  const number = fdt.cell(tree, prop, index * 3 + 1);
-  return prop == 0 ? 0 : number + (kind == 0 ? 32 : 16);
+  const first = index * cells;
+  if ((first + cells) * 4 > fdt.length(tree, prop) || fdt.cell(tree, prop, first) != kind) return 0;
+  const number = fdt.cell(tree, prop, first + 1);
+  if (kind == PPI) return number < 16 ? number + 16 : 0;
+  return number < 988 ? number + 32 : 0;
+}
+
+/** All interrupts, by the GIC's #interrupt-cells. */
+function interrupts(board: Board, tree: Fdt): void {
+  if (board.gicNode == 0) return;
+  const cells = fdt.cell(tree, fdt.property(tree, board.gicNode, "#interrupt-cells"), 0);
+  board.maintenance = interrupt(tree, board.gicNode, 0, cells, PPI);
+  board.virtualTimer = interrupt(tree, board.timerNode, 2, cells, PPI);
+  board.hypervisorTimer = interrupt(tree, board.timerNode, 3, cells, PPI);
+  board.uartInterrupt = interrupt(tree, board.uartNode, 0, cells, SPI);
 }
 
 /** Pairs of address and size of `reg`, stored from `at` on. Returns how many there are, `limit` at most; pairs of size 0 are left out. */
@@ -115,12 +152,14 @@ function gic(board: Board, tree: Fdt, node: u32, cells: u32, compatible: u32): v
     if (old && board.gic == Gic.NONE) board.gic = Gic.OLD;
     return;
   }
-  // The distributor, then the redistributors' regions.
-  const found = ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("distributor"), MAX_GICR + 1);
+  // The distributor, then the redistributors' regions, then what a GICv2 has.
+  const regions = fdt.property(tree, node, "#redistributor-regions");
+  const wanted: u32 = regions == 0 ? 1 : min<u32>(fdt.cell(tree, regions, 0), MAX_GICR);
+  const found = ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("distributor"), wanted + 1);
   if (found < 2) return;
   board.gic = Gic.V3;
   board.redistributors = found - 1;
-  board.maintenance = interrupt(tree, node, 0);
+  board.gicNode = node;
 }
 
 function chosen(board: Board, tree: Fdt, node: u32): void {
@@ -159,11 +198,10 @@ function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
   if (fdt.property(tree, node, "interrupt-controller") != 0) {
     gic(board, tree, node, cells, compatible);
   } else if (fdt.includes(tree, compatible, "arm,armv8-timer")) {
-    board.virtualTimer = interrupt(tree, node, 2);
-    board.hypervisorTimer = interrupt(tree, node, 3);
+    board.timerNode = node;
   } else if (fdt.includes(tree, compatible, "arm,pl011")) {
     if (board.uart == 0 && ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("uart"), 1) == 1) {
-      board.uartInterrupt = interrupt(tree, node, 0);
+      board.uartNode = node;
     }
   } else if (fdt.includes(tree, compatible, "arm,pl031")) {
     ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("rtc"), 1);
@@ -181,12 +219,44 @@ function cellsOf(tree: Fdt, node: u32): u32 {
   return addressCells > 15 || sizeCells > 15 ? 0 : (addressCells << 4) | sizeCells;
 }
 
+/** Whether there is room for one more reserved range. */
+function hasRoom(board: Board): bool {
+  if (board.reserved < MAX_RESERVED) return true;
+  board.tooManyReserved = 1;
+  return false;
+}
+
+/** The children of /reserved-memory; one without `reg` is for an operating system to place. */
+function reservedNodes(board: Board, tree: Fdt, parent: u32): void {
+  const cells = cellsOf(tree, parent);
+  for (let node = fdt.firstChild(tree, parent); node != fdt.NONE; node = fdt.nextSibling(tree, node)) {
+    if (!isOkay(tree, node) || fdt.property(tree, node, "reg") == 0) continue;
+    board.reserved += ranges(tree, node, cells, reservedRanges + (board.reserved << 4), MAX_RESERVED - board.reserved);
+    // The last node may have had more.
+    if (!hasRoom(board)) return;
+  }
+}
+
+/** The memory reservation block (/memreserve/). */
+function reservedEntries(board: Board, tree: Fdt): void {
+  for (let n: u32 = 0; ; n++) {
+    const base = fdt.reservation(tree, n, 0);
+    const size = fdt.reservation(tree, n, 1);
+    if (base == 0 && size == 0) return;
+    if (!hasRoom(board)) return;
+    store<u64>(reservedRanges + (board.reserved << 4), base);
+    store<u64>(reservedRanges + (board.reserved << 4) + 8, size);
+    board.reserved++;
+  }
+}
+
 /** The children of a node and theirs; the depth is bounded, whatever the tree says. */
 // recursion: at most MAX_DEPTH deep
 function visitChildren(board: Board, tree: Fdt, parent: u32, depth: u32): void {
   const cells = cellsOf(tree, parent);
   for (let node = fdt.firstChild(tree, parent); node != fdt.NONE; node = fdt.nextSibling(tree, node)) {
     if (fdt.nodeIs(tree, node, "chosen")) chosen(board, tree, node);
+    else if (depth == 1 && fdt.nodeIs(tree, node, "reserved-memory")) reservedNodes(board, tree, node);
     else visit(board, tree, node, cells);
     if (depth < MAX_DEPTH) visitChildren(board, tree, node, depth + 1);
   }
@@ -195,6 +265,8 @@ function visitChildren(board: Board, tree: Fdt, parent: u32, depth: u32): void {
 /** Fills `board` in from the tree. What is not found stays zero. */
 export function discover(board: Board, tree: Fdt): void {
   visitChildren(board, tree, 0, 1);
+  interrupts(board, tree);
+  reservedEntries(board, tree);
 }
 
 /** The lowest address of RAM. */

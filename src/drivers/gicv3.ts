@@ -7,12 +7,15 @@ import {
   GICD_CTLR_ARE_NS,
   GICD_CTLR_ENABLE_G1,
   GICD_CTLR_RWP,
+  GICD_ICACTIVER,
   GICD_ICFGR,
   GICD_IGROUPR,
   GICD_IPRIORITYR,
   GICD_IROUTER,
   GICD_ISENABLER,
   GICD_ICENABLER,
+  GICD_TYPER,
+  GICD_TYPER_LINES,
   GICR_CTLR,
   GICR_CTLR_RWP,
   GICR_SGI_FRAME,
@@ -64,18 +67,41 @@ export function findRedistributor(pa: Pa, bytes: u64): Pa {
   return 0 as Pa;
 }
 
+function waitShared(): void {
+  while ((mmio.read32(gicd(GICD_CTLR)) & GICD_CTLR_RWP) != 0) cpu.relax();
+}
+function waitPrivate(): void {
+  while ((mmio.read32(gicr(GICR_CTLR)) & GICR_CTLR_RWP) != 0) cpu.relax();
+}
+
+/** Turns the distributor on, with no SPI enabled or active, whatever firmware has left. */
+function initShared(): void {
+  // ARE changes only while the groups are off, and never back to 0 (IHI 0069, 12.9.4).
+  mmio.write32(gicd(GICD_CTLR), mmio.read32(gicd(GICD_CTLR)) & GICD_CTLR_ARE_NS);
+  waitShared();
+  mmio.write32(gicd(GICD_CTLR), GICD_CTLR_ARE_NS);
+  waitShared();
+  const lines = mmio.read32(gicd(GICD_TYPER)) & GICD_TYPER_LINES;
+  for (let word: u32 = 1; word <= lines; word++) {
+    mmio.write32(gicd(GICD_ICENABLER + (word << 2)), 0xffffffff);
+    mmio.write32(gicd(GICD_ICACTIVER + (word << 2)), 0xffffffff);
+  }
+  waitShared();
+  mmio.write32(gicd(GICD_CTLR), GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_G1);
+  waitShared();
+}
+
 /** Brings up distributor, this CPU's redistributor and its CPU interface. All interrupts are off afterwards. */
 export function init(dist: Pa, redist: Pa): void {
   store<u64>(distributor, dist as u64);
   store<u64>(redistributor, redist as u64);
 
-  mmio.write32(gicd(GICD_CTLR), GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_G1);
-  while ((mmio.read32(gicd(GICD_CTLR)) & GICD_CTLR_RWP) != 0) cpu.relax();
-
+  initShared();
   mmio.write32(gicr(GICR_WAKER), mmio.read32(gicr(GICR_WAKER)) & ~GICR_WAKER_PROCESSOR_SLEEP);
   while ((mmio.read32(gicr(GICR_WAKER)) & GICR_WAKER_CHILDREN_ASLEEP) != 0) cpu.relax();
   mmio.write32(gicr(GICR_SGI_FRAME + GICD_ICENABLER), 0xffffffff);
-  while ((mmio.read32(gicr(GICR_CTLR)) & GICR_CTLR_RWP) != 0) cpu.relax();
+  waitPrivate();
+  mmio.write32(gicr(GICR_SGI_FRAME + GICD_ICACTIVER), 0xffffffff);
   mmio.write32(gicr(GICR_SGI_FRAME + GICD_IGROUPR), 0xffffffff);
   for (let n: u32 = 0; n < 32; n += 4) mmio.write32(gicr(GICR_SGI_FRAME + GICD_IPRIORITYR + n), PRIORITY * 0x01010101);
 
@@ -84,6 +110,8 @@ export function init(dist: Pa, redist: Pa): void {
   sysreg.writeIccPmrEl1(0xff);
   sysreg.writeIccBpr1El1(0);
   sysreg.writeIccCtlrEl1(ICC_CTLR_EOIMODE);
+  // A priority that runs since before us would keep ours out.
+  sysreg.writeIccAp1r0El1(0);
   sysreg.writeIccIgrpen1El1(1);
   barrier.isb();
 }
@@ -104,6 +132,18 @@ export function enableShared(intid: u32): void {
   mmio.write8(gicd(GICD_IPRIORITYR + intid), PRIORITY);
   mmio.write64(gicd(GICD_IROUTER + (intid << 3)), sysreg.readMpidrEl1() & AFFINITY);
   mmio.write32(gicd(GICD_ISENABLER + word), bit);
+}
+
+/** Lets an interrupt through no more. */
+export function disable(intid: u32): void {
+  const bit = (1 as u32) << (intid & 31);
+  if (intid < 32) {
+    mmio.write32(gicr(GICR_SGI_FRAME + GICD_ICENABLER), bit);
+    waitPrivate();
+  } else {
+    mmio.write32(gicd(GICD_ICENABLER + ((intid >> 5) << 2)), bit);
+    waitShared();
+  }
 }
 
 /** The highest pending interrupt, which becomes active; 1020 and above: none. */

@@ -1,7 +1,19 @@
 // The board's UART: PL011 (Arm DDI 0183). Writing is the console's (src/log/console.ts); here is what comes in. Its receive interrupt stays off
 // while nobody takes input, so that it waits in the FIFO, and behind that in whoever sends.
 
-import { CR_RXE, CR_TXE, CR_UARTEN, FR_RXFE, INT_RT, INT_RX, UART_CR, UART_DR, UART_FR, UART_IMSC } from "../../build/gen/pl011";
+import {
+  CR_RXE,
+  CR_TXE,
+  CR_UARTEN,
+  FR_RXFE,
+  INT_RT,
+  INT_RX,
+  UART_CR,
+  UART_DR,
+  UART_FR,
+  UART_ICR,
+  UART_IMSC,
+} from "../../build/gen/pl011";
 import { Pa } from "../hal/addr";
 import * as mmio from "../hal/mmio";
 
@@ -24,10 +36,18 @@ export function init(pa: Pa): void {
   mmio.write32(register(UART_CR), CR_UARTEN | CR_TXE | CR_RXE);
 }
 
+function isEmpty(): bool {
+  return (mmio.read32(register(UART_FR)) & FR_RXFE) != 0;
+}
+
 /** A byte of input, or NOTHING: always that on a board without a UART. */
 export function receive(): u32 {
   if (load<u64>(base) == 0) return NOTHING;
-  if ((mmio.read32(register(UART_FR)) & FR_RXFE) != 0) return NOTHING;
+  if (isEmpty()) {
+    // No byte is left that could be read to take back an interrupt that stands. One may have come just before this clears its interrupt as well.
+    mmio.write32(register(UART_ICR), INT_RX | INT_RT);
+    if (isEmpty()) return NOTHING;
+  }
   return mmio.read32(register(UART_DR)) & 0xff;
 }
 

@@ -29,6 +29,9 @@ export class Fdt {
   stringsSize: u32;
   strings: u64;
   totalSize: u32;
+  /** Bytes from the reservation block to the end of the tree, and where it lies. */
+  reservationsSize: u32;
+  reservations: u64;
 }
 
 function big(pa: u64): u32 {
@@ -50,6 +53,7 @@ export function open(fdt: Fdt, pa: Pa, limit: u64): bool {
   const total = big(base + 4) as u64;
   const structure = big(base + 8) as u64;
   const strings = big(base + 12) as u64;
+  const reservations = big(base + 16) as u64;
   const version = big(base + 20);
   const lastCompatible = big(base + 24);
   const stringsSize = big(base + 32) as u64;
@@ -57,12 +61,22 @@ export function open(fdt: Fdt, pa: Pa, limit: u64): bool {
   if (version < 17 || lastCompatible > 17 || total > limit) return false;
   if (structure < HEADER || (structure & 3) != 0 || structure + structureSize > total || strings + stringsSize > total)
     return false;
+  if (reservations < HEADER || (reservations & 7) != 0 || reservations + 16 > total) return false;
   fdt.structure = base + structure;
   fdt.structureSize = structureSize as u32;
   fdt.strings = base + strings;
   fdt.stringsSize = stringsSize as u32;
   fdt.totalSize = total as u32;
+  fdt.reservations = base + reservations;
+  fdt.reservationsSize = (total - reservations) as u32;
   return tokenAt(fdt, 0) == BEGIN_NODE && afterNode(fdt, 0) != NONE;
+}
+
+/** Word `word` (0: address, 1: size) of entry `index` of the memory reservation block (5.3); 0 outside. An entry of zeros is its end. */
+export function reservation(fdt: Fdt, index: u32, word: u32): u64 {
+  const at = ((index as u64) << 4) + (word << 3);
+  if (at + 8 > fdt.reservationsSize) return 0;
+  return ((big(fdt.reservations + at) as u64) << 32) | big(fdt.reservations + at + 4);
 }
 
 /** The word at offset `at`; 0, which is no token, outside. */

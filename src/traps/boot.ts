@@ -6,6 +6,7 @@ import { BOARD_RAM_MIN, BOOT_OWN_EL3, EARLY_UART, HYP_SIZE, PHYS_LIMIT, ROM_BUND
 import * as el2 from "../cpu/el2";
 import * as features from "../cpu/features";
 import * as interrupt from "../devices/interrupt";
+import * as listRegisters from "../devices/list-registers";
 import * as vgic from "../devices/vgic";
 import * as board from "../drivers/board";
 import { Board, Gic } from "../drivers/board";
@@ -27,6 +28,7 @@ import * as log from "../log/log";
 import * as frames from "../mmu/frames";
 import * as stage1 from "../mmu/stage1";
 import * as tablePool from "../mmu/table-pool";
+import * as arch from "../smccc/arch";
 import * as lifecycle from "../smccc/lifecycle";
 import { random } from "../smccc/trng";
 import * as create from "../vm/create";
@@ -37,10 +39,11 @@ import { Vcpu } from "../vm/records";
 const TREE_MAX: u64 = 0x200000;
 
 const tree = changetype<Fdt>(memory.data(64, 8));
-const theBoard = changetype<Board>(memory.data(384, 8));
+const theBoard = changetype<Board>(memory.data(512, 8));
 
 function mapDevice(pa: u64, bytes: u64): void {
-  if (!stage1.mapDevice(pa as Pa, bytes)) crash("EL2 has no room in its tables for the device at 0x%x", pa);
+  if (!stage1.mapDevice(pa as Pa, bytes))
+    crash("EL2 cannot map the device at 0x%x: its tables are full, or that is the image", pa);
 }
 
 /** Keys the generator with the board's seed, of which nothing is left: a guest gets the memory that the tree lies in. */
@@ -56,6 +59,19 @@ function takeSeed(): void {
   if (bytes >= 32) chacha20.start(random);
 }
 
+/** Everything from here on is said on the board's own UART, or on none. */
+function useUart(): void {
+  if (theBoard.uart == 0) {
+    console.use(0 as Pa);
+    return;
+  }
+  mapDevice(theBoard.uart, theBoard.uartSize);
+  console.use(theBoard.uart as Pa);
+  pl011.init(theBoard.uart as Pa);
+  if (theBoard.uartInterrupt == 0)
+    log.warning(IN_MAIN, "the device tree names no SPI of the UART: input is seen only when a guest asks for it");
+}
+
 /** The board's tree and what it says; the fallback console speaks until then. */
 function discover(fdtAt: u64, flags: u64): void {
   mapDevice(EARLY_UART, 0x1000);
@@ -69,9 +85,11 @@ function discover(fdtAt: u64, flags: u64): void {
     crash("the device tree at 0x%x is malformed", fdtAt);
   }
   board.discover(theBoard, tree);
+  useUart();
   takeSeed();
   const firmware = theBoard.firmware != 0 || (flags & BOOT_OWN_EL3) != 0;
   useFirmware(firmware);
+  arch.init(firmware);
   if (!firmware) log.warning(IN_MAIN, "no PSCI by SMC: the board stays on when the run has ended");
 }
 
@@ -93,6 +111,25 @@ function check(): void {
   for (let n: u32 = 0; n < theBoard.banks; n++) ram += board.bankSize(theBoard, n);
   if (ram < BOARD_RAM_MIN)
     crash("too little RAM: the board has %d MiB, Hyper-LITE needs %d (QEMU: -m)", ram >> 20, BOARD_RAM_MIN >> 20);
+  let ownBank = false;
+  for (let n: u32 = 0; n < theBoard.banks; n++) {
+    if (board.bankBase(theBoard, n) == base && board.bankSize(theBoard, n) >= HYP_SIZE) ownBank = true;
+  }
+  if (!ownBank) crash("the 64 MiB from 0x%x, where RAM starts, must be RAM in one piece: Hyper-LITE lives there", base);
+  if (theBoard.tooManyReserved != 0)
+    crash("the device tree reserves %d ranges of memory or more, too many to keep from guests", theBoard.reserved);
+}
+
+/** Keeps from guests what the tree reserves; the bundle can be read there all the same. */
+function keepReserved(ownEnd: u64): void {
+  for (let n: u32 = 0; n < theBoard.reserved; n++) {
+    const base = board.reservedBase(n);
+    if (base >= PHYS_LIMIT) continue;
+    const bytes = min<u64>(board.reservedSize(n), PHYS_LIMIT - base);
+    frames.setFree(base as Pa, bytes, false);
+    if (bytes != 0 && base < ownEnd && base + bytes > ownEnd - HYP_SIZE)
+      log.warning(IN_MAIN, "the reserved memory at 0x%x lies in the hypervisor's own 64 MiB", base);
+  }
 }
 
 /** Maps the board: RAM but for the hypervisor's own image, and the devices that it drives. Stage 1 is closed afterwards. */
@@ -113,6 +150,7 @@ function mapBoard(): void {
     low = min<u64>(low, from);
     high = max<u64>(high, end);
   }
+  keepReserved(ownEnd);
   if (high == 0) crash("too little RAM: nothing is left behind the hypervisor's own 64 MiB");
   const pool = image.end() as u64;
   if (!stage1.mapRam(pool as Pa, ownEnd - pool)) crash("EL2 has no room in its tables for its own memory");
@@ -120,7 +158,6 @@ function mapBoard(): void {
 
   mapDevice(theBoard.distributor, theBoard.distributorSize);
   for (let n: u32 = 0; n < theBoard.redistributors; n++) mapDevice(board.gicrBase(theBoard, n), board.gicrSize(theBoard, n));
-  if (theBoard.uart != 0) mapDevice(theBoard.uart, theBoard.uartSize);
   if (theBoard.rtc != 0) mapDevice(theBoard.rtc, theBoard.rtcSize);
   phys.restrict(low as Pa, high as Pa);
   stage1Lock.lock();
@@ -134,6 +171,7 @@ function startInterrupts(): void {
   if (redistributor == 0) crash("this CPU has no redistributor in the device tree's regions");
   gicv3.init(theBoard.distributor as Pa, redistributor as Pa);
   vgic.init(theBoard.virtualTimer);
+  if (listRegisters.count() < 2) crash("this CPU's GIC has one list register, Hyper-LITE needs two");
   interrupt.init(theBoard);
   log.debug(IN_GIC, "distributor at 0x%x, redistributor at 0x%x", theBoard.distributor, redistributor);
 }
@@ -166,10 +204,6 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   discover(fdtAt, flags);
   check();
   mapBoard();
-  if (theBoard.uart != 0) {
-    console.use(theBoard.uart as Pa);
-    pl011.init(theBoard.uart as Pa);
-  }
   log.info(IN_MAIN, "Hyper-LITE: %d CPUs, %d MiB of RAM for VMs", theBoard.cpus, frames.freeBytes() >> 20);
   startInterrupts();
   el2.init();

@@ -7,8 +7,9 @@ import { boardTree } from "../../../sim/board.ts";
 import { PowerOff } from "../../../sim/faults.ts";
 import { Guest } from "../../../sim/guest.ts";
 import { DEFAULT_BANKS, Machine } from "../../../sim/machine.ts";
-import { bundleOf, outputOf, start } from "../../../sim/start.ts";
+import { BUNDLE_AT, bundleOf, FDT_AT, load, outputOf, type StartOptions, start } from "../../../sim/start.ts";
 import { fdtNode } from "../../../tool/fdt.ts";
+import { MIB } from "../../../tool/size.ts";
 import { shown } from "./log-lines.ts";
 
 test("CPUs and RAM are counted as the tree has them", () => {
@@ -84,4 +85,116 @@ test("nothing of the board's seed is left to a VM that gets the memory it was in
     for (const at of [0, 8, seedBytes - 5])
       assert.equal(tree.indexOf(seed.subarray(at, at + 5)), -1, `byte ${at} of ${seedBytes}`);
   }
+});
+
+test("what goes wrong is said on the UART that the tree names, wherever it is", () => {
+  const options: StartOptions = { machine: { uartAt: 0x0a00_0000 }, board: { uart: 0x0a00_0000, banks: [] } };
+  const { output, thrown } = outputOf(options, () => assert.fail("a guest was started"));
+  assert.ok(thrown instanceof PowerOff, String(thrown));
+  assert.match(shown(output), /halted: crash the device tree names no RAM/);
+});
+
+test("interrupts of four cells", () => {
+  const guest = start({ board: { interruptCells: 4 } });
+  guest.machine.timer.virtual.control = 1;
+  guest.poll();
+  assert.ok(guest.machine.interrupts.isActive(27));
+  for (const intid of [25, 26, 27, 33]) assert.ok(guest.machine.interrupts.isEnabled(intid), `interrupt ${intid}`);
+});
+
+test("a UART whose interrupt is no SPI has none, which is said", () => {
+  for (const uart of [
+    [1, 1],
+    [0, 988],
+    [2, 1],
+    [0, 0xffff_fff0],
+  ] as const) {
+    const guest = start({ board: { specifiers: { uart } } });
+    assert.match(shown(guest.machine.uart.output), /<4>\[.*the device tree names no SPI of the UART/);
+    assert.equal(guest.machine.interrupts.isEnabled(33), false);
+  }
+});
+
+test("what follows the redistributors in the GIC's node is left alone", () => {
+  const moreRegions = [0x0801_0000, 0x0802_0000].map((base) => ({ base, size: 0x1_0000 }));
+  // None of the redistributors that are there is this CPU's: it would be looked for behind them.
+  const options: StartOptions = { machine: { redistributors: [1n] }, board: { moreRegions } };
+  const { output, thrown } = outputOf(options, () => assert.fail("a guest was started"));
+  assert.ok(thrown instanceof PowerOff, String(thrown));
+  assert.match(shown(output), /no redistributor in the device tree's regions/);
+});
+
+test("nothing that firmware has left in the GIC comes through", () => {
+  const machine = load({});
+  const { interrupts } = machine;
+  const distributor = interrupts.distributor(0);
+  const redistributor = interrupts.redistributor(0);
+  const bits = (1n << 32n) - 1n;
+  distributor.write(0, 4, 0x10n);
+  distributor.write(0, 4, 0x12n);
+  redistributor.write(0x14, 4, 0n);
+  // A PPI that is active, and its priority runs; every SPI is enabled, the UART's is active.
+  redistributor.write(0x1_0080, 4, bits);
+  redistributor.write(0x1_0100, 4, 1n << 30n);
+  interrupts.writeSre(7n);
+  interrupts.writePmr(0xffn);
+  interrupts.writeIgrpen1(1n);
+  interrupts.pulse(30);
+  assert.equal(interrupts.acknowledge(), 30n);
+  redistributor.write(0x1_0300, 4, 1n << 27n);
+  for (let word = 1; word < 9; word++) {
+    distributor.write(0x80 + 4 * word, 4, bits);
+    distributor.write(0x100 + 4 * word, 4, bits);
+  }
+  distributor.write(0x304, 4, 2n);
+  interrupts.connect(40, () => true);
+
+  const guest = new Guest(machine, machine.core.boot(BigInt(FDT_AT), 0n));
+  assert.doesNotMatch(machine.uart.output, /nobody asked for/);
+  for (let intid = 0; intid < 288; intid++) {
+    assert.equal(interrupts.isEnabled(intid), [25, 26, 27, 33].includes(intid), `interrupt ${intid} is enabled`);
+    assert.equal(interrupts.isActive(intid), false, `interrupt ${intid} is active`);
+  }
+  machine.timer.virtual.control = 1;
+  guest.poll();
+  assert.ok(interrupts.isActive(27), "our own come");
+});
+
+/** What stage 2 gives a VM of most of the board, as physical addresses. */
+const outputs = (options: StartOptions): [number, number][] =>
+  start({ vm: { memory: 128 * MIB, scrubAtBoot: false }, ...options }).leaves.map(({ output, size }) => [output, output + size]);
+
+test("memory that the tree reserves is nobody's, be it /memreserve/ or /reserved-memory", () => {
+  const banks = [{ base: 0x4000_0000, size: 512 * MIB }];
+  const child = (base: number, properties = {}) =>
+    fdtNode(`firmware@${base.toString(16)}`, { reg: [BigInt(base), 0x3000n], ...properties });
+  const more = [
+    fdtNode("reserved-memory", { "#address-cells": 2, "#size-cells": 2, ranges: true }, [
+      child(0x4480_1000, { "no-map": true }),
+      // One to be placed by an operating system, one that is not there.
+      fdtNode("linux,cma", { size: 0x100_0000n, reusable: true }),
+      child(0x5400_0000, { status: "disabled" }),
+    ]),
+  ];
+  const reserve = [
+    { base: 0x4dff_f000, size: 0x2000 },
+    { base: 0x6000_0000, size: 2 ** 52 },
+  ];
+  const machine = { banks };
+  const free = outputs({ machine });
+  const kept = outputs({ machine, board: { more, reserve } });
+  for (const at of [0x4480_1000, 0x4dff_f000, 0x4e00_0000]) {
+    const holds = ([from, to]: [number, number]): boolean => at >= from && at < to;
+    assert.equal(kept.some(holds), false, `0x${at.toString(16)}`);
+  }
+  assert.ok(free.some(([from, to]) => 0x4480_1000 >= from && 0x4480_1000 < to) || free[0]?.[0] !== kept[0]?.[0]);
+  assert.match(
+    start({ machine, board: { reserve: [{ base: 0x4000_0000, size: 0x1000 }] } }).machine.uart.output,
+    /<4>\[.*the reserved memory at 0x40000000 lies in the hypervisor's own 64 MiB/,
+  );
+});
+
+test("a bundle in reserved memory is used all the same", () => {
+  const reserve = [{ base: BUNDLE_AT, size: 64 * MIB }];
+  assert.equal(start({ board: { reserve } }).hvc(0x8400_0000n), 0x1_0001n);
 });

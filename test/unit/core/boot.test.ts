@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { layout } from "../../../abi/layout.ts";
 import { el1Context } from "../../../abi/sysregs.ts";
-import { max } from "../../../sim/cpu-model.ts";
+import { type CpuModel, cortexA57, extensionControls, future, hasRegister, max } from "../../../sim/cpu-model.ts";
 import { Halted, PowerOff } from "../../../sim/faults.ts";
 import { BUNDLE_AT, bundleOf, FDT_AT, outputOf, RAM_BASE, type StartOptions, start } from "../../../sim/start.ts";
 import { LEFT_BEHIND } from "../../../sim/sysregs.ts";
@@ -39,6 +39,19 @@ test("the run is announced in two lines", () => {
 test("a CPU that has everything boots as well", () => {
   assert.equal(start({ machine: { cpu: max } }).hvc(0x8400_0000n), 0x1_0001n);
 });
+
+const mpamFrac: CpuModel = { ...cortexA57, id: { ...cortexA57.id, ID_AA64PFR1_EL1: 1n << 16n } };
+for (const [name, cpu] of Object.entries({ "cortex-a57": cortexA57, max, future, "a minor version of MPAM": mpamFrac })) {
+  test(`no control of an extension is left as the reset made it: ${name}`, () => {
+    const guest = start({ machine: { cpu } });
+    for (const register of Object.keys(extensionControls)) {
+      if (!hasRegister(cpu, register)) continue;
+      const expected = register === "MPAM2_EL2" ? 3n << 48n : 0n;
+      assert.equal(guest.sysreg(register), expected, register);
+    }
+    assert.equal(guest.sysreg("MDSCR_EL1"), 0n);
+  });
+}
 
 /** What a run that must not reach a guest says last. */
 const lastWords = (options: StartOptions): string => {
@@ -107,6 +120,36 @@ const refusals: Record<string, [StartOptions, RegExp]> = {
   "a board without a maintenance interrupt": [{ board: { maintenance: false } }, /no maintenance interrupt$/],
   "a board without RAM": [{ board: { banks: [] } }, /the device tree names no RAM$/],
   "too little RAM": [withSize(0xf00_0000), /too little RAM: the board has 240 MiB, Hyper-LITE needs 256 \(QEMU: -m\)$/],
+  "RAM in pieces, the first too small for the hypervisor": [
+    {
+      board: {
+        banks: [
+          { base: 0x4000_0000, size: 48 * MIB },
+          { base: 0x4400_0000, size: 256 * MIB },
+        ],
+      },
+    },
+    /the 64 MiB from 0x40000000, where RAM starts, must be RAM in one piece: Hyper-LITE lives there$/,
+  ],
+  "more reserved memory than can be kept": [
+    { board: { reserve: Array.from({ length: 200 }, (_, n) => ({ base: 0x4800_0000 + 4096 * n, size: 4096 })) } },
+    /the device tree reserves 128 ranges of memory or more, too many to keep from guests$/,
+  ],
+  "one list register": [
+    { machine: { cpu: { ...cortexA57, listRegisters: 1 } } },
+    /this CPU's GIC has one list register, Hyper-LITE needs two$/,
+  ],
+  "timers that are SPIs": [{ board: { specifiers: { virtualTimer: [0, 11] } } }, /names no virtual timer/],
+  "a timer beyond the PPIs": [
+    { board: { specifiers: { hypervisorTimer: [1, 16] } } },
+    /names no virtual timer, no timer for EL2/,
+  ],
+  "a maintenance interrupt beyond the PPIs": [
+    { board: { specifiers: { maintenance: [1, 0xffff_fff0] } } },
+    /no maintenance interrupt$/,
+  ],
+  "interrupts of two cells": [{ board: { interruptCells: 2 } }, /names no virtual timer/],
+  "no region of redistributors": [{ board: { redistributorRegions: 0 } }, /the device tree names no GICv3/],
   "a VM larger than the board": [
     { vm: { memory: 256 * MIB } },
     /too little RAM: the VM wants 256 MiB in a row, \d+ MiB are free$/,
@@ -137,6 +180,7 @@ test("a board whose firmware cannot switch it off is halted after the message", 
 });
 
 test("a UART that the board does not have: no output, and the guest runs", () => {
-  const guest = start({ board: { uart: false } });
+  const guest = start({ board: { uart: false, psci: false } });
+  assert.equal(guest.machine.uart.output, "");
   assert.equal(guest.hvc(0x8400_0000n), 0x1_0001n);
 });

@@ -267,6 +267,23 @@ test("the board's interrupts that nobody asked for are told of, as our own error
   assert.equal(guest.machine.interrupts.isActive(20), false);
 });
 
+test("the board's interrupts that nobody asked for come once, though their line stays up", () => {
+  const guest = at();
+  const { interrupts, uart } = guest.machine;
+  uart.take();
+  interrupts.connect(20, () => true);
+  interrupts.connect(40, () => true);
+  guest.machine.writeDevice(0x080a_0000n + 0x1_0100n, 4, 1n << 20n);
+  for (const [offset, value] of [
+    [0x84, 1n << 8n],
+    [0x104, 1n << 8n],
+  ] as const)
+    guest.machine.writeDevice(0x0800_0000n + BigInt(offset), 4, value);
+  guest.poll();
+  assert.equal(shown(uart.output).match(/interrupt (20|40), which nobody asked for/g)?.length, 2);
+  assert.deepEqual([interrupts.isEnabled(20), interrupts.isEnabled(40)], [false, false]);
+});
+
 test("a vCPU that is not woken up at its redistributor is one all the same", () => {
   const guest = start();
   assert.equal(guest.isSignalled, false);

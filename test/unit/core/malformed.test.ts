@@ -29,6 +29,8 @@ const survive = (options: StartOptions, lies: boolean): void => {
     // Without a psci node nobody can switch the board off.
     if (!(error instanceof PowerOff || (lies && error instanceof Halted))) throw error;
     const output = shown(machine.uart.output);
+    // A tree that names no UART is for a board that has none: nothing is said.
+    if (lies && output === "") return;
     assert.equal(output.match(/halted: /g)?.length, 1);
     assert.match(output, /<0>\[ {4}0\.000000\] halted: crash .{10,}\r\n$/);
   }

@@ -257,6 +257,31 @@ test("the receive interrupt comes at the level that UARTIFLS sets, the timeout a
   }
 });
 
+test("a receive interrupt of the board that stands with an empty FIFO is taken back", () => {
+  const guest = at();
+  openAsLinux(guest);
+  guest.machine.uart.leaveInterrupt();
+  guest.poll();
+  guest.machine.uart.type("ab");
+  guest.poll();
+  assert.equal(receive(guest), "ab");
+});
+
+test("a byte that comes while a receive interrupt is taken back is not lost", () => {
+  const guest = at();
+  openAsLinux(guest);
+  const { uart } = guest.machine;
+  const write = uart.write.bind(uart);
+  uart.write = (offset, bytes, value) => {
+    if (offset === UART_ICR && uart.waiting === 0) uart.type("x");
+    write(offset, bytes, value);
+  };
+  uart.leaveInterrupt();
+  guest.poll();
+  uart.write = write;
+  assert.ok(receive(guest).includes("x"));
+});
+
 test("masked input interrupts nobody", () => {
   const guest = at();
   openAsLinux(guest);
