@@ -245,6 +245,27 @@ test("every register whose writes are checked is in the table above", () => {
   assert.deepEqual(checked, ["HCR_EL2", "VTCR_EL2", "VTTBR_EL2"]);
 });
 
+/** Conditions whose function has others of the same reason, which machine code does not tell apart. */
+const conditions: readonly (readonly [name: string, condition: string])[] = [
+  ["phys, copy", "(to | from) % 16 != 0 || bytes % 64 != 0"],
+  ["phys, zero", "(pa | bytes) % PAGE != 0"],
+  ["table, setPool", "door.pool_pages != 0"],
+  ["table, format", "level - 1 > 2 || table_level[page] != 0"],
+  ["table, writeLeaf", "(descriptor & (DESC_CONTIGUOUS | 3)) != (level == 3 ? 3 : 1)"],
+  ["stage1, write", "w2c_stage1_read(instance_, page, index) != 0 || (page != 0 && door.stage1_level[page] == 0)"],
+  ["stage1, write", "next < STAGE1_BUILT || next >= STAGE1_PAGES || door.stage1_level[next] != 0"],
+  ["stage1, write", "own(output, bytes)"],
+];
+test("hal.h: conditions", () => {
+  for (const [name, condition] of conditions) {
+    const body = hal.slice(hal.indexOf(`HAL(void, ${name}, `)).split("\n}\n", 1)[0] ?? "";
+    assert.ok(
+      body.split("\n").some((line) => line.includes("REFUSE_IF(") && line.includes(condition)),
+      `${name}: ${condition}`,
+    );
+  }
+});
+
 test("hal.h: the table of the image becomes read-only behind all others", () => {
   const [, from, end, index] =
     /stage1, lock\).*?n = (\d+); n < STAGE1_PAGES \+ (\d+);.*?image\[first \+ (.*?)\] \|=/s.exec(hal) ?? [];
