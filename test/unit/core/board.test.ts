@@ -116,7 +116,7 @@ test("a UART whose interrupt is no SPI has none, which is said", () => {
 });
 
 test("what follows the redistributors in the GIC's node is left alone", () => {
-  const moreRegions = [0x0801_0000, 0x0802_0000].map((base) => ({ base, size: 0x1_0000 }));
+  const moreRegions = [0x0801_0000, 0x0803_0000].map((base) => ({ base, size: 0x2_0000 }));
   // None of the redistributors that are there is this CPU's: it would be looked for behind them.
   const options: StartOptions = { machine: { redistributors: [1n] }, board: { moreRegions } };
   const { output, thrown } = outputOf(options, () => assert.fail("a guest was started"));
