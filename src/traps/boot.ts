@@ -204,7 +204,7 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   discover(fdtAt, flags);
   check();
   mapBoard();
-  log.info(IN_MAIN, "Hyper-LITE: %d CPUs, %d MiB of RAM for VMs", theBoard.cpus, frames.freeBytes() >> 20);
+  log.info(IN_MAIN, "Hyper-LITE, CPUs: %d, RAM for VMs: %d MiB", theBoard.cpus, frames.freeBytes() >> 20);
   startInterrupts();
   el2.init();
   openBundle(flags);

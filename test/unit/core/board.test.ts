@@ -15,14 +15,14 @@ import { shown } from "./log-lines.ts";
 test("CPUs and RAM are counted as the tree has them", () => {
   const banks = [...DEFAULT_BANKS, { base: 0x8000_0000, size: 0x800_0000 }];
   const { output } = start({ machine: { banks }, board: { cpus: 3 } }).machine.uart;
-  assert.match(output, /Hyper-LITE: 3 CPUs, 320 MiB of RAM for VMs/);
+  assert.match(output, /Hyper-LITE, CPUs: 3, RAM for VMs: 320 MiB/);
 });
 
 test("RAM that is disabled, or the secure state's, is none", () => {
   const more = ["disabled", "fail"].map((status, n) =>
     fdtNode(`secram@${n}`, { device_type: "memory", status, reg: [BigInt(0x8000_0000 + 0x1000_0000 * n), 0x100_0000n] }),
   );
-  assert.match(start({ board: { more } }).machine.uart.output, /192 MiB of RAM/);
+  assert.match(start({ board: { more } }).machine.uart.output, /RAM for VMs: 192 MiB/);
 });
 
 test("a CPU finds its redistributor among others, behind its affinity", () => {
