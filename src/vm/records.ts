@@ -113,7 +113,7 @@ export class Vcpu extends VcpuFrame {
   /** A list register was pending when they were last filled. */
   interruptPending: u32;
   cntpCval: u64;
-  /** DBGBVR, DBGBCR, DBGWVR, DBGWCR and MDSCR are written and read back, nothing more. */
+  /** MDSCR_EL1 as written: read back, and nothing more. */
   mdscr: u64;
 }
 
