@@ -205,9 +205,9 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   check();
   mapBoard();
   log.info(IN_MAIN, "Hyper-LITE, CPUs: %d, RAM for VMs: %d MiB", theBoard.cpus, frames.freeBytes() >> 20);
+  openBundle(flags);
   startInterrupts();
   el2.init();
-  openBundle(flags);
   const first = manifest.firstVm();
   if (first == fdt.NONE) crash("the bundle has no VM");
   if (manifest.nextVm(first) != fdt.NONE) crash("the bundle has several VMs, this version runs one");

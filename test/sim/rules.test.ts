@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Violation } from "../../../sim/faults.ts";
-import { intids } from "../../../sim/interrupts.ts";
-import type { Machine } from "../../../sim/machine.ts";
-import { Order } from "../../../sim/order.ts";
-import { start } from "../../../sim/start.ts";
-import { VirtualInterface } from "../../../sim/virtual-interrupts.ts";
-import { Malformed, walkStage1, walkStage2 } from "../../../sim/walker.ts";
+import { Violation } from "../../sim/faults.ts";
+import { intids } from "../../sim/interrupts.ts";
+import type { Machine } from "../../sim/machine.ts";
+import { Order } from "../../sim/order.ts";
+import { start } from "../../sim/start.ts";
+import { VirtualInterface } from "../../sim/virtual-interrupts.ts";
+import { Malformed, walkStage1, walkStage2 } from "../../sim/walker.ts";
 
 const ENTRY = 0x1000;
 const VALID = 0x4000_0401n;
