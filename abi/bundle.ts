@@ -2,7 +2,7 @@
 // initrds, guest device trees and region files behind it. The tool writes it (tool/bundle.ts), the core reads it (src/vm/manifest.ts).
 //
 //   / { compatible = "hyper-lite,bundle-1"; total-size = <u64>; [no-scrub;] [log-levels = "vgic=debug,…"]
-//     vms { vm@0 { name = "linux"; memory = <u64>; kernel = <u64 u64>; kernel-load = <u64>; kernel-reserve = <u64>; kernel-entry = <u64>;
+//     vms { vm@0 { vm-name = "linux"; memory = <u64>; kernel = <u64 u64>; kernel-load = <u64>; kernel-reserve = <u64>; kernel-entry = <u64>;
 //                  [initrd = <u64 u64>; initrd-load = <u64>;] fdt = <u64 u64>; fdt-load = <u64>;
 //                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } } } } }
 //
@@ -28,7 +28,7 @@ export const bundleNames = {
   NO_SCRUB: "no-scrub",
   LOG_LEVELS: "log-levels",
   VMS: "vms",
-  NAME: "name",
+  NAME: "vm-name",
   MEMORY: "memory",
   KERNEL: "kernel",
   KERNEL_LOAD: "kernel-load",

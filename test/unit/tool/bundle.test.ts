@@ -29,7 +29,7 @@ const build = async (config: SystemConfig, options?: BuildOptions): Promise<Buff
 
 /** The properties of the manifest by path, each a list of numbers (64-bit) or a text. */
 const read = (bytes: Buffer): Map<string, number[] | string> => {
-  const { status, stdout, stderr } = spawnSync("dtc", ["-q", "-f", "-I", "dtb", "-O", "dts", "-"], {
+  const { status, stdout, stderr } = spawnSync("dtc", ["-q", "-I", "dtb", "-O", "dts", "-"], {
     input: bytes,
     encoding: "utf8",
   });
@@ -63,7 +63,7 @@ test("the manifest says what the configuration says", async () => {
   const expected: Record<string, number[] | string> = {
     compatible: "hyper-lite,bundle-1",
     "total-size": [bytes.length],
-    "vms/vm@0/name": "guest",
+    "vms/vm@0/vm-name": "guest",
     "vms/vm@0/memory": [64 * MIB],
     "vms/vm@0/kernel-load": [2 * MIB + 0x80000],
     "vms/vm@0/kernel-reserve": [5 * MIB],
