@@ -163,7 +163,8 @@ function mapBoard(): void {
   stage1Lock.lock();
 }
 
-function startInterrupts(): void {
+/** Brings the GIC up; returns where this CPU's redistributor is. */
+function startInterrupts(): u64 {
   let redistributor: u64 = 0;
   for (let n: u32 = 0; n < theBoard.redistributors && redistributor == 0; n++) {
     redistributor = gicv3.findRedistributor(board.gicrBase(theBoard, n) as Pa, board.gicrSize(theBoard, n)) as u64;
@@ -173,7 +174,7 @@ function startInterrupts(): void {
   vgic.init(theBoard.virtualTimer);
   if (listRegisters.count() < 2) crash("this CPU's GIC has one list register, Hyper-LITE needs two");
   interrupt.init(theBoard);
-  log.debug(IN_GIC, "distributor at 0x%x, redistributor at 0x%x", theBoard.distributor, redistributor);
+  return redistributor;
 }
 
 /** The bundle: the initrd, or where our ROM expects it. */
@@ -205,9 +206,11 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   check();
   mapBoard();
   log.info(IN_MAIN, "Hyper-LITE, CPUs: %d, RAM for VMs: %d MiB", theBoard.cpus, frames.freeBytes() >> 20);
-  openBundle(flags);
-  startInterrupts();
+  const redistributor = startInterrupts();
   el2.init();
+  openBundle(flags);
+  // The bundle has said which levels are logged.
+  log.debug(IN_GIC, "distributor at 0x%x, redistributor at 0x%x", theBoard.distributor, redistributor);
   const first = manifest.firstVm();
   if (first == fdt.NONE) crash("the bundle has no VM");
   if (manifest.nextVm(first) != fdt.NONE) crash("the bundle has several VMs, this version runs one");
