@@ -4,9 +4,9 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../tool/chain/build.ts";
-import { root } from "../tool/chain/paths.ts";
 import { reported } from "../tool/chain/run.ts";
 import { withLock } from "../tool/lock.ts";
+import { ROOT } from "../tool/paths.ts";
 import { broken, count, type Figures, LINUX_RATIO_LIMIT, linuxRatio, single } from "./limits.ts";
 import { measureLinux, measureLinuxNatively, measureOperations, measureStart } from "./measure.ts";
 import { linuxStarts, operations, type Reference, starts } from "./reference.ts";
@@ -77,6 +77,6 @@ const bench = async (): Promise<void> => {
 };
 
 await reported(async () => {
-  await withLock(join(root, "build/lock"), build);
+  await withLock(join(ROOT, "build/lock"), build);
   await bench();
 });

@@ -6,18 +6,6 @@
 #include "hal-modules.h"
 #include "wasm-rt.h"
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int8_t s8;
-typedef int16_t s16;
-typedef int32_t s32;
-typedef int64_t s64;
-typedef float f32;
-typedef double f64;
-#define WASM_RT_CORE_TYPES_DEFINED
-
 // A function of HAL module `module`. Its first parameter, which wasm2c passes for the imported module's instance, means nothing here.
 #define HAL(type, module, name, ...) static inline __attribute__((always_inline)) type \
   w2c_##module##_##name(__attribute__((unused)) struct w2c_##module *instance_ __VA_OPT__(, ) __VA_ARGS__)

@@ -9,6 +9,19 @@
 #define WASM_RT_MEMCHECK_GUARD_PAGES 1
 #define wasm_rt_memcpy __builtin_memcpy
 
+// The names of the types that generated code and the HALs use.
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+typedef float f32;
+typedef double f64;
+#define WASM_RT_CORE_TYPES_DEFINED
+
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -22,9 +22,6 @@ const XZR = 31;
 /** SCTLR_EL1.C: data caches are on. */
 const SCTLR_C = 1n << 2n;
 
-/** PSTATE.M of a guest, with all interrupts masked. */
-export const el = { EL1H: 0x3c5n, EL1T: 0x3c4n, EL0: 0x000n, AARCH32: 0x010n };
-
 export interface Access {
   /** 1, 2, 4 or 8. */
   readonly bytes?: 1 | 2 | 4 | 8;

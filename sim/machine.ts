@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { layout } from "../abi/layout.ts";
-import { root } from "../tool/chain/paths.ts";
+import { ROOT } from "../tool/paths.ts";
 import { type CpuModel, cortexA57 } from "./cpu-model.ts";
 import { Crash } from "./crash.ts";
 import type { Device } from "./device.ts";
@@ -39,7 +39,7 @@ const MEMORY_DEVICE = 0x04;
 
 let compiled: WebAssembly.Module | undefined;
 const core = (): WebAssembly.Module => {
-  compiled ??= new WebAssembly.Module(readFileSync(join(root, "build/core.wasm")));
+  compiled ??= new WebAssembly.Module(readFileSync(join(ROOT, "build/core.wasm")));
   return compiled;
 };
 

@@ -36,10 +36,13 @@ void *memmove(void *to, const void *from, size_t bytes) {
   return to;
 }
 
+// For an instruction that was just written (Arm ARM B2.7.4.2).
+static void make_fetchable(const void *code) { ASM("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(code) : "memory"); }
+
 // The instruction goes to `chosen`, which is called with the values in x0 to x3.
 __attribute__((noinline)) u64 run_chosen(u32 word, u64 a, u64 b, u64 c, u64 d) {
   *(volatile u32 *)chosen = word;
-  w2c_cpu_syncCode(0, (u64)chosen);
+  make_fetchable(chosen);
   register u64 x0 __asm__("x0") = a;
   register u64 x1 __asm__("x1") = b;
   register u64 x2 __asm__("x2") = c;
@@ -53,7 +56,7 @@ __attribute__((noinline)) u64 run_chosen(u32 word, u64 a, u64 b, u64 c, u64 d) {
 // `alias`: where EL0 sees chosen_el0.
 __attribute__((noinline)) u64 run_at_el0(u32 word, u64 alias, u64 a, u64 b) {
   *(volatile u32 *)chosen_el0 = word;
-  w2c_cpu_syncCode(0, (u64)chosen_el0);
+  make_fetchable(chosen_el0);
   register u64 x0 __asm__("x0") = a;
   register u64 x1 __asm__("x1") = b;
   register u64 x4 __asm__("x4") = alias;

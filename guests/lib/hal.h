@@ -4,18 +4,6 @@
 #include "abi.h"
 #include "wasm-rt.h"
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int8_t s8;
-typedef int16_t s16;
-typedef int32_t s32;
-typedef int64_t s64;
-typedef float f32;
-typedef double f64;
-#define WASM_RT_CORE_TYPES_DEFINED
-
 // With the MMU off all memory is Device and takes aligned accesses alone (-mstrict-align). What AssemblyScript loads and stores by itself is
 // aligned by its size.
 static inline __attribute__((always_inline)) void wasm_memcpy(void *to, const void *from, size_t bytes) {
@@ -100,9 +88,6 @@ HAL(void, cpu, relax) { ASM("yield" ::: "memory"); }
 HAL(void, cpu, isb) { ASM("isb" ::: "memory"); }
 HAL(void, cpu, dsb) { ASM("dsb sy" ::: "memory"); }
 HAL(void, cpu, invalidateTlb) { ASM("dsb ishst\n\ttlbi vmalle1\n\tdsb ish\n\tisb" ::: "memory"); }
-HAL(void, cpu, syncCode, u64 address) {
-  ASM("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(address) : "memory");
-}
 HAL(u64, cpu, count) {
   u64 value;
   ASM("isb\n\tmrs %0, cntvct_el0" : "=r"(value)::"memory");
@@ -111,7 +96,6 @@ HAL(u64, cpu, count) {
 
 // --- exception
 HAL(u64, exception, register, u32 n) { return guest_frame[n & 31]; }
-HAL(void, exception, setRegister, u32 n, u64 value) { guest_frame[n & 31] = value; }
 
 // --- image
 u64 vector_leftovers(void);   // start.S

@@ -3,6 +3,5 @@
 export const SYNC: u64 = 4;
 export const IRQ: u64 = 5;
 export const FIQ: u64 = 6;
-export const SERROR: u64 = 7;
 /** From EL0 in AArch64. */
 export const SYNC_EL0: u64 = 8;

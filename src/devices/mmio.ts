@@ -40,9 +40,9 @@ export function read(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32): u64 {
     case Device.UART:
       return part(vuart.read(vcpu, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32))), at, bytes);
     case Device.DISTRIBUTOR:
-      return vgicRegisters.readDistributor(vcpu, (at - GICD_BASE) as u32, bytes);
+      return vgicRegisters.read(vcpu, false, (at - GICD_BASE) as u32, bytes);
     case Device.REDISTRIBUTOR:
-      return vgicRegisters.readRedistributor(vcpu, (at - GICR_BASE) as u32, bytes);
+      return vgicRegisters.read(vcpu, true, (at - GICR_BASE) as u32, bytes);
     case Device.RTC:
       return part(vrtc.read(vcpu, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32))), at, bytes);
     default:
@@ -63,10 +63,10 @@ export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u
       if (whole) vuart.write(vcpu, (at as u32) & (UART_SIZE - 1), word);
       break;
     case Device.DISTRIBUTOR:
-      vgicRegisters.writeDistributor(vcpu, (at - GICD_BASE) as u32, bytes, value);
+      vgicRegisters.write(vcpu, false, (at - GICD_BASE) as u32, bytes, value);
       break;
     case Device.REDISTRIBUTOR:
-      vgicRegisters.writeRedistributor(vcpu, (at - GICR_BASE) as u32, bytes, value);
+      vgicRegisters.write(vcpu, true, (at - GICR_BASE) as u32, bytes, value);
       break;
     case Device.RTC:
       if (!whole) break;

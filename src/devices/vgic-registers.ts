@@ -30,7 +30,7 @@ import {
   GICR_WAKER_PROCESSOR_SLEEP,
   GIC_PIDR2_V3,
 } from "../../build/gen/gic";
-import { GICR_STRIDE, INTIDS } from "../../build/gen/guest";
+import { INTIDS } from "../../build/gen/guest";
 import { IrqWord, Vcpu, Vm } from "../vm/records";
 import * as vgic from "./vgic";
 
@@ -43,8 +43,9 @@ const PRIORITY_BITS: u32 = 0xf8f8f8f8;
 /** IROUTER: Aff3 and Aff2 to Aff0, and IRM (any CPU), which TYPER.No1N makes RES0. */
 const AFFINITY: u64 = 0xff00ffffff;
 
+/** Bits of a value of up to four bytes. */
 function lowBits(bytes: u32): u64 {
-  return bytes == 8 ? 0xffffffffffffffff : ((1 as u64) << (bytes << 3)) - 1;
+  return ((1 as u64) << (bytes << 3)) - 1;
 }
 
 /** Bits 2n+1 of a configuration word of 16 interrupts, from bits n. */
@@ -226,42 +227,37 @@ function writeRedistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32):
     vcpu.asleep = u32((value & GICR_WAKER_PROCESSOR_SLEEP) != 0);
 }
 
-/** Reads 1, 2, 4 or 8 bytes of the distributor; the offset is a multiple of them. */
-export function readDistributor(vcpu: Vcpu, offset: u32, bytes: u32): u64 {
-  if (bytes == 8) return (readDistributorWord(vcpu, offset) as u64) | ((readDistributorWord(vcpu, offset + 4) as u64) << 32);
-  return ((readDistributorWord(vcpu, offset & ~(3 as u32)) as u64) >> ((offset & 3) << 3)) & lowBits(bytes);
+function readWord(vcpu: Vcpu, redistributor: bool, offset: u32): u32 {
+  return redistributor ? readRedistributorWord(vcpu, offset) : readDistributorWord(vcpu, offset);
 }
 
-export function writeDistributor(vcpu: Vcpu, offset: u32, bytes: u32, value: u64): void {
-  vgic.fold(vcpu);
+function writeWord(vcpu: Vcpu, redistributor: bool, offset: u32, value: u32, mask: u32): void {
+  if (redistributor) writeRedistributorWord(vcpu, offset, value, mask);
+  else writeDistributorWord(vcpu, offset, value, mask);
+}
+
+/**
+ * Reads 1, 2, 4 or 8 bytes of the distributor, or of the redistributor of a vCPU: a VM has one, so it is the one that asks. The offset is a
+ * multiple of them.
+ */
+export function read(vcpu: Vcpu, redistributor: bool, offset: u32, bytes: u32): u64 {
+  if (bytes == 4) return readWord(vcpu, redistributor, offset);
   if (bytes == 8) {
-    writeDistributorWord(vcpu, offset, value as u32, 0xffffffff);
-    writeDistributorWord(vcpu, offset + 4, (value >> 32) as u32, 0xffffffff);
-  } else {
-    const shift = (offset & 3) << 3;
-    const mask = lowBits(bytes);
-    writeDistributorWord(vcpu, offset & ~(3 as u32), ((value & mask) as u32) << shift, (mask as u32) << shift);
+    return (readWord(vcpu, redistributor, offset) as u64) | ((readWord(vcpu, redistributor, offset + 4) as u64) << 32);
   }
-  vgic.refill(vcpu);
+  return ((readWord(vcpu, redistributor, offset & ~(3 as u32)) as u64) >> ((offset & 3) << 3)) & lowBits(bytes);
 }
 
-/** The redistributor at `offset` is that of the vCPU of this number; a VM has one vCPU, so it is the one that asks. */
-export function readRedistributor(vcpu: Vcpu, offset: u32, bytes: u32): u64 {
-  if (offset >= GICR_STRIDE) return 0;
-  if (bytes == 8) return (readRedistributorWord(vcpu, offset) as u64) | ((readRedistributorWord(vcpu, offset + 4) as u64) << 32);
-  return ((readRedistributorWord(vcpu, offset & ~(3 as u32)) as u64) >> ((offset & 3) << 3)) & lowBits(bytes);
-}
-
-export function writeRedistributor(vcpu: Vcpu, offset: u32, bytes: u32, value: u64): void {
-  if (offset >= GICR_STRIDE) return;
+/** Writes likewise. */
+export function write(vcpu: Vcpu, redistributor: bool, offset: u32, bytes: u32, value: u64): void {
   vgic.fold(vcpu);
   if (bytes == 8) {
-    writeRedistributorWord(vcpu, offset, value as u32, 0xffffffff);
-    writeRedistributorWord(vcpu, offset + 4, (value >> 32) as u32, 0xffffffff);
+    writeWord(vcpu, redistributor, offset, value as u32, 0xffffffff);
+    writeWord(vcpu, redistributor, offset + 4, (value >> 32) as u32, 0xffffffff);
   } else {
     const shift = (offset & 3) << 3;
     const mask = lowBits(bytes);
-    writeRedistributorWord(vcpu, offset & ~(3 as u32), ((value & mask) as u32) << shift, (mask as u32) << shift);
+    writeWord(vcpu, redistributor, offset & ~(3 as u32), ((value & mask) as u32) << shift, (mask as u32) << shift);
   }
   vgic.refill(vcpu);
 }

@@ -1,6 +1,6 @@
 // A VM's start, reset and end. What it takes for that of other VMs: nothing.
 
-import { IN_VM } from "../../build/gen/console";
+import { IN_VM, LOG_INFO } from "../../build/gen/console";
 import * as el2 from "../cpu/el2";
 import * as vgic from "../devices/vgic";
 import * as vrtc from "../devices/vrtc";
@@ -20,7 +20,6 @@ function clear(vcpu: Vcpu): void {
   vcpu.cntpCtl = 0;
   vcpu.cntpCval = 0;
   vcpu.mdscr = 0;
-  vcpu.fpLoaded = 0;
 }
 
 /** Puts a VM's vCPU onto this CPU as at power-on, its memory filled. `rtcBase`: seconds that its clock shows. */
@@ -45,7 +44,7 @@ function powerOn(vm: Vm, rtcBase: u32): void {
 /** The first start. `zeroed`: its RAM, which nobody had, is made zero. */
 export function start(vm: Vm, zeroed: bool, rtcBase: u32): void {
   load.load(vm, zeroed, random);
-  log.info(IN_VM, "vm%d %s starts, %d MiB", vm.id, changetype<usize>(vm) + offsetof<Vm>("name0"), vm.bytes >> 20);
+  log.write(LOG_INFO, IN_VM, vm.id, "%s starts, %d MiB", changetype<usize>(vm) + offsetof<Vm>("name0"), vm.bytes >> 20, 0);
   powerOn(vm, rtcBase);
   log.debug(IN_VM, "vm%d runs since the board's count of %d", vm.id, vm.startCount);
 }
@@ -60,7 +59,7 @@ export function reset(vm: Vm): void {
 
 /** SYSTEM_OFF, or its last vCPU went off. With no VM left the run ends well. */
 export function off(vm: Vm): void {
-  log.info(IN_VM, "vm%d %s is off", vm.id, changetype<usize>(vm) + offsetof<Vm>("name0"));
+  log.write(LOG_INFO, IN_VM, vm.id, "%s is off", changetype<usize>(vm) + offsetof<Vm>("name0"), 0, 0);
   vm.vcpu.state = VcpuState.OFF;
   halt.off();
 }

@@ -53,7 +53,6 @@ function smc(vcpu: Vcpu, esr: u64): Vcpu {
 function fp(vcpu: Vcpu): void {
   el2.setFp(true);
   context.loadFp(changetype<usize>(vcpu));
-  vcpu.fpLoaded = 1;
 }
 
 /** Coprocessor registers of the guest's 32-bit EL0: none is given. */

@@ -106,8 +106,6 @@ export class Vcpu extends VcpuFrame {
   lrIntid1: u64;
   /** The emulated physical timer: CNTP_CTL, CNTP_CVAL. */
   cntpCtl: u32;
-  /** Its vector registers are in the CPU. */
-  fpLoaded: u32;
   /** The board's virtual timer interrupt is active, on behalf of this vCPU: it cannot come again until it is deactivated. */
   timerHeld: u32;
   /** A list register was pending when they were last filled. */

@@ -6,10 +6,10 @@ import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "no
 import { join } from "node:path";
 import { layout } from "../../abi/layout.ts";
 import { withLock } from "../lock.ts";
+import { ROOT } from "../paths.ts";
 import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
 import { generate } from "./gen.ts";
 import { buildGuestsApart } from "./guests.ts";
-import { root } from "./paths.ts";
 import { buildRom } from "./rom.ts";
 import { reported, run } from "./run.ts";
 import { stage1Tables } from "./stage1.ts";
@@ -18,11 +18,11 @@ import { symbolTable } from "./symbols.ts";
 /** Does `action` unless what it depends on (files by pattern) is as it was when it was last done. */
 async function whenChanged(stamp: string, patterns: string[], action: () => void | Promise<void>): Promise<void> {
   const hash = createHash("sha256");
-  for (const file of globSync(["abi/*.ts", "tool/chain/*.ts", "package-lock.json", ...patterns], { cwd: root }).sort()) {
-    if (/\.\w+$/.test(file)) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  for (const file of globSync(["abi/*.ts", "tool/chain/*.ts", "package-lock.json", ...patterns], { cwd: ROOT }).sort()) {
+    if (/\.\w+$/.test(file)) hash.update(`${file}\0`).update(readFileSync(join(ROOT, file)));
   }
   const now = hash.digest("hex");
-  const path = join(root, stamp);
+  const path = join(ROOT, stamp);
   if (existsSync(path) && readFileSync(path, "utf8") === now) return;
   await action();
   writeFileSync(path, now);
@@ -55,7 +55,7 @@ async function buildCore(): Promise<void> {
     run(gcc, ["-march=armv8-a+nofp", "-Ibuild/gen", "-c", `metal/${name}.S`, "-o", `build/${name}.o`]);
   }
   const empty = `.section .symbols,"a"\n.skip ${layout.SYMBOLS_SIZE}\n.section .stage1,"aw"\n.skip ${layout.STAGE1_BUILT * 4096}\n`;
-  writeFileSync(join(root, "build/filled.s"), empty);
+  writeFileSync(join(ROOT, "build/filled.s"), empty);
   run(gcc, ["-c", "build/filled.s", "-o", "build/filled.o"]);
   preprocess("metal/link.ld", "build/link.ld");
   const elf = "build/hyper-lite.elf";
@@ -80,7 +80,7 @@ async function buildCore(): Promise<void> {
 }
 
 export async function build(): Promise<void> {
-  mkdirSync(join(root, "build/guests"), { recursive: true });
+  mkdirSync(join(ROOT, "build/guests"), { recursive: true });
   generate();
   // The guests are built by a process of their own, beside the core.
   const guests = whenChanged("build/guests/stamp", ["guests/**", "metal/wasm-rt.h"], buildGuestsApart);
@@ -89,4 +89,4 @@ export async function build(): Promise<void> {
   await guests;
 }
 
-if (import.meta.main) await reported(() => withLock(join(root, "build/lock"), build));
+if (import.meta.main) await reported(() => withLock(join(ROOT, "build/lock"), build));

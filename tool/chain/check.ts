@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { makeHal } from "../../sim/hal.ts";
 import { Machine } from "../../sim/machine.ts";
 import { withLock } from "../lock.ts";
+import { ROOT } from "../paths.ts";
 import { build } from "./build.ts";
-import { root } from "./paths.ts";
 import { checkBuilt, checkGuests, checkShare, checkSources, demand, joined } from "./rules.ts";
 import { reported } from "./run.ts";
 
@@ -24,4 +24,4 @@ async function check(): Promise<void> {
   demand(outcome);
 }
 
-await reported(() => withLock(join(root, "build/lock"), check), "the check");
+await reported(() => withLock(join(ROOT, "build/lock"), check), "the check");

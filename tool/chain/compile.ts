@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import asc from "assemblyscript/asc";
-import { root } from "./paths.ts";
+import { ROOT } from "../paths.ts";
 import { BuildError, run } from "./run.ts";
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
@@ -33,7 +33,7 @@ export function toWasm(module: Module): void {
 
 /** The same without a process of its own: where several are compiled, the compiler is warm for all but the first. */
 export async function toWasmHere(module: Module): Promise<void> {
-  const { error, stderr } = await asc.main([...ascArguments(module), "--baseDir", root]);
+  const { error, stderr } = await asc.main([...ascArguments(module), "--baseDir", ROOT]);
   if (error !== null) throw new BuildError(`asc ${module.entry}\n${stderr.toString()}`);
 }
 

@@ -37,7 +37,7 @@ import {
   spsr,
   virtBoard,
 } from "../../abi/virt-board.ts";
-import { root } from "./paths.ts";
+import { ROOT } from "../paths.ts";
 
 type Constant = number | bigint | string;
 type Constants = Record<string, Constant>;
@@ -198,7 +198,7 @@ const firmwareH = (): string => `#define IS_FIRMWARE_CALL(id) (${firmwareCalls.m
 
 /** The types that wasm2c has for the instances of imported modules, which are the files of src/hal/. */
 const halModulesH = (): string =>
-  readdirSync(join(root, "src/hal"))
+  readdirSync(join(ROOT, "src/hal"))
     .map((file) => file.split(".")[0])
     .map((module) => `struct w2c_${module};\n`)
     .join("");
@@ -250,7 +250,7 @@ const callsMd = (): string =>
 
 /** Writes a file unless it is there with the same text already, so that nothing downstream is made anew for nothing. */
 function emit(name: string, text: string): void {
-  const path = join(root, "build/gen", name);
+  const path = join(ROOT, "build/gen", name);
   const note = name.endsWith(".md") ? "" : "// Generated from abi/ by tool/chain/gen.ts.\n";
   try {
     if (readFileSync(path, "utf8") === note + text) return;
@@ -261,7 +261,7 @@ function emit(name: string, text: string): void {
 }
 
 export function generate(): void {
-  mkdirSync(join(root, "build/gen"), { recursive: true });
+  mkdirSync(join(ROOT, "build/gen"), { recursive: true });
   const all: Constants = {};
   for (const [name, constants] of Object.entries(files)) {
     for (const [key, value] of Object.entries(constants)) {

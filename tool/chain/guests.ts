@@ -7,8 +7,8 @@ import { existsSync, globSync, mkdirSync, readdirSync, writeFileSync } from "nod
 import { basename, join } from "node:path";
 import { camel } from "../../abi/records.ts";
 import { type GuestRegister, guestRegisters } from "../../guests/lib/registers.ts";
+import { ROOT } from "../paths.ts";
 import { cFlags, gcc, objcopy, toC, toWasmHere } from "./compile.ts";
-import { root } from "./paths.ts";
 import { BuildError, reported, run } from "./run.ts";
 
 /** Linear memory of a guest's program: pages of 64 KiB, and the first byte in use. */
@@ -31,8 +31,8 @@ const flags = [
 
 /** The folders of guests/ that are programs. */
 export const guestNames = (): string[] =>
-  readdirSync(join(root, "guests"))
-    .filter((name) => existsSync(join(root, "guests", name, "main.ts")))
+  readdirSync(join(ROOT, "guests"))
+    .filter((name) => existsSync(join(ROOT, "guests", name, "main.ts")))
     .sort();
 
 const pascal = (register: string): string => camel(register).replace(/^./, (c) => c.toUpperCase());
@@ -42,7 +42,7 @@ const asmName = (r: GuestRegister): string => (r.encoding ?? r.name).toLowerCase
 
 /** What all guests share: the module `sysreg`, runtime and linker script. */
 function buildLib(): void {
-  mkdirSync(join(root, OUT, "lib"), { recursive: true });
+  mkdirSync(join(ROOT, OUT, "lib"), { recursive: true });
   const note = "// Generated from guests/lib/registers.ts by tool/chain/guests.ts.\n";
   const ts = [
     ...guestRegisters.filter(reads).map((r) => `export declare function read${pascal(r.name)}(): u64;\n`),
@@ -52,15 +52,15 @@ function buildLib(): void {
     ...guestRegisters.filter(reads).map((r) => `HAL_READ(${pascal(r.name)}, "${asmName(r)}")\n`),
     ...guestRegisters.filter(writes).map((r) => `HAL_WRITE(${pascal(r.name)}, "${asmName(r)}")\n`),
   ];
-  writeFileSync(join(root, OUT, "lib/sysreg.ts"), note + ts.join(""));
-  writeFileSync(join(root, OUT, "lib/guest-sysreg.h"), note + h.join(""));
+  writeFileSync(join(ROOT, OUT, "lib/sysreg.ts"), note + ts.join(""));
+  writeFileSync(join(ROOT, OUT, "lib/guest-sysreg.h"), note + h.join(""));
   run(gcc, ["-march=armv8-a+nofp", "-Ibuild/gen", "-c", `${LIB}/start.S`, "-o", `${OUT}/lib/start.o`]);
   run(gcc, ["-E", "-P", "-x", "c", "-D__ASSEMBLER__", "-Ibuild/gen", `${LIB}/link.ld`, "-o", `${OUT}/lib/link.ld`]);
 }
 
 async function buildGuest(name: string): Promise<void> {
   const out = `${OUT}/${name}`;
-  mkdirSync(join(root, out), { recursive: true });
+  mkdirSync(join(ROOT, out), { recursive: true });
   await toWasmHere({ entry: `guests/${name}/main.ts`, wasm: `${out}/guest.wasm`, pages: MEMORY_PAGES, base: MEMORY_BASE });
   const imports = toC(`${out}/guest.wasm`, "guest", `${out}/guest.generated.c`);
   const nulls = `-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`;
@@ -74,8 +74,8 @@ async function buildGuest(name: string): Promise<void> {
 
 /** Programs for guests that run Linux, each one file of C without a library. */
 function buildLinuxPrograms(): void {
-  mkdirSync(join(root, OUT, "linux"), { recursive: true });
-  for (const source of globSync("guests/linux/*.c", { cwd: root })) {
+  mkdirSync(join(ROOT, OUT, "linux"), { recursive: true });
+  for (const source of globSync("guests/linux/*.c", { cwd: ROOT })) {
     const options = [
       "-O2",
       "-Wall",
@@ -100,7 +100,7 @@ async function buildGuests(names: readonly string[]): Promise<void> {
 
 /** Builds all guests in a process of its own. */
 export async function buildGuestsApart(): Promise<void> {
-  const child = spawn(process.execPath, [import.meta.filename], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, [import.meta.filename], { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
   const [status] = await once(child, "close");
   if (status !== 0) throw new BuildError("a guest could not be built");
 }

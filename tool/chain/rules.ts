@@ -3,6 +3,7 @@
 
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { ROOT } from "../paths.ts";
 import { allocation } from "./checks/allocation.ts";
 import { assembly } from "./checks/assembly.ts";
 import { compatibles, deviceRegisters } from "./checks/boards.ts";
@@ -37,7 +38,6 @@ import { memoryGrowth, mutableGlobals, runtime } from "./checks/wasm-state.ts";
 import { tables } from "./checks/wasm-tables.ts";
 import { gcc, symbolsOf } from "./compile.ts";
 import { disassemble, objdump } from "./disassembly.ts";
-import { root } from "./paths.ts";
 import { BuildError, run } from "./run.ts";
 import { parse, program, recursionBounds, type Source, sourcesIn } from "./sources.ts";
 import { readWasm } from "./wasm.ts";
@@ -48,8 +48,8 @@ const dialect = [noIgnore, decorators, overrides, allocation, doubleEvaluation, 
 const house = [defaultParameters, door, emptyLoops, importOrder, deviceRegisters, compatibles];
 const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops];
 
-const text = (path: string): string => readFileSync(join(root, path), "utf8");
-const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: root }).sort();
+const text = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: ROOT }).sort();
 const parsed = (pattern: string): Source[] => files(pattern).map((path) => parse(path, text(path)));
 const texts = (...patterns: string[]): string[] => files(...patterns).map(text);
 
@@ -60,7 +60,7 @@ export const joined = (outcomes: readonly Outcome[]): Outcome => ({
 
 /** What can be said before anything is compiled; build/gen/ must be there. */
 export function checkSources(): Outcome & { sources: Source[] } {
-  const core = program(join(root, "src/tsconfig.json"));
+  const core = program(join(ROOT, "src/tsconfig.json"));
   const sources = sourcesIn(core, /^(src|build\/gen)\//);
   const outcome = joined([
     apply([types], core),
@@ -74,7 +74,7 @@ export function checkSources(): Outcome & { sources: Source[] } {
 
 /** The guests' sources; what the build writes for them must be there. */
 export function checkGuests(): Outcome {
-  const guests = program(join(root, "guests/tsconfig.json"));
+  const guests = program(join(ROOT, "guests/tsconfig.json"));
   return joined([apply([types], guests), apply(dialect, sourcesIn(guests, /^guests\//))]);
 }
 
@@ -84,7 +84,7 @@ export const checkShare = (): Outcome =>
 
 /** What the build has made. `sim`: the functions of the simulator, which needs a core that is built. */
 export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>): Outcome {
-  const module = readWasm(readFileSync(join(root, "build/core.wasm")));
+  const module = readWasm(readFileSync(join(ROOT, "build/core.wasm")));
   const bounds = recursionBounds(sources);
   const elf = "build/hyper-lite.elf";
   const machine = {
@@ -112,8 +112,8 @@ export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>
     ),
     apply(machineRules, machine),
     apply([vectorRegisters, spinLoops], { ...machine, functions: disassemble("build/rom.elf") }),
-    apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(root, `${elf}.stage1`)) }),
-    apply([imageSize], statSync(join(root, "build/hyper-lite.Image")).size),
+    apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(ROOT, `${elf}.stage1`)) }),
+    apply([imageSize], statSync(join(ROOT, "build/hyper-lite.Image")).size),
     apply([halAgreement], sides),
     apply([inlineAssembly], header),
   ]);

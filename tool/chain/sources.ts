@@ -2,7 +2,7 @@
 
 import { join, relative } from "node:path";
 import ts from "typescript";
-import { root } from "./paths.ts";
+import { ROOT } from "../paths.ts";
 import { BuildError } from "./run.ts";
 
 export interface Source {
@@ -24,7 +24,7 @@ export const sourcesIn = (from: ts.Program, folders: RegExp): Source[] =>
   from
     .getSourceFiles()
     .filter(({ isDeclarationFile }) => !isDeclarationFile)
-    .map((tree) => ({ path: relative(root, tree.fileName), tree }))
+    .map((tree) => ({ path: relative(ROOT, tree.fileName), tree }))
     .filter(({ path }) => folders.test(path));
 
 /** A source from its text. */
@@ -41,7 +41,7 @@ export function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
   ts.forEachChild(node, (child) => walk(child, visit));
 }
 
-/** The files that a source imports from or re-exports, relative to the root and with their ending. */
+/** The files that a source imports from or re-exports, relative to the ROOT and with their ending. */
 export const importsOf = ({ path, tree }: Source): { path: string; node: ts.Node }[] =>
   tree.statements.flatMap((node) => {
     if (!ts.isImportDeclaration(node) && !ts.isExportDeclaration(node)) return [];

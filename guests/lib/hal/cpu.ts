@@ -9,7 +9,5 @@ export declare function isb(): void;
 export declare function dsb(): void;
 /** Forgets every translation of EL1 and EL0. */
 export declare function invalidateTlb(): void;
-/** Makes code that was written at `address` (16 bytes) fit to be fetched. */
-export declare function syncCode(address: u64): void;
 /** CNTVCT_EL0, not read ahead of what stands before it. */
 export declare function count(): u64;

@@ -2,4 +2,3 @@
 
 /** x0 to x30; 31 is SPSR_EL1. */
 export declare function register(n: u32): u64;
-export declare function setRegister(n: u32, value: u64): void;

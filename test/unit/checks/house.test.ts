@@ -10,8 +10,8 @@ import { importOrder } from "../../../tool/chain/checks/import-order.ts";
 import { apply } from "../../../tool/chain/checks/rule.ts";
 import { countLines, share } from "../../../tool/chain/checks/share.ts";
 import { types } from "../../../tool/chain/checks/types.ts";
-import { root } from "../../../tool/chain/paths.ts";
 import { program } from "../../../tool/chain/sources.ts";
+import { ROOT } from "../../../tool/paths.ts";
 import { accepts, refuses, sources } from "./refuses.ts";
 
 const importing = (path: string): string => `import * as other from "${path}";`;
@@ -78,8 +78,8 @@ test("too little TypeScript is refused", () => {
 });
 
 test("tsc reports addresses that are mixed, and what nobody uses", () => {
-  mkdirSync(join(root, "build"), { recursive: true });
-  const folder = mkdtempSync(join(root, "build/check-"));
+  mkdirSync(join(ROOT, "build"), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, "build/check-"));
   try {
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../../src/tsconfig.json", include: ["*.ts"] }));
     const text = `import { Ipa, Pa } from "../../src/hal/addr";

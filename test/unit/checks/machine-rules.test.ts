@@ -14,7 +14,7 @@ import { stacks } from "../../../tool/chain/checks/stacks.ts";
 import { traps } from "../../../tool/chain/checks/traps.ts";
 import { vectorRegisters } from "../../../tool/chain/checks/vector-registers.ts";
 import { disassemble, frameOf } from "../../../tool/chain/disassembly.ts";
-import { root } from "../../../tool/chain/paths.ts";
+import { ROOT } from "../../../tool/paths.ts";
 import { accepts, machine, refuses } from "./refuses.ts";
 
 const USE = "void use(void *); ";
@@ -47,7 +47,7 @@ test("what gcc tells of a frame is believed", () => {
 test("frames as they are read from the code are those that gcc tells of", () => {
   // gcc leaves out the number of a function's copy (`.constprop.0`): of several, the smallest.
   const told = new Map<string, number>();
-  for (const line of readFileSync(join(root, "build/core.su"), "utf8").trim().split("\n")) {
+  for (const line of readFileSync(join(ROOT, "build/core.su"), "utf8").trim().split("\n")) {
     const [place = "", bytes] = line.split("\t");
     const name = place.split(":").at(-1) ?? "";
     told.set(name, Math.min(told.get(name) ?? Number.POSITIVE_INFINITY, Number(bytes)));

@@ -33,7 +33,7 @@ test("nothing that was in the CPU before is the guest's", () => {
 test("the run is announced in two lines", () => {
   const output = shown(start({ vm: { name: "linux", memory: 64 * MIB } }).machine.uart.output);
   assert.match(output, /^<6>\[ {4}0\.000000\] cpu0 main: Hyper-LITE, CPUs: 1, RAM for VMs: 192 MiB\r\n/);
-  assert.match(output, /<6>\[ {4}0\.000000\] cpu0 vm: vm0 linux starts, 64 MiB\r\n$/);
+  assert.match(output, /<6>\[ {4}0\.000000\] cpu0 vm0 vm: linux starts, 64 MiB\r\n$/);
 });
 
 test("a CPU that has everything boots as well", () => {

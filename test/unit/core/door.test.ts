@@ -14,7 +14,7 @@ import { makeHal } from "../../../sim/hal.ts";
 import { Machine } from "../../../sim/machine.ts";
 import { walkStage1 } from "../../../sim/walker.ts";
 import { disassemble } from "../../../tool/chain/disassembly.ts";
-import { root } from "../../../tool/chain/paths.ts";
+import { ROOT } from "../../../tool/paths.ts";
 import { machine } from "../checks/refuses.ts";
 
 type Call = (...args: (bigint | number)[]) => unknown;
@@ -205,7 +205,7 @@ test("while stage 1 is being closed, each of its tables is writable until it is 
 
 // --- the board's side
 
-const hal = readFileSync(join(root, "metal/hal.h"), "utf8");
+const hal = readFileSync(join(ROOT, "metal/hal.h"), "utf8");
 const functions = disassemble("build/hyper-lite.elf");
 
 /** The number of a refusal, from the enumeration in hal.h. */
@@ -231,7 +231,7 @@ const crossings: Readonly<Record<string, readonly Refusal[]>> = {
 test("machine code: what is checked stops with its own BRK", () => {
   const names = Object.keys(crossings);
   const c = names.map((crossing, n) => `void f${n}(u64 a, u64 b, u64 c) { w2c_${crossing}; }`).join("\n");
-  const flags = ["-Imetal", "-Ibuild/gen", "-Ibuild"].map((flag) => flag.replace("-I", `-I${root}`));
+  const flags = ["-Imetal", "-Ibuild/gen", "-Ibuild"].map((flag) => flag.replace("-I", `-I${ROOT}/`));
   const { functions: compiled } = machine({ c: `#include "hal.h"\n${c}`, flags });
   for (const [n, crossing] of names.entries()) {
     const code = compiled.find(({ name }) => name === `f${n}`)?.instructions ?? [];
@@ -276,7 +276,7 @@ test("hal.h and the simulator refuse for the same reasons", () => {
   const reasons = (text: string): string[] =>
     [...new Set([...text.matchAll(/REFUSE_IF\([^;]*?REFUSE_(\w+)\)/gs)].map(([, why]) => why ?? ""))].sort();
   const simulated = ["sim/door.ts", "sim/hal.ts", "sim/sysregs.ts"]
-    .map((path) => readFileSync(join(root, path), "utf8"))
+    .map((path) => readFileSync(join(ROOT, path), "utf8"))
     .join("");
   const refused = [...new Set([...simulated.matchAll(/refuse\(\s*"(\w+)"/g)].map(([, why]) => why ?? ""))].sort();
   assert.deepEqual(refused, reasons(hal));

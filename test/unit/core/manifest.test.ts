@@ -142,5 +142,5 @@ for (const [name, [contents, message]] of Object.entries(mistakes)) {
 test("a name that is too long, or holds control characters, does no harm", () => {
   const { output } = start({ bundle: bundleWith({ vm: { [names.NAME]: "\x1b[2J\r\n<0>forged".padEnd(200, "x") } }) }).machine
     .uart;
-  assert.match(shown(output), /vm0 \?\[2J\?\?<0>forgedx+ starts, 16 MiB\r\n$/);
+  assert.match(shown(output), /vm0 vm: \?\[2J\?\?<0>forgedx+ starts, 16 MiB\r\n$/);
 });

@@ -228,7 +228,7 @@ for (const name of ["PSCI_SYSTEM_OFF", "PSCI_CPU_OFF"]) {
       const { output, thrown } = outputOf({ vm: { name: "linux" } }, (guest) => guest[way](id(name)));
       assert.ok(thrown instanceof PowerOff, String(thrown));
       const lines = shown(output).trimEnd().split("\r\n").slice(-2);
-      assert.match(lines[0] ?? "", /^<6>\[ {4}0\.000000\] cpu0 vm: vm0 linux is off$/);
+      assert.match(lines[0] ?? "", /^<6>\[ {4}0\.000000\] cpu0 vm0 vm: linux is off$/);
       assert.match(lines[1] ?? "", /^<6>\[ {4}0\.000000\] halted: off$/);
     });
   }

@@ -2,7 +2,7 @@
 
 import { relative } from "node:path";
 import ts from "typescript";
-import { root } from "../paths.ts";
+import { ROOT } from "../../paths.ts";
 import { lineOf } from "../sources.ts";
 import type { Rule } from "./rule.ts";
 
@@ -10,7 +10,7 @@ export const types: Rule<ts.Program> = {
   name: "tsc",
   check: (program, report) => {
     for (const { file, start = 0, messageText, code } of ts.getPreEmitDiagnostics(program)) {
-      const at = file ? `${relative(root, file.fileName)}:${lineOf(file, start)}` : "src/tsconfig.json";
+      const at = file ? `${relative(ROOT, file.fileName)}:${lineOf(file, start)}` : "src/tsconfig.json";
       report.problem(at, `TS${code}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
     }
   },
