@@ -1,10 +1,21 @@
 // The bundle: one flattened device tree (Devicetree Specification v0.4, chapter 5) whose nodes are the VMs, with kernels,
 // initrds, guest device trees and region files behind it. The tool writes it (tool/bundle.ts), the core reads it (src/vm/manifest.ts).
 //
-//   / { compatible = "hyper-lite,bundle-1"; total-size = <u64>; [no-scrub;] [log-levels = "vgic=debug,…"]
-//     vms { vm@0 { vm-name = "linux"; memory = <u64>; kernel = <u64 u64>; kernel-load = <u64>; kernel-reserve = <u64>; kernel-entry = <u64>;
+//   / { compatible = "hyper-lite,bundle-2"; total-size = <u64>; [no-scrub;] [log-levels = "vgic=debug,…"]
+//     console = "terminal" | "lines"; policy = <u64>; slice = <u64>;
+//     shared { shared@0 { size = <u64>; } }
+//     vms { vm@0 { vm-name = "linux"; memory = <u64>; vcpus = <u64>; priority = <u64>; affinity = <u64>; share = <u64>; cap = <u64>;
+//                  crash-policy = <u64>; [no-autostart;] [controller;] [time-runs-on-pause;] table-quota = <u64>;
+//                  kernel = <u64 u64>; kernel-load = <u64>; kernel-reserve = <u64>; kernel-entry = <u64>;
+//                  [segments { segment@0 { file = <u64 u64>; load = <u64>; } }]
 //                  [initrd = <u64 u64>; initrd-load = <u64>;] fdt = <u64 u64>; fdt-load = <u64>;
-//                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } } } } }
+//                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } }
+//                  shared { shared@0 { index = <u64>; ipa = <u64>; [read-only;] } }
+//                  doorbells { doorbell@0 { peer = <u64>; number = <u64>; } } } } }
+//
+// VMs are numbered from 0 in the order of their nodes; that is a VM's id at run time as well. `index` is that of a node of /shared, in order. Doorbell n
+// of a VM rings at VM `peer`, as that VM's doorbell `number`. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
+// all), `cap` in percent of one CPU (0: none). A kernel that is an ELF has its segments as `segments`, the first of which is `kernel`.
 //
 // Every number is a 64-bit big-endian cell pair. A pair of numbers is an offset from the start of the bundle and a size, in bytes;
 // offsets of payloads are multiples of PAYLOAD_ALIGN. The last eight bytes of `total-size` are BUNDLE_END: whoever placed the bundle does not
@@ -17,23 +28,66 @@ export const bundle = {
   GUEST_FDT_MAX: 0x1_0000,
   /** The text `HL-END-1`, at a multiple of 8. */
   BUNDLE_END: 0x312d_444e_452d_4c48n,
-  MAX_REGIONS: 8,
   MAX_NAME: 31,
+  /** Of a system, and of one VM. */
+  MAX_VMS: 64,
+  MAX_VCPUS: 8,
+  MAX_SHARED: 64,
+  MAX_REGIONS: 8,
+  MAX_SEGMENTS: 8,
+  MAX_SHARES_OF_VM: 8,
+  MAX_DOORBELLS_OF_VM: 8,
+  /** Priorities are 0 to 31, the highest is the most urgent. */
+  MAX_PRIORITY: 31,
+  MAX_SHARE: 10_000,
+};
+
+/** How the scheduler chooses. */
+export const policies = {
+  /** The highest priority runs; round robin within one. */
+  POLICY_PRIORITY: 0,
+  /** CPU time in proportion to shares, up to caps. */
+  POLICY_SHARE: 1,
+};
+
+/** What follows when a VM crashes. */
+export const crashPolicies = {
+  CRASH_STOP: 0,
+  CRASH_RESET: 1,
+  /** The run ends. */
+  CRASH_STOP_ALL: 2,
 };
 
 /** Names of nodes and properties, by what they mean. */
 export const bundleNames = {
-  COMPATIBLE: "hyper-lite,bundle-1",
+  COMPATIBLE: "hyper-lite,bundle-2",
   TOTAL_SIZE: "total-size",
   NO_SCRUB: "no-scrub",
   LOG_LEVELS: "log-levels",
+  /** "terminal": one terminal for all VMs, with keys that choose; "lines": whole lines, each with its VM's name when there are several. */
+  CONSOLE: "console",
+  POLICY: "policy",
+  SLICE: "slice",
+  SHARED: "shared",
   VMS: "vms",
   NAME: "vm-name",
   MEMORY: "memory",
+  VCPUS: "vcpus",
+  PRIORITY: "priority",
+  AFFINITY: "affinity",
+  SHARE: "share",
+  CAP: "cap",
+  CRASH_POLICY: "crash-policy",
+  NO_AUTOSTART: "no-autostart",
+  CONTROLLER: "controller",
+  TIME_RUNS: "time-runs-on-pause",
+  TABLE_QUOTA: "table-quota",
   KERNEL: "kernel",
   KERNEL_LOAD: "kernel-load",
   KERNEL_RESERVE: "kernel-reserve",
   KERNEL_ENTRY: "kernel-entry",
+  SEGMENTS: "segments",
+  LOAD: "load",
   INITRD: "initrd",
   INITRD_LOAD: "initrd-load",
   FDT: "fdt",
@@ -43,4 +97,8 @@ export const bundleNames = {
   SIZE: "size",
   READ_ONLY: "read-only",
   FILE: "file",
+  INDEX: "index",
+  DOORBELLS: "doorbells",
+  PEER: "peer",
+  NUMBER: "number",
 };

@@ -40,13 +40,28 @@ export const calls: Call[] = [
   call("TRNG_RND_32", 0x8400_0053, "bits (1 to 96)", "x0: 0, x1-x3: the bits", "random bits, right-aligned over x1:x2:x3"),
   call("TRNG_RND_64", 0xc400_0053, "bits (1 to 192)", "x0: 0, x1-x3: the bits", "random bits, right-aligned over x1:x2:x3"),
 
+  call("PV_TIME_FEATURES", 0xc500_0020, "id", "0, or -1", "DEN0057: whether a call of paravirtualized time exists"),
+  call("PV_TIME_ST", 0xc500_0021, "", "an IPA, or -1", "DEN0057: where the calling vCPU's stolen time is, and counted from now on"),
+
   call("VENDOR_UID", 0x8600_ff01, "", "x0-x3: the UID of Hyper-LITE", "DEN0028, 6.3: who answers the vendor range"),
   call("HL_NULL", 0xc600_0000, "", "0", "does nothing: what a round trip costs"),
   call("HL_VERSION", 0xc600_0001, "", "x0: major << 32 | minor << 16 | patch", "the version of Hyper-LITE"),
   call("HL_CONSOLE_WRITE", 0xc600_0002, "ipa, bytes", "bytes written, or an error", "writes up to 1,024 bytes of the VM's RAM to its console"),
   call("HL_YIELD", 0xc600_0003, "", "0", "gives the rest of the time slice away"),
   call("HL_VM_FACT", 0xc600_0004, "fact", "x0: 0 or an error, x1: the value", "a fact about the VM: see vmFacts"),
+  call("HL_DOORBELL", 0xc600_0006, "number", "0, or an error", "rings doorbell `number` of the VM: its peer gets an interrupt"),
   call("HL_VCPU_FACT", 0xc600_0005, "fact", "x0: 0 or an error, x1: the value", "a fact about the calling vCPU: see vcpuFacts"),
+
+  call("HL_VM_COUNT", 0xc600_0010, "", "how many VMs the system names, or an error", "VM control, for controllers alone; others get DENIED. VMs are numbered from 0"),
+  call("HL_VM_STATE", 0xc600_0011, "vm", "x0: 0 or an error, x1: a state of vmStates, x2: how often it has crashed, x3: its vCPUs", "the state of a VM"),
+  call("HL_VM_NAME", 0xc600_0012, "vm, offset (0 or 16)", "x0: 0 or an error, x1 and x2: 16 bytes of the name, the first lowest, zeros behind its end", "the name of a VM"),
+  call("HL_VM_CREATE", 0xc600_0013, "vm", "0, or an error", "takes what the VM needs and maps it: ABSENT becomes OFF"),
+  call("HL_VM_START", 0xc600_0014, "vm", "0, or an error", "fills its memory and runs it: OFF or CRASHED becomes RUNNING, by way of LOADING"),
+  call("HL_VM_PAUSE", 0xc600_0015, "vm", "0, or an error", "takes its vCPUs off their CPUs: RUNNING becomes PAUSED"),
+  call("HL_VM_RESUME", 0xc600_0016, "vm", "0, or an error", "PAUSED becomes RUNNING"),
+  call("HL_VM_RESET", 0xc600_0017, "vm", "0, or an error", "as if it were switched off and on: any state but ABSENT and DESTROYING becomes LOADING"),
+  call("HL_VM_STOP", 0xc600_0018, "vm", "0, or an error", "switches it off: any state but ABSENT and DESTROYING becomes OFF"),
+  call("HL_VM_DESTROY", 0xc600_0019, "vm", "0, or an error", "stops it, clears its memory and gives everything back: DESTROYING, then ABSENT"),
 ];
 
 /** What the core may ask of the firmware by SMC; the HAL refuses every other identifier. */
@@ -82,6 +97,19 @@ export const vmFacts = {
   VM_FACT_VCPUS: 2,
   /** The board's physical count when the VM's first instruction was about to run. */
   VM_FACT_START_COUNT: 3,
+  /** How many physical CPUs the hypervisor runs on. */
+  VM_FACT_CPUS: 4,
+};
+
+/** States of a VM. LOADING: its memory is being cleared and filled. DESTROYING: its memory is being cleared and given back. */
+export const vmStates = {
+  VM_ABSENT: 0,
+  VM_OFF: 1,
+  VM_LOADING: 2,
+  VM_RUNNING: 3,
+  VM_PAUSED: 4,
+  VM_CRASHED: 5,
+  VM_DESTROYING: 6,
 };
 
 export const vcpuFacts = {
@@ -90,6 +118,14 @@ export const vcpuFacts = {
   VCPU_FACT_EXITS: 1,
   /** Physical interrupts taken while this vCPU ran. */
   VCPU_FACT_INTERRUPTS: 2,
+  /** Counts of the board's counter that it has run for, up to its last exchange. */
+  VCPU_FACT_RUN_TIME: 3,
+  /** Counts that it was ready for, but waited. */
+  VCPU_FACT_STOLEN: 4,
+  /** How often it came onto a CPU in exchange for another vCPU. */
+  VCPU_FACT_SWITCHES: 5,
+  /** The number of the physical CPU that it is on now. */
+  VCPU_FACT_CPU: 6,
 };
 
 /** The most bytes that one HL_CONSOLE_WRITE takes. */

@@ -19,6 +19,13 @@ export const guest = {
   UART_SIZE: 0x1000,
   RTC_BASE: 0x0901_0000,
   RTC_SIZE: 0x1000,
+  /** A page that EL2 alone writes, as QEMU's virt has it: how long each vCPU has waited for a CPU (DEN0057), STOLEN_STRIDE bytes a vCPU. */
+  STOLEN_BASE: 0x090a_0000,
+  STOLEN_SIZE: 0x1000,
+  STOLEN_STRIDE: 64,
+  /** Memory shared between VMs lies here unless the configuration says where: SHARED_STRIDE is its alignment. */
+  SHARED_BASE: 0x1000_0000,
+  SHARED_STRIDE: 0x20_0000,
   /** virtio-mmio transports (a later issue), VIRTIO_STRIDE bytes apart. */
   VIRTIO_BASE: 0x0a00_0000,
   VIRTIO_STRIDE: 0x200,
@@ -26,6 +33,8 @@ export const guest = {
   /** SPI numbers, as they stand in a device tree; the INTID is 32 more. */
   UART_SPI: 1,
   RTC_SPI: 2,
+  /** Doorbell n of a VM, edge-triggered, is SPI DOORBELL_SPI + n. */
+  DOORBELL_SPI: 4,
   VIRTIO_SPI: 16,
   /** INTIDs of the timers: PPI 11 and 14 in a device tree. */
   VTIMER_INTID: 27,

@@ -4,5 +4,4 @@ export const instructions: Record<string, Record<string, string>> = {
   barrier: { dsbIshst: "dsb ishst", dsbIsh: "dsb ish", dsbSy: "dsb sy", isb: "isb" },
   tlb: { vmalls12e1is: "tlbi vmalls12e1is", alle1is: "tlbi alle1is" },
   cache: { invalidateInstructions: "ic ialluis" },
-  cpu: { wfi: "dsb sy\n\twfi", relax: "yield" },
 };

@@ -70,14 +70,15 @@ export const halRegisters: HalRegister[] = [
   reg("ICC_EOIR1_EL1", "w", "S3_0_C12_C12_1"),
   reg("ICC_DIR_EL1", "w", "S3_0_C12_C11_1"),
   reg("ICC_AP1R0_EL1", "w", "S3_0_C12_C9_0"),
+  reg("ICC_SGI1R_EL1", "w", "S3_0_C12_C11_5"),
   // virtual CPU interface
   reg("ICH_HCR_EL2", "rw", "S3_4_C12_C11_0"),
   reg("ICH_VTR_EL2", "r", "S3_4_C12_C11_1"),
-  reg("ICH_VMCR_EL2", "w", "S3_4_C12_C11_7"),
+  reg("ICH_VMCR_EL2", "rw", "S3_4_C12_C11_7"),
   ...Array.from({ length: 16 }, (_, n) => reg(`ICH_LR${n}_EL2`, "rw", `S3_4_C12_C${12 + (n >> 3)}_${n & 7}`)),
   // active priorities: group 0 and 1, up to four words each, as many as ICH_VTR_EL2.PREbits says
-  ...Array.from({ length: 4 }, (_, n) => reg(`ICH_AP0R${n}_EL2`, "w", `S3_4_C12_C8_${n}`)),
-  ...Array.from({ length: 4 }, (_, n) => reg(`ICH_AP1R${n}_EL2`, "w", `S3_4_C12_C9_${n}`)),
+  ...Array.from({ length: 4 }, (_, n) => reg(`ICH_AP0R${n}_EL2`, "rw", `S3_4_C12_C8_${n}`)),
+  ...Array.from({ length: 4 }, (_, n) => reg(`ICH_AP1R${n}_EL2`, "rw", `S3_4_C12_C9_${n}`)),
 ];
 
 /** The EL1 system registers of a vCPU, in the order in which its record holds them: they move when a CPU changes its vCPU. */

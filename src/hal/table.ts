@@ -6,10 +6,14 @@ import { Pa } from "./addr";
 
 /** Names the pool. At boot only, once. */
 export declare function setPool(base: Pa, pages: u32): void;
-/** Makes a page of the pool an empty table of a level (1 to 3), for good. */
+/** Makes a page of the pool, which is none, an empty table of a level (1 to 3). */
 export declare function format(table: Pa, level: u32): void;
 export declare function read(table: Pa, index: u32): u64;
 /** Points entry `index` at the table `next`. */
 export declare function writeTable(table: Pa, index: u32, next: Pa): void;
 /** Writes a block (level 1, 2) or page (level 3) descriptor. */
 export declare function writeLeaf(table: Pa, index: u32, descriptor: u64): void;
+/** Makes an entry invalid. A table that it pointed at belongs to nobody then. */
+export declare function clear(table: Pa, index: u32): void;
+/** Makes a table a mere page again. It must belong to nobody, and be the root of no CPU's stage 2 (VTTBR_EL2). */
+export declare function release(table: Pa): void;

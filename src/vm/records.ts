@@ -78,24 +78,60 @@ export class Region {
   reserved: u32;
 }
 
+/** A region that several VMs share: memory that belongs to the system. */
+@unmanaged
+export class Shared {
+  bytes: u64;
+  /** 0 until a VM that has it is made. */
+  pa: u64;
+}
+
+/** One VM's view of such a region. */
+@unmanaged
+export class Share {
+  /** Which of the system's. */
+  index: u32;
+  readOnly: u32;
+  ipa: u64;
+}
+
+/** A part of a kernel beside its first one, when it is an ELF. */
+@unmanaged
+export class Segment {
+  file: u64;
+  fileBytes: u64;
+  load: u64;
+}
+
+/** One end of a doorbell: whom it rings. */
+@unmanaged
+export class Doorbell {
+  peer: u32;
+  /** The doorbell of the peer that is rung. */
+  number: u32;
+}
+
 /** States of a vCPU. */
 export const enum VcpuState {
   /** Switched off: CPU_ON starts it. */
   OFF = 0,
+  /** May run: it waits for a CPU, in a queue unless its VM is paused. */
   READY = 1,
   /** Waits for an interrupt. */
   BLOCKED = 2,
+  RUNNING = 3,
 }
 
 @unmanaged
 export class Vcpu extends VcpuFrame {
   vm: Vm;
   id: u32;
-  state: VcpuState;
   mpidr: u64;
   /** Exits that were no interrupts, and physical interrupts, since the vCPU was made. */
   exits: u64;
   interrupts: u64;
+
+  // --- virtual interrupts (src/devices/vgic.ts); guarded by the VM's lock but for the inbox
   /** Its SGIs and PPIs. */
   irqs: IrqWord;
   /** List registers in use, one bit each; the INTID in each, one byte. */
@@ -104,19 +140,90 @@ export class Vcpu extends VcpuFrame {
   asleep: u32;
   lrIntid0: u64;
   lrIntid1: u64;
-  /** The emulated physical timer: CNTP_CTL, CNTP_CVAL. */
-  cntpCtl: u32;
+  /** Atomic. What others have for it: SGIs of group 1 in bits 0 to 15, INBOX_LOOK. */
+  inbox: u32;
   /** The board's virtual timer interrupt is active, on behalf of this vCPU: it cannot come again until it is deactivated. */
   timerHeld: u32;
   /** A list register was pending when they were last filled. */
   interruptPending: u32;
+  /** The emulated physical timer: CNTP_CTL, CNTP_CVAL. */
+  cntpCtl: u32;
   cntpCval: u64;
   /** MDSCR_EL1 as written: read back, and nothing more. */
   mdscr: u64;
+  /** ICH_VMCR_EL2, ICH_AP0R<n>_EL2 and ICH_AP1R<n>_EL2 while it is not loaded. */
+  vmcr: u64;
+  activeGroup0: u64;
+  activeGroup0High: u64;
+  activeGroup1: u64;
+  activeGroup1High: u64;
+
+  // --- scheduling (src/sched); guarded by the scheduler's lock but for what is atomic
+  /** Atomic for those who do not hold the lock. */
+  state: VcpuState;
+  /** Atomic. The CPU that holds its registers, plus one; 0: none, they are in this record. */
+  loadedOn: u32;
+  /** Its neighbours in a queue, and whether it is in one. */
+  next: Vcpu;
+  previous: Vcpu;
+  queued: u32;
+  /** The CPU that it was on last. */
+  lastCpu: u32;
+  /** Its vector registers are on its CPU. */
+  fpLoaded: u32;
+  /** Where it stands in the heap of its CPU's deadlines, plus one; 0: nowhere. */
+  heapIndex: u32;
+  heapCpu: u32;
+  reserved: u32;
+  deadline: u64;
+  /** The board's count since which it runs, or is ready. */
+  since: u64;
+  runTime: u64;
+  stolen: u64;
+  switches: u64;
+  /** What is left of its slice, in counts. */
+  slice: u64;
+  /** Proportional share: its virtual time, and what it has used of its cap in this period. */
+  virtualTime: u64;
+  capUsed: u64;
+  capPeriod: u64;
+  /** PV_TIME_ST was called: its stolen time is kept in its VM's page. */
+  stolenShown: u32;
+}
+
+/** What happened when a VM crashed. */
+@unmanaged
+export class CrashRecord {
+  /** How often; the record is of the last time. */
+  count: u32;
+  vcpu: u32;
+  /** The board's count then. */
+  when: u64;
+  /** Zero-terminated: what was logged as the reason. */
+  reason0: u64;
+  reason1: u64;
+  reason2: u64;
+  reason3: u64;
+  reason4: u64;
+  reason5: u64;
+  reason6: u64;
+  reason7: u64;
+  reason8: u64;
+  reason9: u64;
+  reason10: u64;
+  reason11: u64;
+  esr: u64;
+  far: u64;
+  /** Bytes ever written into the log's ring when it crashed: its last lines end there. */
+  logEnd: u32;
+  reserved: u32;
 }
 
 @unmanaged
 export class Vm {
+  /** Its lock: see src/lib/lock.ts. */
+  lockNext: u32;
+  lockServing: u32;
   id: u32;
   vmid: u32;
   /** Zero-terminated. */
@@ -124,14 +231,29 @@ export class Vm {
   name1: u64;
   name2: u64;
   name3: u64;
+
+  // --- what the manifest says
   bytes: u64;
-  ram: u64;
-  stage2: Stage2;
   vcpus: u32;
   regions: u32;
-  vcpu: Vcpu;
   firstRegion: Region;
-
+  segments: u32;
+  shares: u32;
+  firstSegment: Segment;
+  firstShare: Share;
+  firstDoorbell: Doorbell;
+  doorbells: u32;
+  priority: u32;
+  /** One bit a CPU; never 0. */
+  affinity: u32;
+  share: u32;
+  /** Percent of one CPU; 0: no cap. */
+  cap: u32;
+  crashPolicy: u32;
+  autostart: u32;
+  controller: u32;
+  timeRuns: u32;
+  tableQuota: u32;
   /** What is loaded where: physical addresses in the bundle, sizes, and offsets in RAM. */
   kernel: u64;
   kernelBytes: u64;
@@ -144,17 +266,43 @@ export class Vm {
   fdtBytes: u64;
   fdtLoad: u64;
 
+  // --- its state (src/smccc/lifecycle.ts); guarded by the scheduler's lock
+  /** Atomic for those who do not hold the lock: one of vmStates. */
+  state: u32;
+  /** How many of its vCPUs are loaded on CPUs. */
+  loaded: u32;
+  /** What happens when the last has left its CPU. */
+  next: u32;
+  /** Seconds that its clock shows at its next start. */
+  rtcBase: u32;
+  /** Its memory had an owner since it was last cleared. */
+  used: u32;
+  /** The work that its vCPU 0 does in place of the guest (src/vm/work.ts), and how far it is. */
+  work: u32;
+  workPhase: u32;
+  workReserved: u32;
+  workAt: u64;
+  /** The board's count when it was paused. */
+  pausedAt: u64;
+  crash: CrashRecord;
+
+  stage2: Stage2;
+  /** Its vCPUs, in a row. */
+  firstVcpu: Vcpu;
+  /** Physical address of its page at STOLEN_BASE. */
+  stolenPage: u64;
+
   /** CNTVOFF: the board's count when the VM's count was zero. */
   countOffset: u64;
   /** The board's count when the first instruction was about to run. */
   startCount: u64;
 
-  /** Lines that it may still make us log, and the second in which that was counted. */
+  /** Lines that it may still make us log, and the second in which that was counted; guarded by the console's lock. */
   logTokens: u32;
   logSecond: u32;
   logDropped: u32;
 
-  /** GICD_CTLR: the enable bits. */
+  /** GICD_CTLR: the enable bits. Atomic for those who do not hold the lock. */
   gicEnable: u32;
   /** Its SPIs: one IrqWord for 32 of them, in a row. */
   spis: usize;

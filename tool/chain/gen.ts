@@ -3,7 +3,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundle, bundleNames } from "../../abi/bundle.ts";
+import { bundle, bundleNames, crashPolicies, policies } from "../../abi/bundle.ts";
 import {
   callErrors,
   callLimits,
@@ -15,6 +15,7 @@ import {
   vendorUid,
   version,
   vmFacts,
+  vmStates,
 } from "../../abi/calls.ts";
 import { consoleMarks, logModules, severities } from "../../abi/console.ts";
 import { esrFields, exceptionClass, spsrFields } from "../../abi/esr.ts";
@@ -44,12 +45,13 @@ type Constants = Record<string, Constant>;
 
 /** What each generated AssemblyScript file holds. */
 const files: Record<string, Constants> = {
-  bundle: { ...bundle, ...prefixed("DT_", bundleNames) },
+  bundle: { ...bundle, ...prefixed("DT_", bundleNames), ...policies, ...crashPolicies },
   calls: {
     ...Object.fromEntries(calls.map((c) => [c.name, c.id])),
     ...callErrors,
     ...trngErrors,
     ...vmFacts,
+    ...vmStates,
     ...vcpuFacts,
     ...callLimits,
     ...vendorUid,

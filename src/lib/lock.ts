@@ -1,0 +1,36 @@
+// Ticket locks: whoever comes first is served first, so nobody starves.
+//
+// The order of locks; a CPU takes one only while it holds none that stands at the same place or behind it:
+//   1. a VM's (src/devices/guard.ts), one at a time
+//   2. the scheduler's (src/sched/sched.ts)
+//   3. memory: frames and pages of tables (src/mmu/frames.ts)
+//   4. the console's, for lines of the log and output of VMs (src/log/console.ts)
+
+import * as atomic from "../hal/atomic";
+import * as cpu from "../hal/cpu";
+
+@unmanaged
+export class Lock {
+  /** The ticket that is drawn next, and the one that is served. */
+  next: u32;
+  serving: u32;
+}
+
+/** Draws a ticket. */
+export function draw(lock: Lock): u32 {
+  return atomic.add32(changetype<usize>(lock) + offsetof<Lock>("next"), 1);
+}
+
+/** Whether the ticket's turn has come: its holder has the lock then. */
+export function isServed(lock: Lock, ticket: u32): bool {
+  return atomic.load32(changetype<usize>(lock) + offsetof<Lock>("serving")) == ticket;
+}
+
+export function acquire(lock: Lock): void {
+  const ticket = draw(lock);
+  while (!isServed(lock, ticket)) cpu.relax();
+}
+
+export function release(lock: Lock): void {
+  atomic.store32(changetype<usize>(lock) + offsetof<Lock>("serving"), lock.serving + 1);
+}
