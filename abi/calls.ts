@@ -99,6 +99,9 @@ export const vmFacts = {
   VM_FACT_START_COUNT: 3,
   /** How many physical CPUs the hypervisor runs on. */
   VM_FACT_CPUS: 4,
+  /** For controllers; others get DENIED: bytes of RAM that no VM has, and pages that are free for tables of stage 2. */
+  VM_FACT_FREE_MEMORY: 5,
+  VM_FACT_FREE_TABLES: 6,
 };
 
 /** States of a VM. LOADING: its memory is being cleared and filled. DESTROYING: its memory is being cleared and given back. */

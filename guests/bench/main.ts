@@ -141,7 +141,7 @@ function sgiToSelf(): void {
   let last = cpu.count();
   for (let n: u32 = 0; n < SAMPLES; n++) {
     const before = load<u32>(handled);
-    gic.sendToSelf(SGI);
+    gic.send(SGI, 1);
     while (load<u32>(handled) == before) cpu.isb();
     last = lap(n, last);
   }

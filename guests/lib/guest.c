@@ -18,8 +18,8 @@ _Static_assert(offsetof(w2c_guest, w2c_memory.data) == sizeof(w2c_guest), "the m
 static u8 instance[sizeof(w2c_guest) + MEMORY_PAGES * 0x10000] __attribute__((aligned(4096)));
 #define INSTANCE ((w2c_guest *)instance)
 
-u64 *guest_frame;
-u64 guest_results[4];
+u64 *guest_frames[MAX_VCPUS];
+u64 guest_results[MAX_VCPUS][4];
 
 // What gcc calls for copies of its own; each loop is kept a loop by -fno-tree-loop-distribute-patterns.
 void *memcpy(void *to, const void *from, size_t bytes) {
@@ -49,7 +49,8 @@ __attribute__((noinline)) u64 run_chosen(u32 word, u64 a, u64 b, u64 c, u64 d) {
   register u64 x3 __asm__("x3") = d;
   ASM("bl chosen" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
       "x16", "x17", "x30", "cc", "memory");
-  guest_results[0] = x0, guest_results[1] = x1, guest_results[2] = x2, guest_results[3] = x3;
+  u64 *results = guest_results[this_cpu()];
+  results[0] = x0, results[1] = x1, results[2] = x2, results[3] = x3;
   return x0;
 }
 
@@ -70,7 +71,11 @@ void guest_main(void) {
   w2c_guest_main(INSTANCE, start_values[0]);
 }
 
+// Only a program that starts further CPUs has it.
+__attribute__((weak)) void w2c_guest_onCpu(w2c_guest *, u64 context, u64 leftovers);
+void guest_secondary(u64 context, u64 leftovers) { w2c_guest_onCpu(INSTANCE, context, leftovers); }
+
 u64 guest_exception(u64 kind, u64 esr, u64 far, u64 elr, u64 *frame) {
-  guest_frame = frame;
+  guest_frames[this_cpu()] = frame;
   return w2c_guest_onException(INSTANCE, kind, esr, far, elr);
 }

@@ -31,8 +31,15 @@ struct w2c_sysreg;
 extern u8 image_end[];
 extern u64 start_values[2];  // start.S: x0, and what was left in the other registers
 extern u32 chosen[], chosen_el0[], back_from_el0[];  // start.S
-extern u64 *guest_frame;     // x0 to x30 and SPSR_EL1 of what the latest exception interrupted
-extern u64 guest_results[4];
+extern u32 start_secondary[];  // start.S
+extern u64 *guest_frames[MAX_VCPUS];  // each CPU's: x0 to x30 and SPSR_EL1 of what its latest exception interrupted
+extern u64 guest_results[MAX_VCPUS][4];
+
+static inline __attribute__((always_inline)) u32 this_cpu(void) {
+  u64 mpidr;
+  ASM("mrs %0, mpidr_el1" : "=r"(mpidr)::"memory");
+  return mpidr & (MAX_VCPUS - 1);
+}
 
 // --- sysreg
 #define HAL_READ(name, reg)                      \
@@ -68,12 +75,13 @@ HAL_ACCESS(64, u64, "", "x")
     register u64 x2 __asm__("x2") = b;                                                                                            \
     register u64 x3 __asm__("x3") = c;                                                                                            \
     ASM(instruction " #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");                                                    \
-    guest_results[0] = x0, guest_results[1] = x1, guest_results[2] = x2, guest_results[3] = x3;                                   \
+    u64 *results = guest_results[this_cpu()];                                                                                     \
+    results[0] = x0, results[1] = x1, results[2] = x2, results[3] = x3;                                                           \
     return x0;                                                                                                                    \
   }
 HAL_CALL(hvc, "hvc")
 HAL_CALL(smc, ".arch_extension sec\n\tsmc")
-HAL(u64, call, result, u32 n) { return guest_results[n & 3]; }
+HAL(u64, call, result, u32 n) { return guest_results[this_cpu()][n & 3]; }
 HAL(u64, call, plain, u64 id) {
   register u64 x0 __asm__("x0") = id;
   ASM("hvc #0" : "+r"(x0)::"x1", "x2", "x3", "memory");
@@ -81,6 +89,7 @@ HAL(u64, call, plain, u64 id) {
 }
 
 // --- cpu
+HAL(u32, cpu, number) { return this_cpu(); }
 HAL(void, cpu, unmask) { ASM("msr daifclr, #2" ::: "memory"); }
 HAL(void, cpu, mask) { ASM("msr daifset, #2" ::: "memory"); }
 HAL(void, cpu, wfi) { ASM("dsb sy\n\twfi" ::: "memory"); }
@@ -95,16 +104,19 @@ HAL(u64, cpu, count) {
 }
 
 // --- exception
-HAL(u64, exception, register, u32 n) { return guest_frame[n & 31]; }
+HAL(u64, exception, register, u32 n) { return guest_frames[this_cpu()][n & 31]; }
 
 // --- image
 u64 vector_leftovers(void);   // start.S
 void fill_vectors(u64 value);
+u64 vector_differences(u64 value);
 HAL(u64, image, end) { return (u64)image_end; }
 HAL(u64, image, argument) { return start_values[0]; }
 HAL(u64, image, leftovers) { return start_values[1]; }
 HAL(u64, image, vectorLeftovers) { return vector_leftovers(); }
 HAL(void, image, fillVectors, u64 value) { fill_vectors(value); }
+HAL(u64, image, vectorDifferences, u64 value) { return vector_differences(value); }
+HAL(u64, image, secondaryEntry) { return (u64)start_secondary; }
 
 // --- instruction: not inline, so that its one place in memory is called from one place
 u64 run_chosen(u32 word, u64 a, u64 b, u64 c, u64 d);  // guest.c
@@ -113,10 +125,10 @@ HAL(u64, instruction, run, u32 word, u64 a, u64 b, u64 c, u64 d) { return run_ch
 HAL(u64, instruction, runAtEl0, u32 word, u64 alias, u64 a, u64 b) { return run_at_el0(word, alias, a, b); }
 HAL(u64, instruction, addressOfEl0) { return (u64)chosen_el0; }
 HAL(u64, instruction, backFromEl0) {
-  guest_frame[31] = 0x3c5;  // EL1h, everything masked
+  guest_frames[this_cpu()][31] = 0x3c5;  // EL1h, everything masked
   return (u64)back_from_el0;
 }
-HAL(u64, instruction, result, u32 n) { return guest_results[n & 3]; }
+HAL(u64, instruction, result, u32 n) { return guest_results[this_cpu()][n & 3]; }
 HAL(u64, instruction, address) { return (u64)chosen; }
 HAL(void, instruction, jump, u64 target) {
   ASM("blr %0" ::"r"(target) : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",

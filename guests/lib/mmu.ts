@@ -57,15 +57,20 @@ function below(entry: u64): u64 {
   return table;
 }
 
-/** Switches the MMU on. */
+/** Makes the tables and switches the MMU on. */
 export function init(): void {
   const table = take();
   store<u64>(root, table);
   access.write64(entryOf(table, 0, 1), VALID | DEVICE);
   access.write64(entryOf(table, RAM_BASE, 1), RAM_BASE | VALID | NORMAL);
+  initCpu();
+}
+
+/** Switches this CPU's MMU on, behind another's `init`. */
+export function initCpu(): void {
   sysreg.writeMairEl1(ATTRIBUTES);
   sysreg.writeTcrEl1(TCR);
-  sysreg.writeTtbr0El1(table);
+  sysreg.writeTtbr0El1(load<u64>(root));
   cpu.invalidateTlb();
   sysreg.writeSctlrEl1(sysreg.readSctlrEl1() | SCTLR_ON);
   cpu.isb();

@@ -30,6 +30,13 @@ export const guestRegisters: GuestRegister[] = [
   reg("TPIDR_EL1", "rw"),
   reg("CONTEXTIDR_EL1", "rw"),
   reg("PAR_EL1", "rw"),
+  reg("AFSR0_EL1", "rw"),
+  reg("ESR_EL1", "rw"),
+  reg("FAR_EL1", "rw"),
+  reg("ELR_EL1", "rw"),
+  reg("SP_EL0", "rw"),
+  reg("FPCR", "rw", "S3_3_C4_C4_0"),
+  reg("FPSR", "rw", "S3_3_C4_C4_1"),
   // time
   reg("CNTFRQ_EL0", "r"),
   reg("CNTVCT_EL0", "r"),

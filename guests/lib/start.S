@@ -1,9 +1,10 @@
 // The first instruction of a guest, and the vectors of its EL1 (Arm ARM D1.3.1.5). Entered as Linux is: x0 = device tree, MMU off.
 
-.section .head, "ax"
-.global start
-start:
-  // What was left in the other registers, or-ed into x1; x2 is free then.
+#include "abi.h"
+#include "stack.h"
+
+// What was left in the registers but x0, or-ed into x1; x2 is free then.
+.macro gather_leftovers
   .irp n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
   orr   x1, x1, x\n
   .endr
@@ -11,14 +12,27 @@ start:
   orr   x1, x1, x2
   mrs   x2, vbar_el1
   orr   x1, x1, x2
+.endm
 
+// The stack of the CPU whose number is in x3, and the vectors.
+.macro take_place
   adrp  x2, stack_end
+  lsl   x3, x3, #GUEST_STACK_SHIFT
+  sub   x2, x2, x3
   mov   sp, x2
   adrp  x2, vectors
   add   x2, x2, :lo12:vectors
   msr   vbar_el1, x2
   isb
+  mov   x29, xzr
+.endm
 
+.section .head, "ax"
+.global start
+start:
+  gather_leftovers
+  mov   x3, #0
+  take_place
   adrp  x2, bss_start
   adrp  x3, bss_end
 1:stp   xzr, xzr, [x2], #16
@@ -27,10 +41,20 @@ start:
   adrp  x2, start_values
   add   x2, x2, :lo12:start_values
   stp   x0, x1, [x2]
-  mov   x29, xzr
   bl    guest_main
-  movz  x0, #0x8400, lsl #16      // PSCI_SYSTEM_OFF
-  movk  x0, #0x0008
+  ldr   w0, =PSCI_SYSTEM_OFF
+  hvc   #0
+  b     .
+
+// A further CPU, as CPU_ON starts it: x0 = context.
+.global start_secondary
+start_secondary:
+  gather_leftovers
+  mrs   x3, mpidr_el1
+  and   x3, x3, #MAX_VCPUS - 1
+  take_place
+  bl    guest_secondary
+  ldr   w0, =PSCI_CPU_OFF
   hvc   #0
   b     .
 
@@ -130,12 +154,28 @@ vector_leftovers:
   orr   x0, x0, x2
   .endr
   ret
-// All vector registers = x0, twice.
+// Both halves of V<n> = x0 + n.
 .global fill_vectors
 fill_vectors:
   .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
   dup   v\n\().2d, x0
+  add   x0, x0, #1
   .endr
+  ret
+// x0 = what differs from that, or-ed.
+.global vector_differences
+vector_differences:
+  mov   x3, #0
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+  mov   x1, v\n\().d[0]
+  mov   x2, v\n\().d[1]
+  eor   x1, x1, x0
+  eor   x2, x2, x0
+  orr   x3, x3, x1
+  orr   x3, x3, x2
+  add   x0, x0, #1
+  .endr
+  mov   x0, x3
   ret
 
 .section .bss.start, "aw", %nobits

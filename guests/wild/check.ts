@@ -17,6 +17,7 @@ import {
 } from "../../build/gen/esr";
 import * as console from "../lib/console";
 import * as instruction from "../lib/hal/instruction";
+import * as score from "../lib/score";
 import { codeOfEl0 } from "./places";
 
 /** Synchronous exceptions since the step began, and the latest of them. */
@@ -33,13 +34,6 @@ const seen = changetype<Seen>(memory.data(32, 8));
 /** Exceptions from EL0 are told apart by their vector and by their classes: those of a lower level. */
 const lower: usize = memory.data(4, 4);
 const EC_SVC: u64 = 0x56000000;
-
-@unmanaged
-class Score {
-  ok: u32;
-  wrong: u32;
-}
-const score = changetype<Score>(memory.data(8, 4));
 
 export function note(esr: u64, far: u64, elr: u64): void {
   seen.count++;
@@ -87,16 +81,8 @@ export function jump(target: u64): void {
   instruction.jump(target);
 }
 
-function tell(holds: bool, name: string): bool {
-  console.text(holds ? "ok " : "WRONG ");
-  console.text(name);
-  if (holds) score.ok++;
-  else score.wrong++;
-  return holds;
-}
-
 function verdict(holds: bool, name: string): void {
-  if (!tell(holds, name)) {
+  if (!score.tell(holds, name)) {
     console.line("", "%d exceptions, syndrome 0x%x, address 0x%x", seen.count, seen.esr, seen.far);
     console.line("", "at 0x%x, the instruction at 0x%x", seen.elr, instructionAt());
   } else {
@@ -132,14 +118,14 @@ export function nothing(name: string): void {
 /** No exception, and `is` came out where `should` was due. */
 export function value(name: string, is: u64, should: u64): void {
   const holds = seen.count == 0 && is == should;
-  if (tell(holds, name)) console.newLine();
+  if (score.tell(holds, name)) console.newLine();
   else console.line("", "0x%x for 0x%x, %d exceptions", is, should, seen.count);
 }
 
 /** No exception, and `is` lies in [low, high]. */
 export function between(name: string, is: u64, low: u64, high: u64): void {
   const holds = seen.count == 0 && is >= low && is <= high;
-  if (tell(holds, name)) console.newLine();
+  if (score.tell(holds, name)) console.newLine();
   else console.line("", "0x%x is not in [0x%x, 0x%x]", is, low, high);
 }
 
@@ -196,10 +182,4 @@ export function fetchWalkAbort(name: string, far: u64): void {
 /** One, or a fault in PAR_EL1, which `par` is: an address translation whose walk fails may do either. */
 export function walkAbortOrFault(name: string, far: u64, par: u64): void {
   verdict(walkAbort(false, far) || (seen.count == 0 && (par & 1) == 1), name);
-}
-
-/** The last line; returns how many were wrong. */
-export function summary(): u32 {
-  console.line("wild: ", "%d ok, %d wrong", score.ok, score.wrong);
-  return score.wrong;
 }

@@ -7,6 +7,7 @@ import * as gic from "../lib/gic";
 import * as exception from "../lib/hal/exception";
 import * as instruction from "../lib/hal/instruction";
 import * as power from "../lib/power";
+import * as score from "../lib/score";
 import { IRQ, SYNC, SYNC_EL0 } from "../lib/vectors";
 import * as calls from "./calls";
 import * as check from "./check";
@@ -43,6 +44,6 @@ export function main(fdt: u64): void {
   devices.cases();
   interrupts.cases();
   user.cases();
-  check.summary();
+  score.summary("wild: ");
   power.off();
 }

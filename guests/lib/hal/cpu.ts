@@ -1,5 +1,7 @@
-// This CPU: interrupts, barriers, time.
+// This CPU: its number, interrupts, barriers, time.
 
+/** MPIDR_EL1.Aff0: which vCPU of the VM this is, from 0. */
+export declare function number(): u32;
 /** PSTATE.I: lets interrupts in, or keeps them out. */
 export declare function unmask(): void;
 export declare function mask(): void;

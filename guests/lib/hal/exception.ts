@@ -1,4 +1,4 @@
-// The state that the latest exception interrupted, while onException runs.
+// The state that the latest exception of this CPU interrupted, while onException runs.
 
 /** x0 to x30; 31 is SPSR_EL1. */
 export declare function register(n: u32): u64;

@@ -8,5 +8,9 @@ export declare function argument(): u64;
 export declare function leftovers(): u64;
 /** All 32 vector registers as they are now, FPCR and FPSR, or-ed; CPACR_EL1 must let EL1 use them. */
 export declare function vectorLeftovers(): u64;
-/** Fills all 32 vector registers with a pattern. */
+/** Fills both halves of V<n> with value + n, for all 32. */
 export declare function fillVectors(value: u64): void;
+/** What differs from that, or-ed: 0 while all 32 hold what fillVectors(value) wrote. */
+export declare function vectorDifferences(value: u64): u64;
+/** Where a further CPU starts (start.S): it gets a stack of its own and calls the program's onCpu(context, leftovers). */
+export declare function secondaryEntry(): u64;
