@@ -82,6 +82,8 @@ export const callErrors = {
   ON_PENDING: -5,
   INTERNAL_FAILURE: -6,
   INVALID_ADDRESS: -9,
+  /** Ours, not PSCI's: too little memory is free, or the VM's quota of tables is too small. */
+  NO_MEMORY: -10,
 };
 
 /** The errors of the TRNG calls (DEN0098, 2.1). */

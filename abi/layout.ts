@@ -43,7 +43,7 @@ export const layout = {
   CPU_BLOCK_VCPU: 0,
 
   /** Pages of 64 KiB of the linear memory. */
-  WINDOW_PAGES: 64,
+  WINDOW_PAGES: 160,
   /** Nothing of the core lies below: address 0 is null. */
   WINDOW_BASE: 0x1_0000,
 

@@ -32,7 +32,7 @@ _Static_assert(sizeof(w2c_core) <= PAGE, "one page holds what lies before the me
 #define ENTRY __attribute__((externally_visible))
 
 struct door door = {.low = 0, .size = PHYS_LIMIT};
-u8 table_level[HYP_SIZE / 4096];
+struct table_state table_states[HYP_SIZE / PAGE];
 ENTRY u64 image_pa;
 ENTRY u64 crash_frame[CRASH_REGISTERS];
 
@@ -48,11 +48,13 @@ ENTRY void *memset(void *to, int value, size_t bytes) {
 // For boot.S: .bss and the core's memory.
 ENTRY void hl_zero(u64 at, u64 end) { zero(at, end); }
 
-// Each returns the record of the vCPU to enter.
+// Each returns the record of the vCPU to enter, or 0: there is none.
 ENTRY u32 hl_boot(u64 fdt, u64 flags) {
   wasm2c_core_instantiate(INSTANCE, IMPORTS_NULL);
   return w2c_core_boot(INSTANCE, fdt, flags);
 }
+ENTRY u32 hl_boot_cpu(u32 number) { return w2c_core_bootCpu(INSTANCE, number); }
+ENTRY u32 hl_idle(void) { return w2c_core_onIdle(INSTANCE); }
 ENTRY u32 hl_sync(u32 vcpu, u64 esr) { return w2c_core_onSync(INSTANCE, vcpu, esr); }
 ENTRY u32 hl_irq(u32 vcpu) { return w2c_core_onIrq(INSTANCE, vcpu); }
 ENTRY u32 hl_serror(u32 vcpu, u64 esr) { return w2c_core_onSError(INSTANCE, vcpu, esr); }

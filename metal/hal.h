@@ -24,6 +24,7 @@ enum {
   REFUSE_AFTER_LOCK,
   REFUSE_SYSREG,
   REFUSE_SMC,
+  REFUSE_CPU,
 };
 
 #define PAGE 4096ull
@@ -51,12 +52,23 @@ struct door {
   } bank[MAX_BANKS];
   bool locked;
   u8 stage1_level[STAGE1_PAGES];  // stage1: of each page that boot has linked; 0 for the root and all others
+  u64 root[MAX_CPUS];             // the table in each CPU's VTTBR_EL2
 };
 extern struct door door;
-// The level of each page of the pool as a table; 0 is none.
-extern u8 table_level[HYP_SIZE / 4096];
+// What each page of the pool is: its level as a table (0: none), whether an entry points at it, how many of its entries are valid. Callers change
+// the tables of one VM from one CPU at a time.
+struct table_state {
+  u8 level;
+  bool linked;
+  u16 used;
+};
+extern struct table_state table_states[HYP_SIZE / PAGE];
 
 #define MEMORY(address) ((u8 *)(WINDOW | (u32)(address)))
+
+static inline __attribute__((always_inline)) u32 cpu_number(void) {
+  return ((u64)__builtin_frame_address(0) >> CPU_AREA_SHIFT) & (MAX_CPUS - 1);
+}
 
 // --- barrier, tlb, and what else is one instruction
 #include "instructions.h"
@@ -145,47 +157,77 @@ static inline __attribute__((always_inline)) u64 table_page(u64 table) {
   REFUSE_IF(page >= door.pool_pages || table % PAGE != 0, REFUSE_TABLE);
   return page;
 }
+static inline __attribute__((always_inline)) struct table_state *table_state(u64 table) { return &table_states[table_page(table)]; }
 static inline __attribute__((always_inline)) volatile u64 *table_entry(u64 table, u32 index) {
-  REFUSE_IF(index >= TABLE_ENTRIES || table_level[table_page(table)] == 0, REFUSE_TABLE);
+  REFUSE_IF(index >= TABLE_ENTRIES || table_state(table)->level == 0, REFUSE_TABLE);
   return (volatile u64 *)(PHYS_MAP + table) + index;
 }
 HAL(void, table, setPool, u64 base, u32 pages) {
   u64 bytes = pages * PAGE;
-  REFUSE_IF(door.locked || door.pool_pages != 0 || pages > sizeof(table_level), REFUSE_AFTER_LOCK);
+  REFUSE_IF(door.locked || door.pool_pages != 0 || pages > HYP_SIZE / PAGE, REFUSE_AFTER_LOCK);
   REFUSE_IF(base % PAGE != 0 || own(base, bytes), REFUSE_TABLE);
   for (u32 n = 0; n < door.banks; n++) REFUSE_IF(base < door.bank[n].end && base + bytes > door.bank[n].base, REFUSE_TABLE);
   door.pool = base;
   door.pool_pages = pages;
 }
-// A page is a table of one level for good: one that is linked can never become a table of another.
+// A page that is linked, or a root in use, keeps its level: it has to be released first.
 HAL(void, table, format, u64 table, u32 level) {
-  u64 page = table_page(table);
-  REFUSE_IF(level - 1 > 2 || table_level[page] != 0, REFUSE_TABLE);
+  struct table_state *state = table_state(table);
+  REFUSE_IF(level - 1 > 2 || state->level != 0, REFUSE_TABLE);
   zero(PHYS_MAP + table, PHYS_MAP + table + PAGE);
-  table_level[page] = level;
+  __atomic_store_n(&state->level, level, __ATOMIC_SEQ_CST);
 }
 HAL(u64, table, read, u64 table, u32 index) { return *table_entry(table, index); }
+HAL(u32, table, used, u64 table) { return table_state(table)->used; }
+// A valid entry is cleared before it is written anew: break-before-make (D8.16.1), and no table stays linked that nothing points at.
 HAL(void, table, writeTable, u64 table, u32 index, u64 next) {
   volatile u64 *entry = table_entry(table, index);
-  REFUSE_IF(table_level[table_page(next)] != table_level[table_page(table)] + 1, REFUSE_TABLE_ENTRY);
+  struct table_state *state = table_state(table), *child = table_state(next);
+  REFUSE_IF(child->level != state->level + 1 || child->linked || (*entry & DESC_VALID), REFUSE_TABLE_ENTRY);
+  child->linked = true;
+  state->used++;
   *entry = next | DESC_TABLE;
 }
 HAL(void, table, writeLeaf, u64 table, u32 index, u64 descriptor) {
   volatile u64 *entry = table_entry(table, index);
-  u32 level = table_level[table_page(table)];
+  struct table_state *state = table_state(table);
+  u32 level = state->level;
   u64 bytes = PAGE << (9 * (3 - level)), output = descriptor & DESC_OUTPUT;
   REFUSE_IF((descriptor & (DESC_CONTIGUOUS | 3)) != (level == 3 ? 3 : 1) || output % bytes != 0, REFUSE_LEAF);
   bool in_bank = false;
   for (u32 n = 0; n < door.banks; n++)
     in_bank |= output >= door.bank[n].base && output < door.bank[n].end && bytes <= door.bank[n].end - output;
-  REFUSE_IF(!in_bank, REFUSE_LEAF);
+  REFUSE_IF(!in_bank || (*entry & DESC_VALID), REFUSE_LEAF);
+  state->used++;
   *entry = descriptor;
+}
+HAL(void, table, clear, u64 table, u32 index) {
+  volatile u64 *entry = table_entry(table, index);
+  struct table_state *state = table_state(table);
+  u64 old = *entry;
+  if (!(old & DESC_VALID)) return;
+  if (state->level < 3 && (old & 3) == DESC_TABLE) table_state(old & DESC_OUTPUT)->linked = false;
+  state->used--;
+  *entry = 0;
+}
+// Against valid_vttbr of another CPU: of two that come at once, one at least sees the other (store-release before load-acquire, B2.3).
+HAL(void, table, release, u64 table) {
+  struct table_state *state = table_state(table);
+  REFUSE_IF(state->level == 0 || state->linked || state->used != 0, REFUSE_TABLE);
+  __atomic_store_n(&state->level, 0, __ATOMIC_SEQ_CST);
+  for (u32 n = 0; n < MAX_CPUS; n++) REFUSE_IF(__atomic_load_n(&door.root[n], __ATOMIC_SEQ_CST) == table, REFUSE_TABLE);
 }
 
 // --- sysreg: a guest always runs under stage 2, its exceptions come to EL2, and its tables are those of the pool
 static inline bool valid_hcr(u64 value) { return (value & (HCR_REQUIRED | HCR_REFUSED)) == HCR_REQUIRED; }
 static inline bool valid_vtcr(u64 value) { return (value & ~VTCR_OF_CPU) == VTCR_BASE; }
-static inline bool valid_vttbr(u64 value) { return table_level[table_page(value & 0xffffffffffff)] == 1; }
+// The table is this CPU's root from now on: nobody may release it.
+static inline bool valid_vttbr(u64 value) {
+  u64 root = value & 0xffffffffffff;
+  struct table_state *state = table_state(root);
+  __atomic_store_n(&door.root[cpu_number()], root, __ATOMIC_SEQ_CST);
+  return __atomic_load_n(&state->level, __ATOMIC_SEQ_CST) == 1;
+}
 #define HAL_READ(name, reg)            \
   HAL(u64, sysreg, read##name) {       \
     u64 value;                         \
@@ -209,10 +251,39 @@ HAL(void, mmio, write8, u64 pa, u32 value) { DEVICE(8) = value; }
 HAL(void, mmio, write32, u64 pa, u32 value) { DEVICE(32) = value; }
 HAL(void, mmio, write64, u64 pa, u64 value) { DEVICE(64) = value; }
 
+// --- atomic
+#define EXCLUSIVE(name, operation)                                                                        \
+  HAL(u32, atomic, name, u32 at, u32 value) {                                                             \
+    u32 old, fresh, failed;                                                                               \
+    ASM("1:\tldaxr %w0, [%4]\n\t" operation "\n\tstlxr %w2, %w1, [%4]\n\tcbnz %w2, 1b"                     \
+        : "=&r"(old), "=&r"(fresh), "=&r"(failed) : "r"(value), "r"(MEMORY(at)) : "memory");              \
+    return old;                                                                                           \
+  }
+EXCLUSIVE(add32, "add %w1, %w0, %w3")
+EXCLUSIVE(or32, "orr %w1, %w0, %w3")
+EXCLUSIVE(swap32, "mov %w1, %w3")
+HAL(u32, atomic, compareAndSwap32, u32 at, u32 expected, u32 value) {
+  u32 old, failed;
+  ASM("1:\tldaxr %w0, [%4]\n\tcmp %w0, %w2\n\tb.ne 2f\n\tstlxr %w1, %w3, [%4]\n\tcbnz %w1, 1b\n2:"
+      : "=&r"(old), "=&r"(failed) : "r"(expected), "r"(value), "r"(MEMORY(at)) : "memory", "cc");
+  return old;
+}
+HAL(u32, atomic, load32, u32 at) {
+  u32 value;
+  ASM("ldar %w0, [%1]" : "=r"(value) : "r"(MEMORY(at)) : "memory");
+  return value;
+}
+HAL(u64, atomic, load64, u32 at) {
+  u64 value;
+  ASM("ldar %0, [%1]" : "=r"(value) : "r"(MEMORY(at)) : "memory");
+  return value;
+}
+HAL(void, atomic, store32, u32 at, u32 value) { ASM("stlr %w0, [%1]" ::"r"(value), "r"(MEMORY(at)) : "memory"); }
+HAL(void, atomic, store64, u32 at, u64 value) { ASM("stlr %0, [%1]" ::"r"(value), "r"(MEMORY(at)) : "memory"); }
+
 // --- cpu
-HAL(u32, cpu, number) { return ((u64)__builtin_frame_address(0) >> CPU_AREA_SHIFT) & (MAX_CPUS - 1); }
-HAL(u64, cpu, smc, u64 id, u64 a, u64 b, u64 c) {
-  REFUSE_IF(!IS_FIRMWARE_CALL(id), REFUSE_SMC);
+HAL(u32, cpu, number) { return cpu_number(); }
+static inline u64 smc(u64 id, u64 a, u64 b, u64 c) {
   register u64 x0 __asm__("x0") = id;
   register u64 x1 __asm__("x1") = a;
   register u64 x2 __asm__("x2") = b;
@@ -220,6 +291,20 @@ HAL(u64, cpu, smc, u64 id, u64 a, u64 b, u64 c) {
   ASM("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
       "x17", "memory");
   return x0;
+}
+HAL(u64, cpu, smc, u64 id, u64 a, u64 b, u64 c) {
+  REFUSE_IF(!IS_FIRMWARE_CALL(id), REFUSE_SMC);
+  return smc(id, a, b, c);
+}
+extern u8 start_cpu[];  // boot.S
+HAL(u64, cpu, start, u64 mpidr, u32 number) {
+  REFUSE_IF(number - 1 >= MAX_CPUS - 1, REFUSE_CPU);
+  return smc(PSCI_CPU_ON_64, mpidr, image_pa + (u64)(start_cpu - image_start), number);
+}
+extern volatile u32 crashed_cpu;  // vectors.S
+HAL(void, cpu, relax) {
+  ASM("yield" ::: "memory");
+  while (UNLIKELY(crashed_cpu != 0 && crashed_cpu != w2c_cpu_number(instance_) + 1)) ASM("wfi" ::: "memory");
 }
 HAL(void, cpu, halt) {
   for (;;) ASM("wfi" ::: "memory");
@@ -232,8 +317,14 @@ HAL(void, context, loadEl1, u32 frame) {
   const u64 *context = (const u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
   EL1_CONTEXT(LOAD_EL1)
 }
-extern void fp_load(const u8 *v);  // vectors.S
+#define SAVE_EL1(reg, n) ASM("mrs %0, " reg : "=r"(context[n])::"memory");
+HAL(void, context, saveEl1, u32 frame) {
+  u64 *context = (u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
+  EL1_CONTEXT(SAVE_EL1)
+}
+extern void fp_load(const u8 *v), fp_save(u8 *v);  // vectors.S
 HAL(void, context, loadFp, u32 frame) { fp_load(MEMORY(frame) + VCPU_FRAME_V); }
+HAL(void, context, saveFp, u32 frame) { fp_save(MEMORY(frame) + VCPU_FRAME_V); }
 
 // --- stage1
 HAL(u64, stage1, base) { return image_pa + ((u8 *)stage1_tables - image_start); }

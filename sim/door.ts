@@ -44,6 +44,15 @@ const FIRMWARE_CALLS = new Set(
   calls.filter(({ name }) => (firmwareCalls as readonly string[]).includes(name)).map(({ id }) => BigInt(id)),
 );
 
+/** A page of the pool as a table. */
+interface Table {
+  readonly level: number;
+  /** An entry points at it. */
+  linked: boolean;
+  /** How many of its entries are valid. */
+  used: number;
+}
+
 export class Door {
   readonly imageStart: number;
   readonly imageEnd: number;
@@ -58,8 +67,10 @@ export class Door {
   #poolPages = 0;
   /** The levels of the pages of stage 1 that boot writes: the root, and what it has linked. */
   readonly #stage1Levels = new Map<number, number>([[0, 0]]);
-  /** The level of each page of the pool that is a table. */
-  readonly #levels = new Map<number, number>();
+  /** The pages of the pool that are tables. */
+  readonly #tables = new Map<number, Table>();
+  /** The table in VTTBR_EL2 of each CPU. */
+  readonly #roots = new Map<number, number>();
   /** The mapping that was last used, of each of the two maps. */
   readonly #lastLeaf = new Map<number, Leaf>();
 
@@ -161,25 +172,34 @@ export class Door {
     return page;
   }
 
-  #entry(table: bigint, index: number): number {
-    if (index >= ENTRIES || !this.#levels.has(this.#page(table)))
-      refuse("TABLE", `entry ${index} of ${hex(table)}, which is no table`);
-    const at = Number(table) + index * 8;
-    this.requireMapped(layout.PHYS_MAP, at, 8, 0xff);
-    return at;
+  /** What a page of the pool is as a table; `undefined`: none. */
+  #table(table: bigint): Table | undefined {
+    return this.#tables.get(this.#page(table));
   }
 
-  /** A page is a table of one level for good: one that is linked can never become a table of another. */
+  #entry(table: bigint, index: number): { at: number; state: Table } {
+    const state = this.#table(table);
+    if (index >= ENTRIES || state === undefined) return refuse("TABLE", `entry ${index} of ${hex(table)}, which is no table`);
+    const at = Number(table) + index * 8;
+    this.requireMapped(layout.PHYS_MAP, at, 8, 0xff);
+    return { at, state };
+  }
+
+  /** A page that is linked, or a root in use, keeps its level: it has to be released first. */
   format(table: bigint, level: number): void {
     const page = this.#page(table);
-    if (level < 1 || level > 3 || this.#levels.has(page)) refuse("TABLE", `${hex(table)} made a table of level ${level}`);
+    if (level < 1 || level > 3 || this.#tables.has(page)) refuse("TABLE", `${hex(table)} made a table of level ${level}`);
     this.requireMapped(layout.PHYS_MAP, Number(table), PAGE, 0xff);
     this.#ram.zero(Number(table), PAGE);
-    this.#levels.set(page, level);
+    this.#tables.set(page, { level, linked: false, used: 0 });
   }
 
   readEntry(table: bigint, index: number): bigint {
-    return this.#ram.read(this.#entry(table, index), 8);
+    return this.#ram.read(this.#entry(table, index).at, 8);
+  }
+
+  usedEntries(table: bigint): number {
+    return this.#table(table)?.used ?? 0;
   }
 
   #write(at: number, descriptor: bigint): void {
@@ -187,29 +207,58 @@ export class Door {
     this.#ram.write(at, 8, descriptor);
   }
 
+  #isValid(at: number): boolean {
+    return bit(this.#ram.read(at, 8), 0);
+  }
+
+  /** A valid entry is cleared before it is written anew. */
   writeTable(table: bigint, index: number, next: bigint): void {
-    const at = this.#entry(table, index);
-    const level = this.#levels.get(this.#page(table)) ?? 0;
-    if (this.#levels.get(this.#page(next)) !== level + 1) refuse("TABLE_ENTRY", `${hex(next)} is no table of level ${level + 1}`);
+    const { at, state } = this.#entry(table, index);
+    const child = this.#table(next);
+    if (child?.level !== state.level + 1) return refuse("TABLE_ENTRY", `${hex(next)} is no table of level ${state.level + 1}`);
+    if (child.linked) refuse("TABLE_ENTRY", `${hex(next)} is linked already`);
+    if (this.#isValid(at)) refuse("TABLE_ENTRY", `entry ${index} of ${hex(table)} is replaced`);
+    child.linked = true;
+    state.used++;
     this.#write(at, next | TABLE);
   }
 
   writeLeaf(table: bigint, index: number, descriptor: bigint): void {
-    const at = this.#entry(table, index);
-    const level = this.#levels.get(this.#page(table)) ?? 0;
-    const bytes = PAGE * ENTRIES ** (3 - level);
+    const { at, state } = this.#entry(table, index);
+    const bytes = PAGE * ENTRIES ** (3 - state.level);
     const output = Number(descriptor & OUTPUT);
-    if ((descriptor & KIND) !== (level === 3 ? 3n : 1n) || output % bytes !== 0)
-      refuse("LEAF", `${hex(descriptor)} at level ${level}`);
+    if ((descriptor & KIND) !== (state.level === 3 ? 3n : 1n) || output % bytes !== 0)
+      refuse("LEAF", `${hex(descriptor)} at level ${state.level}`);
     if (!this.#banks.some(({ base, end }) => output >= base && output + bytes <= end)) {
       refuse("LEAF", `${hex(descriptor)} leads to what is not a guest's`);
     }
+    if (this.#isValid(at)) refuse("LEAF", `entry ${index} of ${hex(table)} is replaced`);
+    state.used++;
     this.#write(at, descriptor);
+  }
+
+  clearEntry(table: bigint, index: number): void {
+    const { at, state } = this.#entry(table, index);
+    const old = this.#ram.read(at, 8);
+    if (!bit(old, 0)) return;
+    const child = state.level < 3 && (old & 3n) === TABLE ? this.#table(old & OUTPUT) : undefined;
+    if (child !== undefined) child.linked = false;
+    state.used--;
+    this.#write(at, 0n);
+  }
+
+  /** Makes a table a mere page again. */
+  release(table: bigint): void {
+    const state = this.#table(table);
+    if (state === undefined || state.linked || state.used !== 0)
+      refuse("TABLE", `${hex(table)} is released, which is no table, or linked, or not empty`);
+    if ([...this.#roots.values()].includes(Number(table))) refuse("TABLE", `${hex(table)} is released, the root of a CPU`);
+    this.#tables.delete(this.#page(table));
   }
 
   /** The level of a page as a table, for whoever looks from outside. */
   levelOf(table: number): number | undefined {
-    return this.#levels.get((table - this.#pool) / PAGE);
+    return this.#tables.get((table - this.#pool) / PAGE)?.level;
   }
 
   // --- sysreg, cpu
@@ -218,7 +267,11 @@ export class Door {
   readonly checks = {
     hcr: (value: bigint): boolean => (value & (hcrRules.HCR_REQUIRED | hcrRules.HCR_REFUSED)) === hcrRules.HCR_REQUIRED,
     vtcr: (value: bigint): boolean => (value & ~BigInt(el2Controls.VTCR_OF_CPU)) === BigInt(el2Controls.VTCR_BASE),
-    vttbr: (value: bigint): boolean => this.#levels.get(this.#page(BigInt.asUintN(48, value))) === 1,
+    vttbr: (value: bigint, cpu: number): boolean => {
+      const root = BigInt.asUintN(48, value);
+      this.#roots.set(cpu, Number(root));
+      return this.#table(root)?.level === 1;
+    },
   };
 
   requireFirmwareCall(id: bigint): void {

@@ -76,8 +76,11 @@ const table = ({ door }: Machine): Record<string, HalFunction> => ({
   setPool: (base: bigint, pages: number) => door.setPool(u64(base), pages >>> 0),
   format: (at: bigint, level: number) => door.format(u64(at), level >>> 0),
   read: (at: bigint, index: number) => door.readEntry(u64(at), index >>> 0),
+  used: (at: bigint) => door.usedEntries(u64(at)),
   writeTable: (at: bigint, index: number, next: bigint) => door.writeTable(u64(at), index >>> 0, u64(next)),
   writeLeaf: (at: bigint, index: number, descriptor: bigint) => door.writeLeaf(u64(at), index >>> 0, u64(descriptor)),
+  clear: (at: bigint, index: number) => door.clearEntry(u64(at), index >>> 0),
+  release: (at: bigint) => door.release(u64(at)),
 });
 
 const context = (machine: Machine): Record<string, HalFunction> => {

@@ -116,7 +116,7 @@ export class SystemRegisters {
       if (access !== "r") {
         functions[`write${pascal(name)}`] = (value) => {
           const word = BigInt.asUintN(64, value);
-          if (check !== undefined && !this.#door.checks[check](word)) refuse("SYSREG", `${name} = ${hex(word)}`);
+          if (check !== undefined && !this.#door.checks[check](word, 0)) refuse("SYSREG", `${name} = ${hex(word)}`);
           this.write(name, word);
           return undefined;
         };

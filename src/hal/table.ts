@@ -9,11 +9,13 @@ export declare function setPool(base: Pa, pages: u32): void;
 /** Makes a page of the pool, which is none, an empty table of a level (1 to 3). */
 export declare function format(table: Pa, level: u32): void;
 export declare function read(table: Pa, index: u32): u64;
-/** Points entry `index` at the table `next`. */
+/** How many entries of a table are valid. */
+export declare function used(table: Pa): u32;
+/** Points entry `index`, which is invalid, at the table `next`, which belongs to nobody. */
 export declare function writeTable(table: Pa, index: u32, next: Pa): void;
-/** Writes a block (level 1, 2) or page (level 3) descriptor. */
+/** Writes a block (level 1, 2) or page (level 3) descriptor into an entry that is invalid. */
 export declare function writeLeaf(table: Pa, index: u32, descriptor: u64): void;
 /** Makes an entry invalid. A table that it pointed at belongs to nobody then. */
 export declare function clear(table: Pa, index: u32): void;
-/** Makes a table a mere page again. It must belong to nobody, and be the root of no CPU's stage 2 (VTTBR_EL2). */
+/** Makes a table a mere page again. It must be empty, belong to nobody, and be the root of no CPU's stage 2 (VTTBR_EL2). */
 export declare function release(table: Pa): void;
