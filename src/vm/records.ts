@@ -3,7 +3,7 @@
 import { VcpuFrame } from "../../build/gen/records";
 import { Stage2 } from "../mmu/stage2";
 
-/** 32 interrupts of a virtual GIC: one bit each, one byte of priority and of target each. */
+/** 32 interrupts of a virtual GIC: one bit each, one byte of priority, of target and of holder each. */
 @unmanaged
 export class IrqWord {
   enabled: u32;
@@ -16,9 +16,10 @@ export class IrqWord {
   active: u32;
   /** 1: edge-triggered. */
   edge: u32;
-  /** Held by a list register: `latch` and `active` are those of the moment it was loaded. */
+  /** Held by a list register: `active` is that of the moment it was loaded. */
   listed: u32;
-  reserved: u32;
+  /** Of those that are listed: the latch is in the list register. */
+  listedLatch: u32;
   /** One byte each, 32 in all: GICD_IPRIORITYR. */
   priority0: u64;
   priority1: u64;
@@ -29,6 +30,11 @@ export class IrqWord {
   target1: u64;
   target2: u64;
   target3: u64;
+  /** One byte each, 32 in all: the id of the vCPU on which it is active, where it is; a change of its target does not move it. */
+  holder0: u64;
+  holder1: u64;
+  holder2: u64;
+  holder3: u64;
 }
 
 /** The virtual UART: a PL011 (DDI 0183). */
@@ -82,7 +88,6 @@ export class Region {
 @unmanaged
 export class Shared {
   bytes: u64;
-  /** 0 until a VM that has it is made. */
   pa: u64;
 }
 
@@ -174,16 +179,20 @@ export class Vcpu extends VcpuFrame {
   /** Where it stands in the heap of its CPU's deadlines, plus one; 0: nowhere. */
   heapIndex: u32;
   heapCpu: u32;
-  reserved: u32;
+  /** A virtual SError waits for it (HCR_EL2.VSE) while it is not loaded. */
+  serror: u32;
+  /** The board's count at which one of its timers fires, and at which it may run again after its cap; the earlier of them is its place in the heap. */
+  timerDeadline: u64;
+  capDeadline: u64;
   deadline: u64;
   /** The board's count since which it runs, or is ready. */
   since: u64;
   runTime: u64;
   stolen: u64;
   switches: u64;
-  /** What is left of its slice, in counts. */
+  /** What is left of its slice, in counts; 0: a new one begins with its next turn. */
   slice: u64;
-  /** Proportional share: its virtual time, and what it has used of its cap in this period. */
+  /** Proportional share: its virtual time; in which period it ran last, and what it has used of its cap in it. */
   virtualTime: u64;
   capUsed: u64;
   capPeriod: u64;
@@ -265,13 +274,18 @@ export class Vm {
   fdt: u64;
   fdtBytes: u64;
   fdtLoad: u64;
+  /** Properties of the device tree that get random bytes: offsets of their tokens in it, and the sizes of their values; 0: none. */
+  rngSeed: u32;
+  rngSeedBytes: u32;
+  kaslrSeed: u32;
+  kaslrSeedBytes: u32;
 
   // --- its state (src/smccc/lifecycle.ts); guarded by the scheduler's lock
   /** Atomic for those who do not hold the lock: one of vmStates. */
   state: u32;
-  /** How many of its vCPUs are loaded on CPUs. */
+  /** Atomic. How many CPUs hold registers of it or do its work. */
   loaded: u32;
-  /** What happens when the last has left its CPU. */
+  /** Atomic. The work (src/vm/work.ts) that begins when no CPU holds anything of it; 0: none. */
   next: u32;
   /** Seconds that its clock shows at its next start. */
   rtcBase: u32;
