@@ -1,10 +1,10 @@
 // Runs the systems that measure, under `-icount shift=0`: one instruction is one tick of a counter of 1 GHz, and a run repeats exactly.
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Board, type BoardListener, boardDefaults } from "../tool/board.ts";
-import type { FileSource } from "../tool/config.ts";
 import { ROOT } from "../tool/paths.ts";
 import { type SessionOptions, startSystem } from "../tool/session.ts";
+import { fetchSource } from "../tool/sources.ts";
 import type { Figures } from "./limits.ts";
 import { linux } from "./linux/linux.ts";
 
@@ -77,15 +77,20 @@ export const measureLinux = async (): Promise<number> => {
   return numberIn(log, RUNS_SINCE) + numberIn(output, /^count (\d+)/m);
 };
 
-const pathOf = async (source: FileSource): Promise<string> => resolve(typeof source === "string" ? source : await source());
-
 /** The same Linux on the board itself, at EL1. */
 export const measureLinuxNatively = async (): Promise<number> => {
   const args = [
     ...["-machine", "virt,gic-version=3", "-cpu", `${boardDefaults.cpu},cntfrq=1000000000`],
     ...["-icount", "shift=0,sleep=off", "-seed", "1", "-m", linux.memory],
     ...["-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio", ...FIXED_CLOCK],
-    ...["-kernel", await pathOf(linux.kernel), "-initrd", await pathOf(linux.initrd), "-append", linux.bootargs],
+    ...[
+      "-kernel",
+      await fetchSource(linux.kernel, ROOT),
+      "-initrd",
+      await fetchSource(linux.initrd, ROOT),
+      "-append",
+      linux.bootargs,
+    ],
   ];
   const { output } = await listen((listener) => new Board(args, listener));
   return numberIn(output, /^count (\d+)/m);

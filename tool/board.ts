@@ -13,6 +13,7 @@ import { UserError } from "./user-error.ts";
 export interface BoardOptions {
   /** A CPU model of QEMU, with its properties. */
   readonly cpu?: string | undefined;
+  readonly cpus?: number | undefined;
   /** Bytes of RAM, whole MiB. */
   readonly memory?: number | undefined;
   /** Start at EL3, from the ROM, as a board without firmware does. */
@@ -23,7 +24,7 @@ export interface BoardOptions {
   readonly qemuArgs?: readonly string[] | undefined;
 }
 
-export const boardDefaults = { cpu: "cortex-a57", memory: 1024 * MIB };
+export const boardDefaults = { cpu: "cortex-a57", cpus: 1, memory: 1024 * MIB };
 
 /** How a run ended, as the last line on the console has it; undefined if QEMU ended without such a line. */
 export interface Outcome {
@@ -59,7 +60,7 @@ export const qemuArguments = (bundle: string | undefined, bundleSize: number, op
     ...["-machine", `virt,gic-version=3,virtualization=on${options.el3 ? ",secure=on" : ""}`],
     ...["-cpu", options.icount ? `${cpu},cntfrq=${ICOUNT_FREQUENCY}` : cpu],
     ...(options.icount ? ["-icount", "shift=0,sleep=off", "-seed", "1"] : []),
-    ...["-m", `${memory / MIB}M`],
+    ...["-smp", String(options.cpus ?? boardDefaults.cpus), "-m", `${memory / MIB}M`],
     ...["-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"],
     ...[options.el3 ? "-bios" : "-kernel", file],
     ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),

@@ -1,19 +1,38 @@
 // Writes the bundle of a system as abi/bundle.ts describes it: the manifest, a device tree, then every file at its own 2 MiB boundary, then
-// the mark of its end.
+// the mark of its end. A file that several VMs use is in it once: the core only reads it.
 
-import { bundle, bundleNames as names } from "../abi/bundle.ts";
+import { bundle, crashPolicies, bundleNames as names, policies } from "../abi/bundle.ts";
+import type { Doorbell, SharedWindow } from "./config/links.ts";
+import type { LogLevels, System, Vm } from "./config/schema.ts";
 import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "./fdt.ts";
+import { kernelEnd, type Segment } from "./kernel.ts";
 import type { LoadedRegion, PlacedVm } from "./layout.ts";
 import { alignUp } from "./size.ts";
 
+/** "terminal": one terminal for all VMs, with keys that choose; "lines": whole lines, for machines. */
+export type ConsoleMode = "terminal" | "lines";
+
 export interface BundleContents {
+  readonly console: ConsoleMode;
   readonly scrubAtBoot: boolean;
-  /** `vgic=debug,…`, or empty. */
-  readonly logLevels: string;
+  readonly logLevels: LogLevels;
+  readonly scheduler: System["scheduler"];
+  readonly shared: System["shared"];
   readonly vms: readonly PlacedVm[];
 }
 
 const END_BYTES = 8;
+
+const POLICIES: Readonly<Record<System["scheduler"]["policy"], number>> = {
+  priority: policies.POLICY_PRIORITY,
+  share: policies.POLICY_SHARE,
+};
+
+const CRASH_POLICIES: Readonly<Record<Vm["crashPolicy"], number>> = {
+  stop: crashPolicies.CRASH_STOP,
+  reset: crashPolicies.CRASH_RESET,
+  "stop-all": crashPolicies.CRASH_STOP_ALL,
+};
 
 /** Hands out the places behind the manifest, in the order in which they are asked for. */
 class Payloads {
@@ -31,61 +50,116 @@ class Payloads {
 
   /** The offset and size of a payload, as a property's value. */
   add(bytes: Buffer): FdtValue {
-    const offset = alignUp(this.end, bundle.PAYLOAD_ALIGN);
-    this.placed.push({ offset, bytes });
-    this.end = offset + bytes.length;
-    return [BigInt(offset), BigInt(bytes.length)];
+    let found = this.placed.find((payload) => payload.bytes.equals(bytes));
+    if (found === undefined) {
+      found = { offset: alignUp(this.end, bundle.PAYLOAD_ALIGN), bytes };
+      this.placed.push(found);
+      this.end = found.offset + bytes.length;
+    }
+    return [BigInt(found.offset), BigInt(bytes.length)];
   }
 }
 
-const regionNode = (region: LoadedRegion, index: number, payloads: Payloads): FdtNode =>
-  fdtNode(`region@${index}`, {
-    [names.IPA]: BigInt(region.ipa),
-    [names.SIZE]: BigInt(region.size),
-    [names.READ_ONLY]: region.readOnly,
-    ...(region.file === undefined ? {} : { [names.FILE]: payloads.add(region.file.bytes) }),
+/** A node `list` with a child `child@n` for each item; none without items. */
+const listNode = <Item>(
+  list: string,
+  child: string,
+  items: readonly Item[],
+  properties: (item: Item) => Record<string, FdtValue>,
+): FdtNode[] =>
+  items.length === 0
+    ? []
+    : [
+        fdtNode(
+          list,
+          {},
+          items.map((item, index) => fdtNode(`${child}@${index}`, properties(item))),
+        ),
+      ];
+
+const regionProperties =
+  (payloads: Payloads) =>
+  ({ ipa, size, readOnly, file }: LoadedRegion): Record<string, FdtValue> => ({
+    [names.IPA]: BigInt(ipa),
+    [names.SIZE]: BigInt(size),
+    [names.READ_ONLY]: readOnly,
+    [names.FILE]: file !== undefined && payloads.add(file.bytes),
   });
 
-const vmNode = (vm: PlacedVm, index: number, payloads: Payloads): FdtNode =>
-  fdtNode(
-    `vm@${index}`,
-    {
-      [names.NAME]: vm.name,
-      [names.MEMORY]: BigInt(vm.memory),
-      [names.KERNEL]: payloads.add(vm.kernel),
-      [names.KERNEL_LOAD]: BigInt(vm.kernelLoad),
-      [names.KERNEL_RESERVE]: BigInt(vm.kernelReserve),
-      [names.KERNEL_ENTRY]: BigInt(vm.kernelLoad),
-      ...(vm.initrd === undefined
-        ? {}
-        : { [names.INITRD]: payloads.add(vm.initrd.bytes), [names.INITRD_LOAD]: BigInt(vm.initrd.load) }),
-      [names.FDT]: payloads.add(vm.fdt),
-      [names.FDT_LOAD]: BigInt(vm.fdtLoad),
-    },
-    [
-      fdtNode(
-        names.REGIONS,
-        {},
-        vm.regions.map((region, number) => regionNode(region, number, payloads)),
-      ),
-    ],
-  );
+const segmentProperties =
+  (payloads: Payloads) =>
+  ({ load, bytes }: Segment): Record<string, FdtValue> => ({
+    [names.FILE]: payloads.add(bytes),
+    [names.LOAD]: BigInt(load),
+  });
+
+const windowProperties = ({ index, ipa, readOnly }: SharedWindow): Record<string, FdtValue> => ({
+  [names.INDEX]: BigInt(index),
+  [names.IPA]: BigInt(ipa),
+  [names.READ_ONLY]: readOnly,
+});
+
+const doorbellProperties = ({ peer, number }: Doorbell): Record<string, FdtValue> => ({
+  [names.PEER]: BigInt(peer),
+  [names.NUMBER]: BigInt(number),
+});
+
+const kernelProperties = (vm: PlacedVm, payloads: Payloads): Record<string, FdtValue> => {
+  const { segments, entry } = vm.kernel;
+  const { load, bytes } = segments[0]!;
+  return {
+    [names.KERNEL]: payloads.add(bytes),
+    [names.KERNEL_LOAD]: BigInt(load),
+    [names.KERNEL_RESERVE]: BigInt(kernelEnd(vm.kernel) - load),
+    [names.KERNEL_ENTRY]: BigInt(entry),
+  };
+};
+
+const vmNode = (vm: PlacedVm, index: number, payloads: Payloads): FdtNode => {
+  const affinity = vm.affinity?.reduce((mask, cpu) => mask | (1 << cpu), 0) ?? 0;
+  const properties = {
+    [names.NAME]: vm.name,
+    [names.MEMORY]: BigInt(vm.memory),
+    [names.VCPUS]: BigInt(vm.vcpus),
+    [names.PRIORITY]: BigInt(vm.priority),
+    [names.AFFINITY]: BigInt(affinity),
+    [names.SHARE]: BigInt(vm.share),
+    [names.CAP]: BigInt(vm.cap ?? 0),
+    [names.CRASH_POLICY]: BigInt(CRASH_POLICIES[vm.crashPolicy]),
+    [names.NO_AUTOSTART]: !vm.autostart,
+    [names.CONTROLLER]: vm.controller,
+    [names.TIME_RUNS]: vm.timeOnPause === "run",
+    [names.TABLE_QUOTA]: BigInt(vm.tableQuota),
+    ...kernelProperties(vm, payloads),
+    [names.INITRD]: vm.initrd !== undefined && payloads.add(vm.initrd.bytes),
+    [names.INITRD_LOAD]: vm.initrd !== undefined && BigInt(vm.initrd.load),
+    [names.FDT]: payloads.add(vm.fdt.bytes),
+    [names.FDT_LOAD]: BigInt(vm.fdt.load),
+  };
+  return fdtNode(`vm@${index}`, properties, [
+    ...listNode(names.SEGMENTS, "segment", vm.kernel.kind === "elf" ? vm.kernel.segments : [], segmentProperties(payloads)),
+    ...listNode(names.REGIONS, "region", vm.regions, regionProperties(payloads)),
+    ...listNode(names.SHARED, "shared", vm.shared, windowProperties),
+    ...listNode(names.DOORBELLS, "doorbell", vm.doorbells, doorbellProperties),
+  ]);
+};
 
 /** The manifest with its payloads placed behind `manifestSize` bytes; its own size does not depend on the numbers in it. */
 const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer; payloads: Payloads } => {
   const payloads = new Payloads(manifestSize);
-  const vms = fdtNode(
-    names.VMS,
-    {},
-    contents.vms.map((vm, index) => vmNode(vm, index, payloads)),
-  );
+  const vms = contents.vms.map((vm, index) => vmNode(vm, index, payloads));
+  const levels = Object.entries(contents.logLevels).map(([module, level]) => `${module}=${level}`);
   const properties = {
     compatible: names.COMPATIBLE,
     [names.TOTAL_SIZE]: BigInt(payloads.total),
     [names.NO_SCRUB]: !contents.scrubAtBoot,
-    [names.LOG_LEVELS]: contents.logLevels === "" ? false : contents.logLevels,
+    [names.LOG_LEVELS]: levels.length > 0 && levels.join(","),
+    [names.CONSOLE]: contents.console,
+    [names.POLICY]: BigInt(POLICIES[contents.scheduler.policy]),
+    [names.SLICE]: BigInt(contents.scheduler.slice),
   };
-  return { fdt: writeFdt(fdtNode("", properties, [vms])), payloads };
+  const shared = listNode(names.SHARED, "shared", contents.shared, ({ size }) => ({ [names.SIZE]: BigInt(size) }));
+  return { fdt: writeFdt(fdtNode("", properties, [...shared, fdtNode(names.VMS, {}, vms)])), payloads };
 };
 
 export const writeBundle = (contents: BundleContents): Buffer => {

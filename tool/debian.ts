@@ -5,12 +5,10 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, w
 import { basename, join } from "node:path";
 import { Apt } from "./apt.ts";
 import { progress } from "./command.ts";
-import type { FileSource } from "./config.ts";
+import type { DebianFile } from "./config/schema.ts";
 import { withLock } from "./lock.ts";
 import { BUILD } from "./paths.ts";
 import { UserError } from "./user-error.ts";
-
-export type KernelVersion = "6.1" | "6.12";
 
 interface Material {
   /** The name of its folder under build/debian/. */
@@ -25,23 +23,23 @@ interface Material {
 
 const FOLDER = join(BUILD, "debian");
 
-const kernels: Readonly<Record<KernelVersion, Material>> = {
-  "6.1": {
+const materials: Readonly<Record<DebianFile, Material>> = {
+  "linux-6.1": {
     name: "linux-6.1",
     package: "linux-image-cloud-arm64",
     dependency: /linux-image-6\.1\.[^ ,]*-cloud-arm64/,
     file: "boot/vmlinuz-*",
   },
-  "6.12": {
+  "linux-6.12": {
     name: "linux-6.12",
     package: "linux-image-6.12-cloud-arm64",
     dependency: /linux-image-6\.12\.[^ ,]*-cloud-arm64/,
     file: "boot/vmlinuz-*",
   },
+  "u-boot": { name: "u-boot", package: "u-boot-qemu", file: "usr/lib/u-boot/qemu_arm64/u-boot.bin" },
 };
 
 const busybox: Material = { name: "busybox", package: "busybox-static", file: "bin/busybox" };
-const uBoot: Material = { name: "u-boot", package: "u-boot-qemu", file: "usr/lib/u-boot/qemu_arm64/u-boot.bin" };
 
 /** The name of the file under build/debian/: the package's own, without a version. */
 const keptAs = (material: Material): string => basename(material.file).replace("-*", "");
@@ -77,22 +75,30 @@ const fetchInto = async (material: Material, target: string): Promise<void> => {
   }
 };
 
-const fetched = (material: Material) => async (): Promise<string> => {
+/** A file of Debian's. */
+export interface Fetchable {
+  /** Where it lies once it is there. */
+  readonly path: string;
+  /** Fetches it unless it is there; returns its path. */
+  fetch(): Promise<string>;
+}
+
+const fetchable = (material: Material): Fetchable => {
   const target = join(FOLDER, material.name);
-  const file = join(target, keptAs(material));
-  if (!existsSync(file)) {
-    await withLock(join(FOLDER, "lock"), async () => {
-      if (!existsSync(file)) await fetchInto(material, target);
-    });
-  }
-  return file;
+  const path = join(target, keptAs(material));
+  const fetch = async (): Promise<string> => {
+    if (!existsSync(path)) {
+      await withLock(join(FOLDER, "lock"), async () => {
+        if (!existsSync(path)) await fetchInto(material, target);
+      });
+    }
+    return path;
+  };
+  return { path, fetch };
 };
 
-/** Debian 12's arm64 kernel, cloud flavour, of a version. */
-export const debianKernel = (version: KernelVersion): FileSource => fetched(kernels[version]);
+/** What `{ debian: … }` names in a configuration: Debian 12's kernels (cloud flavour), or U-Boot for QEMU's `virt`, which is what a guest sees. */
+export const debianFile = (name: DebianFile): Fetchable => fetchable(materials[name]);
 
 /** A busybox without libraries, for arm64. */
-export const debianBusybox = fetched(busybox);
-
-/** U-Boot for QEMU's `virt` machine, which is what a guest sees. */
-export const debianUBoot = (): FileSource => fetched(uBoot);
+export const debianBusybox = fetchable(busybox);

@@ -2,6 +2,7 @@
 // (Documentation/devicetree/bindings). `rng-seed` and `kaslr-seed` are zeros here: the core fills them at each start of the VM.
 
 import { guest } from "../abi/guest.ts";
+import type { Doorbell, SharedWindow } from "./config/links.ts";
 import { type FdtNode, fdtNode, writeFdt } from "./fdt.ts";
 
 export interface GuestMachine {
@@ -11,6 +12,10 @@ export interface GuestMachine {
   readonly bootargs?: string | undefined;
   /** Where the initial RAM disk lies, as an IPA, and its bytes. */
   readonly initrd?: { readonly start: number; readonly size: number } | undefined;
+  /** Which devices are named. */
+  readonly devices: { readonly uart: boolean; readonly rtc: boolean };
+  readonly shared: readonly SharedWindow[];
+  readonly doorbells: readonly Doorbell[];
 }
 
 const GIC = 1;
@@ -19,6 +24,7 @@ const UART_CLOCK = 2;
 /** Interrupt specifiers of arm,gic-v3: kind, number, flags. */
 const SPI = 0;
 const PPI = 1;
+const EDGE_RISING = 1;
 const LEVEL_HIGH = 4;
 
 const RNG_SEED_SIZE = 64;
@@ -30,7 +36,7 @@ const range = (address: number, size: number): bigint[] => [BigInt(address), Big
 const chosen = (machine: GuestMachine): FdtNode =>
   fdtNode("chosen", {
     ...(machine.bootargs === undefined ? {} : { bootargs: machine.bootargs }),
-    "stdout-path": `/${at("pl011", guest.UART_BASE)}`,
+    "stdout-path": machine.devices.uart ? `/${at("pl011", guest.UART_BASE)}` : false,
     ...(machine.initrd === undefined
       ? {}
       : {
@@ -77,33 +83,74 @@ const primecell = (name: string, compatible: string, address: number, size: numb
     "clock-names": clocks,
   });
 
-export const guestTree = (machine: GuestMachine): Buffer =>
-  writeFdt(
-    fdtNode(
-      "",
-      {
-        compatible: "linux,dummy-virt",
-        model: "Hyper-LITE",
-        "#address-cells": 2,
-        "#size-cells": 2,
-        "interrupt-parent": GIC,
-      },
-      [
-        chosen(machine),
-        fdtNode(at("memory", guest.RAM_BASE), { device_type: "memory", reg: range(guest.RAM_BASE, machine.memory) }),
-        cpus(machine.vcpus),
-        fdtNode("psci", { compatible: ["arm,psci-1.0", "arm,psci-0.2"], method: "hvc" }),
-        timer(),
-        interruptController(machine.vcpus),
-        fdtNode("apb-pclk", {
-          compatible: "fixed-clock",
-          "#clock-cells": 0,
-          "clock-frequency": guest.UART_CLOCK,
-          "clock-output-names": "apb_pclk",
-          phandle: UART_CLOCK,
-        }),
-        primecell("pl011", "arm,pl011", guest.UART_BASE, guest.UART_SIZE, guest.UART_SPI, ["uartclk", "apb_pclk"]),
-        primecell("pl031", "arm,pl031", guest.RTC_BASE, guest.RTC_SIZE, guest.RTC_SPI, ["apb_pclk"]),
-      ],
+const uart = (): FdtNode =>
+  primecell("pl011", "arm,pl011", guest.UART_BASE, guest.UART_SIZE, guest.UART_SPI, ["uartclk", "apb_pclk"]);
+
+const rtc = (): FdtNode => primecell("pl031", "arm,pl031", guest.RTC_BASE, guest.RTC_SIZE, guest.RTC_SPI, ["apb_pclk"]);
+
+const clock = (): FdtNode =>
+  fdtNode("apb-pclk", {
+    compatible: "fixed-clock",
+    "#clock-cells": 0,
+    "clock-frequency": guest.UART_CLOCK,
+    "clock-output-names": "apb_pclk",
+    phandle: UART_CLOCK,
+  });
+
+/** Memory that belongs to no kernel: `no-map` keeps it out of its own map until a driver asks (reserved-memory.yaml). */
+const reservedMemory = (shared: readonly SharedWindow[]): FdtNode =>
+  fdtNode(
+    "reserved-memory",
+    { "#address-cells": 2, "#size-cells": 2, ranges: true },
+    shared.map(({ name, ipa, size, readOnly }) =>
+      fdtNode(at("shared", ipa), {
+        compatible: "hyper-lite,shared-memory",
+        reg: range(ipa, size),
+        "no-map": true,
+        label: name,
+        "hyper-lite,read-only": readOnly,
+      }),
     ),
   );
+
+/** One node a doorbell: the interrupt that its peer raises, and the number by which HL_DOORBELL rings the peer's. */
+const doorbellNodes = (doorbells: readonly Doorbell[]): FdtNode =>
+  fdtNode(
+    "hyper-lite",
+    { compatible: "hyper-lite,hypervisor" },
+    doorbells.map(({ peerName }, number) =>
+      fdtNode(`doorbell-${number}`, {
+        compatible: "hyper-lite,doorbell",
+        interrupts: [SPI, guest.DOORBELL_SPI + number, EDGE_RISING],
+        "hyper-lite,number": number,
+        "hyper-lite,peer": peerName,
+      }),
+    ),
+  );
+
+/** The tree of a machine, as a blob of at most bundle.GUEST_FDT_MAX bytes. */
+export const guestTree = (machine: GuestMachine): Buffer => {
+  const { memory, vcpus, devices, shared, doorbells } = machine;
+  const properties = {
+    compatible: "linux,dummy-virt",
+    model: "Hyper-LITE",
+    "#address-cells": 2,
+    "#size-cells": 2,
+    "interrupt-parent": GIC,
+  };
+  return writeFdt(
+    fdtNode("", properties, [
+      chosen(machine),
+      fdtNode(at("memory", guest.RAM_BASE), { device_type: "memory", reg: range(guest.RAM_BASE, memory) }),
+      ...(shared.length === 0 ? [] : [reservedMemory(shared)]),
+      cpus(vcpus),
+      fdtNode("psci", { compatible: ["arm,psci-1.0", "arm,psci-0.2"], method: "hvc" }),
+      timer(),
+      interruptController(vcpus),
+      ...(devices.uart || devices.rtc ? [clock()] : []),
+      ...(devices.uart ? [uart()] : []),
+      ...(devices.rtc ? [rtc()] : []),
+      ...(doorbells.length === 0 ? [] : [doorbellNodes(doorbells)]),
+    ]),
+  );
+};

@@ -2,19 +2,14 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { FileSource } from "./config.ts";
+import type { BusyboxOptions } from "./config/schema.ts";
 import { cpioCharacterDevice, cpioDirectory, cpioFile, cpioSymlink, writeCpio } from "./cpio.ts";
 import { debianBusybox } from "./debian.ts";
 import { BUILD } from "./paths.ts";
 
-export interface InitrdOptions {
-  /** Programs beside busybox: the name in /bin and the file. */
-  readonly programs?: Readonly<Record<string, string>>;
-  /** What the shell runs in place of talking to the terminal. */
-  readonly command?: string;
-}
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * The shell gets the terminal as its controlling one (`setsid -c` on ttyAMA0: /dev/console cannot be it), so that Ctrl-C and job
@@ -28,22 +23,23 @@ mount -t devtmpfs devtmpfs /dev
 export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
 cd /root
 echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves."
-exec setsid -c sh${command === undefined ? "" : ` -c '${command}'`} </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
+exec setsid -c sh${command === undefined ? "" : ` -c ${quoted(command)}`} </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
 `;
 
-const archive = (busybox: Buffer, { programs = {}, command }: InitrdOptions): Buffer =>
+const archive = (busybox: Buffer, { programs = {}, command }: BusyboxOptions, folder: string): Buffer =>
   writeCpio([
     ...["bin", "dev", "proc", "root", "sys", "tmp"].map(cpioDirectory),
     cpioCharacterDevice("dev/console", 5, 1),
     cpioFile("bin/busybox", busybox, 0o755),
     cpioSymlink("bin/sh", "busybox"),
     cpioFile("init", Buffer.from(init(command)), 0o755),
-    ...Object.entries(programs).map(([name, file]) => cpioFile(`bin/${name}`, readFileSync(file), 0o755)),
+    ...Object.entries(programs).map(([name, file]) => cpioFile(`bin/${name}`, readFileSync(resolve(folder, file)), 0o755)),
   ]);
 
-const make = async (options: InitrdOptions): Promise<string> => {
-  const busybox = readFileSync(await debianBusybox());
-  const bytes = archive(busybox, options);
+/** What `{ busybox: … }` stands for in a configuration; paths of programs are relative to `configFolder`. Returns the path of the archive. */
+export const makeInitramfs = async (options: BusyboxOptions, configFolder: string): Promise<string> => {
+  const busybox = readFileSync(await debianBusybox.fetch());
+  const bytes = archive(busybox, options, configFolder);
   const folder = join(BUILD, "initramfs");
   const file = join(folder, `busybox-${createHash("sha256").update(bytes).digest("hex").slice(0, 16)}.cpio.gz`);
   if (!existsSync(file)) {
@@ -54,9 +50,3 @@ const make = async (options: InitrdOptions): Promise<string> => {
   }
   return file;
 };
-
-/** A busybox shell, and the programs that are named. */
-export const busyboxInitrd =
-  (options: InitrdOptions = {}): FileSource =>
-  () =>
-    make(options);

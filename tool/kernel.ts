@@ -1,16 +1,30 @@
-// Tells what a kernel file is. An arm64 `Image` says by its header (Linux, Documentation/arm64/booting.rst, section 4) where it wants
-// to lie and how much memory it takes; whatever has no such header is a raw binary. What cannot be entered as it is gets refused.
+// Tells what a kernel file is, and where it goes. An arm64 `Image` says by its header (Linux, Documentation/arm64/booting.rst, section 4)
+// where it wants to lie and how much memory it takes, an ELF file by its segments; whatever else is a raw binary. What cannot be
+// entered as it is gets refused.
 
 import { guest } from "../abi/guest.ts";
+import { PAGE, rules } from "./config/rules.ts";
+import { isElf, readElf } from "./elf.ts";
+import { alignUp } from "./size.ts";
+import type { Payload } from "./sources.ts";
+
+/** Bytes that are loaded. */
+export interface Segment {
+  /** An offset from the base of RAM. */
+  readonly load: number;
+  readonly bytes: Buffer;
+  /** Bytes of memory from there on that nothing else may use: the file's and what it clears behind them. */
+  readonly size: number;
+}
 
 export interface Kernel {
-  readonly kind: "image" | "raw";
-  /** The default place of the first byte, as an offset from the base of RAM. */
-  readonly load: number;
-  /** The place must lie this far above a 2 MiB boundary; undefined where any page will do. */
+  readonly kind: "image" | "raw" | "elf";
+  /** One, or as many as an ELF has, ascending. Those of an ELF may lie anywhere, also outside RAM. */
+  readonly segments: readonly Segment[];
+  /** An Image lies this far above a 2 MiB boundary; undefined where any page will do. */
   readonly textOffset: number | undefined;
-  /** Bytes from there on that nothing else may use: the file and what it clears behind itself. */
-  readonly reserve: number;
+  /** The first instruction, as an offset from the base of RAM. */
+  readonly entry: number;
 }
 
 //  arm64 Image header, little-endian
@@ -25,36 +39,47 @@ const FLAG_BIG_ENDIAN = 1n;
 const hasBytes = (file: Buffer, offset: number, bytes: string): boolean =>
   file.subarray(offset, offset + bytes.length).equals(Buffer.from(bytes, "latin1"));
 
-/** What is wrong with a file that is neither an Image nor a raw binary, by its first bytes. */
-const refused: readonly { readonly offset: number; readonly bytes: string; readonly rule: string }[] = [
-  { offset: 0, bytes: "\x7fELF", rule: "is an ELF file: use the arm64 Image beside it, or make one with `objcopy -O binary`" },
-  { offset: 0, bytes: "\x1f\x8b", rule: "is compressed with gzip: unpack it first (`gunzip`)" },
-  { offset: 0, bytes: "\x28\xb5\x2f\xfd", rule: "is compressed with zstd: unpack it first (`unzstd`)" },
-  { offset: 0, bytes: "\xfd7zXZ\0", rule: "is compressed with xz: unpack it first (`unxz`)" },
-  { offset: 0, bytes: "\x27\x05\x19\x56", rule: "is a U-Boot uImage: use the arm64 Image that it was made from" },
-  { offset: 4, bytes: "zimg", rule: "is a compressed EFI image: use the arm64 Image that it was made from" },
-  { offset: 0x24, bytes: "\x18\x28\x6f\x01", rule: "is a zImage for 32-bit ARM: only arm64 kernels run" },
+/** What is wrong with a file that is none of the three, by its first bytes. */
+const refused: readonly { readonly offset: number; readonly bytes: string; readonly rule: (path: string) => string }[] = [
+  { offset: 0, bytes: "\x1f\x8b", rule: rules.KERNEL_GZIP },
+  { offset: 0, bytes: "\x28\xb5\x2f\xfd", rule: rules.KERNEL_ZSTD },
+  { offset: 0, bytes: "\xfd7zXZ\0", rule: rules.KERNEL_XZ },
+  { offset: 0, bytes: "\x27\x05\x19\x56", rule: rules.KERNEL_UIMAGE },
+  { offset: 4, bytes: "zimg", rule: rules.KERNEL_EFI },
+  { offset: 0x24, bytes: "\x18\x28\x6f\x01", rule: rules.KERNEL_ARM32 },
 ];
 
-/** Describes a kernel, or says what is wrong with it (a phrase that follows the name of the file). */
-export const describeKernel = (file: Buffer): Kernel | string => {
-  if (file.length === 0) return "is empty";
-  const found = refused.find(({ offset, bytes }) => hasBytes(file, offset, bytes));
-  if (found !== undefined) return found.rule;
-  if (file.length < HEADER_SIZE || !hasBytes(file, MAGIC, "ARM\x64")) {
-    return { kind: "raw", load: guest.RAW_LOAD, textOffset: undefined, reserve: file.length };
-  }
-  if ((file.readBigUInt64LE(FLAGS) & FLAG_BIG_ENDIAN) !== 0n) return "is a big-endian kernel: only little-endian kernels run";
-  const imageSize = file.readBigUInt64LE(IMAGE_SIZE);
-  const textOffset = file.readBigUInt64LE(TEXT_OFFSET);
-  if (imageSize === 0n) return "is an Image without an image_size (Linux before 3.17): only later kernels run";
+const elfKernel = ({ path, bytes }: Payload): Kernel | string => {
+  const elf = readElf(path, bytes);
+  if (typeof elf === "string") return elf;
+  const segments = elf.segments.map(({ address, bytes, size }) => ({ load: address - guest.RAM_BASE, bytes, size }));
+  return { kind: "elf", segments, textOffset: undefined, entry: elf.entry - guest.RAM_BASE };
+};
+
+const imageKernel = ({ path, bytes }: Payload, at: number | undefined): Kernel | string => {
+  if ((bytes.readBigUInt64LE(FLAGS) & FLAG_BIG_ENDIAN) !== 0n) return rules.KERNEL_BIG_ENDIAN(path);
+  const imageSize = bytes.readBigUInt64LE(IMAGE_SIZE);
+  const textOffset = bytes.readBigUInt64LE(TEXT_OFFSET);
+  if (imageSize === 0n) return rules.KERNEL_NO_SIZE(path);
   if (imageSize > BigInt(guest.IPA_LIMIT) || textOffset >= BigInt(guest.IMAGE_LOAD)) {
-    return `is an Image with an impossible header (text_offset ${textOffset}, image_size ${imageSize})`;
+    return rules.KERNEL_HEADER(path, String(textOffset), String(imageSize));
   }
-  return {
-    kind: "image",
-    load: guest.IMAGE_LOAD + Number(textOffset),
-    textOffset: Number(textOffset),
-    reserve: Math.max(Number(imageSize), file.length),
-  };
+  const load = at ?? guest.IMAGE_LOAD + Number(textOffset);
+  const size = Math.max(Number(imageSize), bytes.length);
+  return { kind: "image", segments: [{ load, bytes, size }], textOffset: Number(textOffset), entry: load };
+};
+
+/** Where the memory of a kernel ends, as an offset from the base of RAM; a whole page. */
+export const kernelEnd = ({ segments }: Kernel): number => alignUp(segments.at(-1)!.load + segments.at(-1)!.size, PAGE);
+
+/** Describes a kernel, or says what is wrong with it. `at` is where the configuration wants it, as an offset from the base of RAM. */
+export const describeKernel = (file: Payload, at: number | undefined): Kernel | string => {
+  const { path, bytes } = file;
+  if (bytes.length === 0) return rules.KERNEL_EMPTY(path);
+  const found = refused.find(({ offset, bytes: magic }) => hasBytes(bytes, offset, magic));
+  if (found !== undefined) return found.rule(path);
+  if (isElf(bytes)) return elfKernel(file);
+  if (bytes.length >= HEADER_SIZE && hasBytes(bytes, MAGIC, "ARM\x64")) return imageKernel(file, at);
+  const load = at ?? guest.RAW_LOAD;
+  return { kind: "raw", segments: [{ load, bytes, size: bytes.length }], textOffset: undefined, entry: load };
 };

@@ -3,123 +3,153 @@
 
 import { bundle } from "../abi/bundle.ts";
 import { guest } from "../abi/guest.ts";
-import { ConfigError, type Mistake, type Region, type Vm } from "./config.ts";
+import { describe, deviceSpans, overlap, ramSpan, rangeOf, type Span, tablesFor } from "./address-map.ts";
+import type { Doorbell, SharedWindow } from "./config/links.ts";
+import type { Mistake } from "./config/mistakes.ts";
+import type { Draft } from "./config/parse.ts";
+import { MEMORY_UNIT, rules } from "./config/rules.ts";
+import type { Region, Vm } from "./config/schema.ts";
 import { guestTree } from "./guest-tree.ts";
-import { describeKernel, type Kernel } from "./kernel.ts";
-import { alignUp, formatSize, hex, KIB, MIB } from "./size.ts";
-
-/** A file of a VM in memory, with the path that messages name. */
-export interface Payload {
-  readonly path: string;
-  readonly bytes: Buffer;
-}
+import { describeKernel, type Kernel, kernelEnd, type Segment } from "./kernel.ts";
+import { alignUp, formatSize, hex } from "./size.ts";
+import type { Payload } from "./sources.ts";
 
 export interface LoadedRegion extends Omit<Region, "file"> {
   readonly file?: Payload | undefined;
 }
 
 /** A VM whose files are loaded. */
-export interface LoadedVm extends Omit<Vm, "kernel" | "initrd" | "regions"> {
+export interface LoadedVm extends Omit<Vm, "kernel" | "initrd" | "regions" | "shared"> {
   readonly kernel: Payload;
   readonly initrd?: Payload | undefined;
   readonly regions: readonly LoadedRegion[];
+  readonly shared: readonly SharedWindow[];
+  readonly doorbells: readonly Doorbell[];
 }
 
-/** What the bundle says about a VM; every `…Load` is an offset from the base of RAM. */
-export interface PlacedVm {
-  readonly name: string;
-  readonly memory: number;
-  readonly kernel: Buffer;
-  readonly kernelLoad: number;
-  readonly kernelReserve: number;
-  readonly initrd?: { readonly bytes: Buffer; readonly load: number } | undefined;
-  readonly fdt: Buffer;
-  readonly fdtLoad: number;
-  readonly regions: readonly LoadedRegion[];
+/** What there is of a VM: nothing where a setting is wrong, or a file could not be read. */
+export interface DraftVm extends Omit<Draft<Vm>, "kernel" | "initrd" | "regions" | "shared"> {
+  readonly kernel?: Payload | undefined;
+  readonly initrd?: Payload | undefined;
+  readonly regions: readonly {
+    readonly ipa?: number | undefined;
+    readonly size?: number | undefined;
+    readonly file?: Payload | undefined;
+  }[];
+  readonly shared: readonly (SharedWindow | undefined)[];
 }
 
-const PAGE = 4 * KIB;
-const IMAGE_ALIGN = 2 * MIB;
-const INITRD_ALIGN = 2 * MIB;
+/** What the bundle says about a VM; every `load` is an offset from the base of RAM. */
+export interface PlacedVm extends Omit<LoadedVm, "kernel" | "initrd"> {
+  readonly kernel: Kernel;
+  readonly initrd?: Segment | undefined;
+  readonly fdt: Segment;
+}
+
 const FDT_LOAD = 0;
-const VCPUS = 1;
-/** As many transports as QEMU's `virt` has; later devices of a VM appear there. */
-const VIRTIO_SLOTS = 32;
+const INITRD_ALIGN = MEMORY_UNIT;
+/** Where the VM's memory is not known, nothing is too large for it. */
+const ANY_MEMORY = Number.POSITIVE_INFINITY;
 
-interface Span {
-  readonly what: string;
-  readonly start: number;
-  readonly size: number;
-}
+const initrdLoadBehind = (kernel: Kernel): number => alignUp(kernelEnd(kernel), INITRD_ALIGN);
 
-const devices: readonly Span[] = [
-  { what: "the interrupt distributor", start: guest.GICD_BASE, size: guest.GICD_SIZE },
-  { what: "the redistributors", start: guest.GICR_BASE, size: guest.GICR_STRIDE * VCPUS },
-  { what: "the UART", start: guest.UART_BASE, size: guest.UART_SIZE },
-  { what: "the real-time clock", start: guest.RTC_BASE, size: guest.RTC_SIZE },
-  { what: "the virtio devices", start: guest.VIRTIO_BASE, size: guest.VIRTIO_STRIDE * VIRTIO_SLOTS },
+/** The spans that the configuration chooses, each with its place; undefined where it is not right. */
+const chosenSpans = (vm: DraftVm): { span: Span; place: string; shared?: string }[] => [
+  ...vm.regions.flatMap(({ ipa, size }, index) => {
+    const place = `regions[${index}]`;
+    return ipa === undefined || size === undefined ? [] : [{ span: { what: place, start: ipa, size }, place }];
+  }),
+  ...vm.shared.flatMap((window, index) => {
+    if (window === undefined) return [];
+    const place = `shared[${index}]`;
+    return [{ span: { what: place, start: window.ipa, size: window.size }, place, shared: window.name }];
+  }),
 ];
 
-const overlap = (a: Span, b: Span): boolean => a.start < b.start + b.size && b.start < a.start + a.size;
-const describe = ({ what, start, size }: Span): string => `${what} (${hex(start)} to ${hex(start + size - 1)})`;
-
-const regionMistakes = (vm: LoadedVm, place: string): Mistake[] => {
-  const taken: Span[] = [{ what: "the RAM", start: guest.RAM_BASE, size: vm.memory }, ...devices];
+const spanMistakes = (vm: DraftVm, place: string): Mistake[] => {
+  const chosen = chosenSpans(vm);
+  const taken: Span[] = [...(vm.memory === undefined ? [] : [ramSpan(vm.memory)]), ...deviceSpans(vm.vcpus ?? 1)];
   const mistakes: Mistake[] = [];
-  for (const [index, region] of vm.regions.entries()) {
-    const span: Span = { what: `regions[${index}]`, start: region.ipa, size: region.size };
+  for (const { span, place: at, shared } of chosen) {
     const other = taken.find((candidate) => overlap(candidate, span));
-    if (other !== undefined) mistakes.push({ place: `${place}.${span.what}`, rule: `must not overlap ${describe(other)}` });
-    if (region.file !== undefined && region.file.bytes.length > region.size) {
-      const { path, bytes } = region.file;
-      const rule = `${path} has ${formatSize(bytes.length)}, which is more than the region's ${formatSize(region.size)}`;
-      mistakes.push({ place: `${place}.${span.what}.file`, rule });
+    if (span.start + span.size > guest.IPA_LIMIT) {
+      mistakes.push({ place: shared === undefined ? `${place}.${at}.size` : `${place}.${at}`, rule: rules.REGION_END() });
+    } else if (other !== undefined) {
+      const rule = shared === undefined ? rules.OVERLAP(describe(other)) : rules.SHARED_OVERLAP(shared, describe(other));
+      mistakes.push({ place: `${place}.${at}`, rule });
     }
     taken.push(span);
   }
-  return mistakes;
+  if (mistakes.length > 0 || vm.memory === undefined || vm.tableQuota === undefined) return mistakes;
+  const stolen = { what: "", start: guest.STOLEN_BASE, size: guest.STOLEN_SIZE };
+  const tables = tablesFor([ramSpan(vm.memory), stolen, ...chosen.map(({ span }) => span)]);
+  return tables <= vm.tableQuota ? [] : [{ place: `${place}.tableQuota`, rule: rules.QUOTA_TOO_SMALL(String(tables)) }];
 };
 
-const kernelMistakes = (vm: LoadedVm, place: string, kernel: Kernel, load: number): Mistake[] => {
-  if (kernel.textOffset !== undefined && (load < kernel.textOffset || (load - kernel.textOffset) % IMAGE_ALIGN !== 0)) {
-    const rule = `must be a multiple of ${formatSize(IMAGE_ALIGN)} plus the Image's text_offset ${hex(kernel.textOffset)}`;
-    return [{ place: `${place}.kernelLoad`, rule }];
+const fileMistakes = (vm: DraftVm, place: string): Mistake[] =>
+  vm.regions.flatMap(({ file, size }, index) => {
+    if (file === undefined || size === undefined || file.bytes.length <= size) return [];
+    const rule = rules.REGION_FILE(file.path, formatSize(file.bytes.length), formatSize(size));
+    return [{ place: `${place}.regions[${index}].file`, rule }];
+  });
+
+const elfRules = (vm: DraftVm, path: string, kernel: Kernel): string[] =>
+  kernel.segments.flatMap(({ load, size }) => {
+    const segment = rangeOf({ start: guest.RAM_BASE + load, size });
+    if (load < 0 || load + size > (vm.memory ?? ANY_MEMORY)) {
+      return [
+        rules.ELF_OUTSIDE(path, segment, vm.memory === undefined ? `from ${hex(guest.RAM_BASE)}` : rangeOf(ramSpan(vm.memory))),
+      ];
+    }
+    const tree = { start: guest.RAM_BASE + FDT_LOAD, size: bundle.GUEST_FDT_MAX };
+    return load < FDT_LOAD + tree.size ? [rules.ELF_ON_TREE(path, segment, rangeOf(tree))] : [];
+  });
+
+const kernelMistakes = (vm: DraftVm, place: string, path: string, kernel: Kernel): Mistake[] => {
+  const at = `${place}.kernel`;
+  const loadAt = `${place}.kernelLoad`;
+  const memory = vm.memory ?? ANY_MEMORY;
+  const { load, size } = kernel.segments[0]!;
+  const { textOffset } = kernel;
+  if (kernel.kind === "elf") {
+    const unwanted = vm.kernelLoad === undefined ? [] : [{ place: loadAt, rule: rules.LOAD_OF_ELF(path) }];
+    return [...unwanted, ...elfRules(vm, path, kernel).map((rule) => ({ place: at, rule }))];
   }
-  if (load < bundle.GUEST_FDT_MAX) {
-    const rule = `must be at least ${formatSize(bundle.GUEST_FDT_MAX)}: the device tree lies at the base of RAM`;
-    return [{ place: `${place}.kernelLoad`, rule }];
+  if (textOffset !== undefined && (load < textOffset || (load - textOffset) % MEMORY_UNIT !== 0)) {
+    return [{ place: loadAt, rule: rules.IMAGE_LOAD(hex(textOffset)) }];
   }
-  if (load + kernel.reserve > vm.memory) {
-    const rule = `${vm.kernel.path} is too large: it takes ${formatSize(kernel.reserve)} from ${formatSize(load)} on, and the VM has ${formatSize(vm.memory)} of memory`;
-    return [{ place: `${place}.kernel`, rule }];
+  if (load < FDT_LOAD + bundle.GUEST_FDT_MAX) return [{ place: loadAt, rule: rules.LOAD_ON_TREE() }];
+  if (load + size > memory) {
+    const rule = rules.KERNEL_TOO_LARGE(path, formatSize(size), formatSize(load), formatSize(memory));
+    return [{ place: at, rule }];
   }
   return [];
 };
 
-/** Places a VM; `place` is where it stands in the configuration (`vms[0]`). Throws a ConfigError. */
-export const placeVm = (vm: LoadedVm, place: string): PlacedVm => {
-  const kernel = describeKernel(vm.kernel.bytes);
-  if (typeof kernel === "string") throw new ConfigError([{ place: `${place}.kernel`, rule: `${vm.kernel.path} ${kernel}` }]);
-  const kernelLoad = vm.kernelLoad ?? kernel.load;
-  const kernelReserve = alignUp(kernel.reserve, PAGE);
-  const initrdLoad = alignUp(kernelLoad + kernelReserve, INITRD_ALIGN);
-  const mistakes = [...kernelMistakes(vm, place, kernel, kernelLoad), ...regionMistakes(vm, place)];
-  if (mistakes.length === 0 && vm.initrd !== undefined && initrdLoad + vm.initrd.bytes.length > vm.memory) {
-    const { path, bytes } = vm.initrd;
-    const rule = `${path} does not fit: its ${formatSize(bytes.length)} would start ${formatSize(initrdLoad)} into ${formatSize(vm.memory)} of memory, behind the kernel`;
-    mistakes.push({ place: `${place}.initrd`, rule });
-  }
-  if (mistakes.length > 0) throw new ConfigError(mistakes);
-  const initrd = vm.initrd && { start: guest.RAM_BASE + initrdLoad, size: vm.initrd.bytes.length };
-  return {
-    name: vm.name,
-    memory: vm.memory,
-    kernel: vm.kernel.bytes,
-    kernelLoad,
-    kernelReserve,
-    initrd: vm.initrd && { bytes: vm.initrd.bytes, load: initrdLoad },
-    fdt: guestTree({ memory: vm.memory, vcpus: VCPUS, bootargs: vm.bootargs, initrd }),
-    fdtLoad: FDT_LOAD,
-    regions: vm.regions,
-  };
+const initrdMistakes = ({ memory, initrd }: DraftVm, place: string, kernel: Kernel): Mistake[] => {
+  const load = initrdLoadBehind(kernel);
+  if (memory === undefined || initrd === undefined || load + initrd.bytes.length <= memory) return [];
+  const rule = rules.INITRD_TOO_LARGE(initrd.path, formatSize(initrd.bytes.length), formatSize(load), formatSize(memory));
+  return [{ place: `${place}.initrd`, rule }];
+};
+
+/** What is wrong with a VM's files and with where things lie; `place` is where it stands in the configuration (`vms[0]`). */
+export const checkVm = (vm: DraftVm, place: string): Mistake[] => {
+  const around = [...spanMistakes(vm, place), ...fileMistakes(vm, place)];
+  if (vm.kernel === undefined) return around;
+  const kernel = describeKernel(vm.kernel, vm.kernelLoad);
+  if (typeof kernel === "string") return [{ place: `${place}.kernel`, rule: kernel }, ...around];
+  const mistakes = kernelMistakes(vm, place, vm.kernel.path, kernel);
+  return [...mistakes, ...(mistakes.length === 0 ? initrdMistakes(vm, place, kernel) : []), ...around];
+};
+
+const segment = (load: number, bytes: Buffer): Segment => ({ load, bytes, size: bytes.length });
+
+/** Places a VM in which checkVm finds no mistake. */
+export const placeVm = (vm: LoadedVm): PlacedVm => {
+  const kernel = describeKernel(vm.kernel, vm.kernelLoad);
+  if (typeof kernel === "string") throw new RangeError(kernel);
+  const initrd = vm.initrd && segment(initrdLoadBehind(kernel), vm.initrd.bytes);
+  const fdt = guestTree({ ...vm, initrd: initrd && { start: guest.RAM_BASE + initrd.load, size: initrd.size } });
+  return { ...vm, kernel, initrd, fdt: segment(FDT_LOAD, fdt) };
 };

@@ -1,14 +1,17 @@
 #!/usr/bin/env node
-// The `hyper-lite` command: builds a system into a bundle, or runs it under QEMU.
+// The `hyper-lite` command: builds a system into a bundle, runs it under QEMU, or says what is wrong with it.
 
 import { writeFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { layout } from "../abi/layout.ts";
 import { boardDefaults } from "./board.ts";
+import type { ConsoleMode } from "./bundle.ts";
 import { progress } from "./command.ts";
-import { parseLogLevels } from "./config.ts";
+import { jsonSchema } from "./config/json-schema.ts";
+import { parseLogLevels } from "./config/parse.ts";
 import { runSystem } from "./run.ts";
 import { formatSize, MIB, parseSize } from "./size.ts";
-import { buildSystem } from "./system.ts";
+import { buildSystem, validateSystem } from "./system.ts";
 import { exitCodes, messageOf, UserError } from "./user-error.ts";
 
 const memorySize = (text: string): number => {
@@ -16,6 +19,13 @@ const memorySize = (text: string): number => {
   if (bytes === undefined || bytes === 0 || bytes % MIB !== 0)
     throw new InvalidArgumentError("It must be whole MiB, such as 512M or 1G.");
   return bytes;
+};
+
+const cpuCount = (text: string): number => {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1 && value <= layout.MAX_CPUS))
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${layout.MAX_CPUS}.`);
+  return value;
 };
 
 const TIMEOUT_MAX = 1_000_000;
@@ -31,11 +41,13 @@ const appended = (value: string, previous: readonly string[]): string[] => [...p
 interface BuildFlags {
   scrub: boolean;
   logLevels?: string;
+  console?: ConsoleMode;
 }
 
 interface RunFlags extends BuildFlags {
   cpu: string;
-  memory: number;
+  cpus?: number;
+  memory?: number;
   el3: boolean;
   icount: boolean;
   timeout?: number;
@@ -45,39 +57,65 @@ interface RunFlags extends BuildFlags {
 const buildOptions = (flags: BuildFlags) => ({
   scrubAtBoot: flags.scrub ? undefined : false,
   logLevels: flags.logLevels === undefined ? undefined : parseLogLevels(flags.logLevels),
+  console: flags.console,
 });
 
-/** A subcommand that takes a system, with the options that every such has. */
+/** A subcommand that takes a system. */
 const systemCommand = (name: string, description: string): Command =>
   new Command(name)
     .description(description)
-    .argument("<system>", "a folder with a hyper-lite.config.ts, or such a file")
+    .argument("<system>", "a folder with a hyper-lite.config.ts or .json, or such a file");
+
+/** A subcommand that makes a bundle of a system, with the options that every such has. */
+const bundleCommand = (name: string, description: string): Command =>
+  systemCommand(name, description)
     .option("--no-scrub", "do not clear RAM that nobody had yet")
     .option("--log-levels <levels>", "the least severity that modules of the core log, such as vgic=debug,sched=info");
 
-const build = systemCommand("build", "make the bundle of a system: everything that its VMs start with")
+const consoleOption = (description: string): Option => new Option("--console <mode>", description).choices(["terminal", "lines"]);
+
+const build = bundleCommand("build", "make the bundle of a system: everything that its VMs start with")
   .requiredOption("-o, --output <file>", "where to write it")
+  .addOption(consoleOption("one terminal for all VMs, or whole lines with names for machines").default("lines"))
   .action(async (system: string, flags: BuildFlags & { output: string }) => {
     const { bundle } = await buildSystem(system, buildOptions(flags));
     writeFileSync(flags.output, bundle);
     progress(`${flags.output}: ${formatSize(bundle.length)}`);
   });
 
-const run = systemCommand("run", "run a system under QEMU; Ctrl-A x leaves")
+/** Keys choose a VM where somebody types and looks; anything else is read by a program. */
+const usualConsole = (): ConsoleMode => (process.stdin.isTTY && process.stdout.isTTY ? "terminal" : "lines");
+
+const run = bundleCommand("run", "run a system under QEMU; Ctrl-A x leaves")
   .option("--cpu <model>", "QEMU's CPU model", boardDefaults.cpu)
-  .option("--memory <size>", "RAM of the board", memorySize, boardDefaults.memory)
+  .option("--cpus <number>", "CPUs of the board (default: what the system says of its board)", cpuCount)
+  .option("--memory <size>", "RAM of the board (default: what the system says of its board)", memorySize)
+  .addOption(consoleOption('one terminal for all VMs, or whole lines with names (default: "terminal" on a terminal)'))
   .option("--el3", "start at EL3, from the ROM", false)
   .option("--icount", "count instructions as time: a run that repeats exactly", false)
   .option("--timeout <seconds>", "give up after this time", seconds)
   .option("--qemu-arg <argument>", "a further argument for QEMU; may be repeated", appended, [])
   .action(async (system: string, flags: RunFlags) => {
-    const { cpu, memory, el3, icount, timeout, qemuArg } = flags;
-    process.exitCode = await runSystem(system, { ...buildOptions(flags), cpu, memory, el3, icount, timeout, qemuArgs: qemuArg });
+    const { cpu, cpus, memory, el3, icount, timeout, qemuArg } = flags;
+    const options = { ...buildOptions(flags), console: flags.console ?? usualConsole() };
+    process.exitCode = await runSystem(system, { ...options, cpu, cpus, memory, el3, icount, timeout, qemuArgs: qemuArg });
   });
+
+const validate = systemCommand("validate", "say everything that is wrong with a system, without using a network").action(
+  async (system: string) => {
+    const unseen = await validateSystem(system);
+    const rest = unseen.length === 0 ? "" : `, but for files that are not fetched yet: ${unseen.join(", ")}`;
+    process.stdout.write(`${system}: all right${rest}\n`);
+  },
+);
+
+const schema = new Command("schema").description("print the JSON Schema of a hyper-lite.config.json, for editors").action(() => {
+  process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+});
 
 const main = async (): Promise<void> => {
   const program = new Command("hyper-lite").description("A light type-1 hypervisor for ARM64, written in TypeScript");
-  for (const command of [build, run]) program.addCommand(command.exitOverride());
+  for (const command of [build, run, validate, schema]) program.addCommand(command.exitOverride());
   try {
     await program.exitOverride().parseAsync();
   } catch (thrown) {

@@ -24,6 +24,8 @@ export const startBoard = (bundle: Buffer | undefined, options: BoardOptions, li
   return board;
 };
 
-/** Builds the system that `path` names and starts it. */
-export const startSystem = async (path: string, options: SessionOptions, listener: BoardListener): Promise<Board> =>
-  startBoard((await buildSystem(path, options)).bundle, options, listener);
+/** Builds the system that `path` names and starts it, on a board as it says unless `options` say otherwise. */
+export const startSystem = async (path: string, options: SessionOptions, listener: BoardListener): Promise<Board> => {
+  const { bundle, board } = await buildSystem(path, options);
+  return startBoard(bundle, { ...options, ...board }, listener);
+};

@@ -1,113 +1,130 @@
-// From a configuration on disk to a bundle: finds the file, checks it, fetches or makes the files that it names, places them.
+// From a configuration on disk to a bundle: checks what it says, fetches or makes the files that it names, places them. Every mistake
+// is found before any is told.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { writeBundle } from "./bundle.ts";
-import { ConfigError, type FileSource, type LogLevel, type LogModule, type Mistake, parseSystem, type System } from "./config.ts";
-import { type LoadedRegion, type LoadedVm, type Payload, placeVm } from "./layout.ts";
-import { exitCodes, messageOf, UserError } from "./user-error.ts";
-
-export const CONFIG_FILE = "hyper-lite.config.ts";
+import { basename, dirname } from "node:path";
+import { checkBoardMemory } from "./board-memory.ts";
+import { type ConsoleMode, writeBundle } from "./bundle.ts";
+import { checkSystem } from "./config/check.ts";
+import { doorbellsOf, type SharedWindow, windowsOf } from "./config/links.ts";
+import { ConfigError, type Mistake } from "./config/mistakes.ts";
+import { type Draft, parseSystem } from "./config/parse.ts";
+import type { Board, LogLevels, System } from "./config/schema.ts";
+import { findConfig, loadConfig } from "./config-file.ts";
+import { checkVm, type DraftVm, type LoadedRegion, type LoadedVm, placeVm } from "./layout.ts";
+import { Files } from "./sources.ts";
 
 export interface BuildOptions {
   /** Overrides the configuration's `scrubAtBoot`. */
   readonly scrubAtBoot?: boolean | undefined;
   /** Added to the configuration's levels. */
-  readonly logLevels?: Readonly<Record<LogModule, LogLevel>> | undefined;
+  readonly logLevels?: LogLevels | undefined;
+  /** By default "lines". */
+  readonly console?: ConsoleMode | undefined;
+  /** Override what the configuration says of its board. */
+  readonly cpus?: number | undefined;
+  readonly memory?: number | undefined;
 }
 
 export interface BuiltSystem {
   readonly name: string;
+  /** What it runs on: as configured, or as overridden. */
+  readonly board: Board;
   readonly bundle: Buffer;
 }
 
-/** The configuration file of a system that is named by its folder or by the file itself. */
-export const findConfig = (system: string): string => {
-  const path = resolve(system);
-  if (!existsSync(path)) throw new UserError(`${system}: no such file or folder`, exitCodes.CONFIG);
-  if (!statSync(path).isDirectory()) return path;
-  const file = join(path, CONFIG_FILE);
-  if (!existsSync(file)) throw new UserError(`${system}: the folder has no ${CONFIG_FILE}`, exitCodes.CONFIG);
-  return file;
-};
-
-const load = async (file: string): Promise<unknown> => {
-  let value: unknown;
-  try {
-    value = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
-  } catch (thrown) {
-    throw new UserError(`${file}: cannot be loaded: ${messageOf(thrown)}`, exitCodes.CONFIG);
-  }
-  if (value !== undefined) return value;
-  throw new UserError(`${file}: must have a default export: \`export default defineSystem({ … })\``, exitCodes.CONFIG);
-};
-
-/** Reads the files of one system, and collects what cannot be read. */
-class Files {
-  readonly mistakes: Mistake[] = [];
-  readonly #folder: string;
-
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  async read(source: FileSource, place: string): Promise<Payload> {
-    let path = "";
-    try {
-      path = resolve(this.#folder, typeof source === "string" ? source : await source());
-      return { path, bytes: readFileSync(path) };
-    } catch (thrown) {
-      if (thrown instanceof UserError) throw thrown;
-      const code = (thrown as NodeJS.ErrnoException).code;
-      const rule = code === "ENOENT" ? `${path}: no such file` : code === "EISDIR" ? `${path}: is a folder` : messageOf(thrown);
-      this.mistakes.push({ place, rule });
-      return { path, bytes: Buffer.alloc(0) };
-    }
-  }
-
-  async readOptional(source: FileSource | undefined, place: string): Promise<Payload | undefined> {
-    return source === undefined ? undefined : await this.read(source, place);
-  }
+interface Examined {
+  readonly mistakes: readonly Mistake[];
+  /** Places of files that were not looked at, because that takes a network. */
+  readonly unseen: readonly string[];
+  /** Set when there are no mistakes, and all files were there. */
+  readonly built?: BuiltSystem | undefined;
 }
 
-const loadVms = async (system: System, folder: string): Promise<LoadedVm[]> => {
-  const files = new Files(folder);
-  const vms: LoadedVm[] = [];
-  for (const [index, vm] of system.vms.entries()) {
-    const place = `vms[${index}]`;
-    const kernel = await files.read(vm.kernel, `${place}.kernel`);
-    const initrd = await files.readOptional(vm.initrd, `${place}.initrd`);
-    const regions: LoadedRegion[] = [];
-    for (const [number, region] of vm.regions.entries()) {
-      regions.push({ ...region, file: await files.readOptional(region.file, `${place}.regions[${number}].file`) });
-    }
-    vms.push({ ...vm, kernel, initrd, regions });
+const withBoard = <Value extends Draft<System>>(system: Value, { cpus, memory }: BuildOptions): Value => ({
+  ...system,
+  board: { cpus: cpus ?? system.board?.cpus, memory: memory ?? system.board?.memory },
+});
+
+const loadVm = async (system: Draft<System>, id: number, files: Files): Promise<DraftVm> => {
+  const vm = system.vms![id] ?? {};
+  const place = `vms[${id}]`;
+  const kernel = await files.read(vm.kernel, `${place}.kernel`);
+  const initrd = await files.read(vm.initrd, `${place}.initrd`);
+  const regions: DraftVm["regions"][number][] = [];
+  for (const [number, region] of (vm.regions ?? []).entries()) {
+    regions.push({ ...region, file: await files.read(region.file, `${place}.regions[${number}].file`) });
   }
-  if (files.mistakes.length > 0) throw new ConfigError(files.mistakes);
-  return vms;
+  return { ...vm, kernel, initrd, regions, shared: windowsOf(system, id) };
+};
+
+/** The VMs of a system in which nothing is wrong and whose files are all there. */
+const loadedVms = (system: System, drafts: readonly DraftVm[]): LoadedVm[] =>
+  system.vms.map((vm, id) => ({
+    ...vm,
+    kernel: drafts[id]!.kernel!,
+    initrd: drafts[id]!.initrd,
+    regions: drafts[id]!.regions as LoadedRegion[],
+    shared: drafts[id]!.shared as SharedWindow[],
+    doorbells: doorbellsOf(system, id),
+  }));
+
+const build = (system: System, drafts: readonly DraftVm[], folder: string, options: BuildOptions): BuiltSystem => ({
+  name: system.name ?? basename(folder),
+  board: system.board,
+  bundle: writeBundle({
+    console: options.console ?? "lines",
+    scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,
+    logLevels: { ...system.logLevels, ...options.logLevels },
+    scheduler: system.scheduler,
+    shared: system.shared,
+    vms: loadedVms(system, drafts).map(placeVm),
+  }),
+});
+
+/** Looks for every mistake in a configuration, and builds it if there is none; paths in it are relative to `folder`. */
+const examine = async (value: unknown, folder: string, options: BuildOptions, offline: boolean): Promise<Examined> => {
+  const parsed = parseSystem(value);
+  const draft = withBoard(parsed.draft, options);
+  const files = new Files(folder, offline);
+  const drafts: DraftVm[] = [];
+  for (const id of (draft.vms ?? []).keys()) drafts.push(await loadVm(draft, id, files));
+  const mistakes = [
+    ...parsed.mistakes,
+    ...checkSystem(draft),
+    ...files.mistakes,
+    ...drafts.flatMap((vm, id) => checkVm(vm, `vms[${id}]`)),
+  ];
+  const complete = parsed.system !== undefined && mistakes.length === 0 && files.unseen.length === 0;
+  const built = complete ? build(withBoard(parsed.system, options), drafts, folder, options) : undefined;
+  mistakes.push(...checkBoardMemory(draft, built?.bundle.length ?? 0));
+  return { mistakes, unseen: files.unseen, built: mistakes.length === 0 ? built : undefined };
 };
 
 /** Builds what a configuration says; paths in it are relative to `folder`. Throws a ConfigError. */
 export const buildConfig = async (value: unknown, folder: string, options: BuildOptions = {}): Promise<BuiltSystem> => {
-  const system = parseSystem(value);
-  const vms = await loadVms(system, folder);
-  const logLevels = Object.entries({ ...system.logLevels, ...options.logLevels }).map(([module, level]) => `${module}=${level}`);
-  const bundle = writeBundle({
-    scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,
-    logLevels: logLevels.join(","),
-    vms: vms.map((vm, index) => placeVm(vm, `vms[${index}]`)),
-  });
-  return { name: system.name ?? basename(folder), bundle };
+  const { mistakes, built } = await examine(value, folder, options, false);
+  if (built === undefined) throw new ConfigError(mistakes);
+  return built;
 };
 
-/** Builds the system that `path` names; throws a UserError for whatever is wrong with it. */
-export const buildSystem = async (path: string, options: BuildOptions = {}): Promise<BuiltSystem> => {
+const inFile = async <Result>(path: string, use: (value: unknown, folder: string) => Promise<Result>): Promise<Result> => {
   const file = findConfig(path);
-  const value = await load(file);
+  const value = await loadConfig(file);
   try {
-    return await buildConfig(value, dirname(file), options);
+    return await use(value, dirname(file));
   } catch (thrown) {
     throw thrown instanceof ConfigError ? new ConfigError(thrown.mistakes, file) : thrown;
   }
 };
+
+/** Builds the system that `path` names; throws a UserError for whatever is wrong with it. */
+export const buildSystem = (path: string, options: BuildOptions = {}): Promise<BuiltSystem> =>
+  inFile(path, (value, folder) => buildConfig(value, folder, options));
+
+/** Checks the system that `path` names without using a network; returns the places of the files that it therefore did not see. */
+export const validateSystem = (path: string): Promise<readonly string[]> =>
+  inFile(path, async (value, folder) => {
+    const { mistakes, unseen } = await examine(value, folder, {}, true);
+    if (mistakes.length > 0) throw new ConfigError(mistakes);
+    return unseen;
+  });

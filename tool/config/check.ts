@@ -1,0 +1,94 @@
+// What settings must be together: names that exist once and are known where they are used, limits of a VM's own CPUs and of the board's.
+
+import { bundle } from "../../abi/bundle.ts";
+import type { Mistake } from "./mistakes.ts";
+import type { Draft } from "./parse.ts";
+import { rules } from "./rules.ts";
+import type { System, Vm } from "./schema.ts";
+
+type Named = { readonly name?: string | undefined };
+
+const duplicateNames = (list: readonly Named[], place: string): Mistake[] =>
+  list.flatMap(({ name }, index) => {
+    const first = list.findIndex((other) => other.name === name);
+    if (name === undefined || first === index) return [];
+    return [{ place: `${place}[${index}].name`, rule: rules.SAME_NAME(`${place}[${first}]`) }];
+  });
+
+const doorbellMistakes = (system: Draft<System>): Mistake[] => {
+  const vms = system.vms ?? [];
+  // Where a VM's name is wrong, who is missing cannot be said.
+  const known = vms.every((vm) => vm.name !== undefined);
+  const counts = new Map<string, number>();
+  return (system.doorbells ?? []).flatMap((pair, index) => {
+    const place = `doorbells[${index}]`;
+    const [one, other] = pair;
+    if (one === undefined || other === undefined) return [];
+    if (one === other) return [{ place, rule: rules.OWN_DOORBELL() }];
+    return [one, other].flatMap((name, end) => {
+      if (known && !vms.some((vm) => vm.name === name)) return [{ place: `${place}[${end}]`, rule: rules.NO_SUCH_VM(name) }];
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      return counts.get(name)! > bundle.MAX_DOORBELLS_OF_VM ? [{ place, rule: rules.DOORBELLS_MAX(name) }] : [];
+    });
+  });
+};
+
+const sharedMistakes = (system: Draft<System>): Mistake[] => {
+  const shared = system.shared ?? [];
+  const vms = system.vms ?? [];
+  const complete = shared.every((region) => region.name !== undefined);
+  const inVms = vms.flatMap((vm, id) =>
+    (vm.shared ?? []).flatMap((share, index, list) => {
+      const place = `vms[${id}].shared[${index}]`;
+      const name = share.region;
+      if (name === undefined) return [];
+      if (complete && !shared.some((region) => region.name === name)) {
+        return [{ place: `${place}.region`, rule: rules.NO_SUCH_SHARED(name) }];
+      }
+      const twice = list.findIndex((other) => other.region === name) < index;
+      return twice ? [{ place: `${place}.region`, rule: rules.SHARED_TWICE(name) }] : [];
+    }),
+  );
+  const unused = shared.flatMap((region, index) => {
+    const name = region.name;
+    const used = name === undefined || vms.some((vm) => vm.shared?.some((share) => share.region === name));
+    return used ? [] : [{ place: `shared[${index}]`, rule: rules.SHARED_UNUSED(name) }];
+  });
+  return [...inVms, ...unused];
+};
+
+const startMistakes = (vms: readonly Draft<Vm>[]): Mistake[] => {
+  if (vms.length > 0 && vms.every((vm) => vm.autostart === false)) return [{ place: "vms", rule: rules.NOTHING_STARTS() }];
+  return vms.flatMap((vm, id) => {
+    const waits = vm.autostart === false && !vms.some((other) => other !== vm && other.controller !== false);
+    return waits ? [{ place: `vms[${id}].autostart`, rule: rules.NOBODY_STARTS() }] : [];
+  });
+};
+
+const cpuMistakes = (vm: Draft<Vm>, place: string, boardCpus: number | undefined): Mistake[] => {
+  const mistakes: Mistake[] = [];
+  const { vcpus, cap, affinity } = vm;
+  if (cap !== undefined && vcpus !== undefined && cap > 100 * vcpus) {
+    const rule = rules.CAP_OF_VCPUS(String(100 * vcpus), vcpus === 1 ? "1 vCPU" : `${vcpus} vCPUs`);
+    mistakes.push({ place: `${place}.cap`, rule });
+  }
+  for (const [index, cpu] of (affinity ?? []).entries()) {
+    if (cpu === undefined || boardCpus === undefined || cpu < boardCpus) continue;
+    const rule = rules.CPU_OF_BOARD(String(cpu), boardCpus === 1 ? "1 CPU" : `${boardCpus} CPUs`);
+    mistakes.push({ place: `${place}.affinity[${index}]`, rule });
+  }
+  return mistakes;
+};
+
+/** Every mistake that settings make together. */
+export const checkSystem = (system: Draft<System>): Mistake[] => {
+  const vms = system.vms ?? [];
+  return [
+    ...duplicateNames(system.shared ?? [], "shared"),
+    ...doorbellMistakes(system),
+    ...duplicateNames(vms, "vms"),
+    ...startMistakes(vms),
+    ...vms.flatMap((vm, id) => cpuMistakes(vm, `vms[${id}]`, system.board?.cpus)),
+    ...sharedMistakes(system),
+  ];
+};

@@ -1,0 +1,146 @@
+// Every rule that a configuration can break, in the words that the user reads behind the place: `vms[1].memory: must be …`. The tests
+// hold that each rule here has a mistake that shows it, and that no message is said that is not here.
+
+import { bundle } from "../../abi/bundle.ts";
+import { logModules, severities } from "../../abi/console.ts";
+import { guest } from "../../abi/guest.ts";
+import { layout } from "../../abi/layout.ts";
+import { formatSize, hex, KIB, MIB } from "../size.ts";
+
+export const MEMORY_UNIT = 2 * MIB;
+export const MEMORY_MIN = 16 * MIB;
+export const MEMORY_MAX = guest.IPA_LIMIT - guest.RAM_BASE;
+export const PAGE = 4 * KIB;
+/** Linux keeps 2,048 bytes of a command line, the NUL among them. */
+export const BOOTARGS_MAX = 2047;
+/** Microseconds. */
+export const SLICE_MIN = 100;
+export const SLICE_MAX = 1_000_000;
+/** More pages than the hypervisor's own memory has. */
+export const TABLE_QUOTA_MAX = layout.HYP_SIZE / PAGE;
+/** What the core's map of frames covers (src/mmu/frames.ts). */
+export const BOARD_MEMORY_MAX = 64 * 1024 * MIB;
+
+export const levelNames = Object.keys(severities).map((name) => name.toLowerCase()) as Lowercase<keyof typeof severities>[];
+
+const oneOf = (words: readonly string[]): string => words.map((word) => `"${word}"`).join(", ");
+const number = (min: number, max: number): string => `must be a whole number from ${min} to ${max}`;
+const must = (what: string) => `must be ${what}`;
+
+/** Rules that a value breaks by itself. */
+export const valueRules = {
+  SYSTEM: must("what defineSystem({ … }) returns"),
+  UNKNOWN: "unknown setting",
+  SCHEMA: must("a text: where the JSON Schema of this file is"),
+  NAME: `must be 1 to ${bundle.MAX_NAME} letters, digits, ".", "_" or "-", and start with a letter or digit`,
+  BOOLEAN: must("true or false"),
+  SIZE: 'must be a size: a whole number of bytes, or a text such as "128M" (K, M or G)',
+
+  BOARD: must("{ cpus, memory }"),
+  BOARD_CPUS: number(1, layout.MAX_CPUS),
+  BOARD_MEMORY: `must be whole MiB, from ${formatSize(layout.BOARD_RAM_MIN)} to ${formatSize(BOARD_MEMORY_MAX)}`,
+  SCHEDULER: must("{ policy, slice }"),
+  POLICY: must('"priority" or "share"'),
+  SLICE: must('a time from 100 us to 1 s: a number of microseconds, or a text such as "5ms" (us, ms or s)'),
+  LOG_LEVELS: 'must be levels by module, such as { vgic: "debug" }',
+  LOG_MODULE: `unknown module: the core has ${oneOf(logModules)}`,
+  LOG_LEVEL: `must be a level: ${oneOf(levelNames)}`,
+  SHARED_LIST: must(`a list of at most ${bundle.MAX_SHARED} regions { name, size }`),
+  SHARED: must("{ name, size }"),
+  DOORBELLS: must('a list of pairs of VMs, such as [["a", "b"]]'),
+  DOORBELL: must('a pair of names of VMs, such as ["a", "b"]'),
+  VMS: must("a list of VMs"),
+  VMS_EMPTY: "must name a VM",
+  VMS_MAX: `must be at most ${bundle.MAX_VMS} VMs`,
+
+  VM: must("{ name, memory, kernel, … }"),
+  MEMORY_MIN: `must be at least ${formatSize(MEMORY_MIN)}`,
+  MEMORY_UNIT: `must be a multiple of ${formatSize(MEMORY_UNIT)}`,
+  MEMORY_MAX: `must be at most ${formatSize(MEMORY_MAX)}: guest addresses have 39 bits`,
+  VCPUS: number(1, bundle.MAX_VCPUS),
+  PRIORITY: number(0, bundle.MAX_PRIORITY),
+  AFFINITY: must("a list of numbers of CPUs, such as [0, 1], each once"),
+  AFFINITY_CPU: number(0, layout.MAX_CPUS - 1),
+  SHARE: number(1, bundle.MAX_SHARE),
+  CAP: number(1, 100 * bundle.MAX_VCPUS),
+  KERNEL: must('the path of a file, { debian: "linux-6.1" } or the like, or a function that returns a path'),
+  DEBIAN: must('"linux-6.1", "linux-6.12" or "u-boot"'),
+  KERNEL_LOAD: must("a multiple of 4 KiB"),
+  INITRD: must("the path of a file, { busybox: true }, or a function that returns a path"),
+  BUSYBOX: must("true or { command, programs }"),
+  COMMAND: must("a text: what the shell runs"),
+  PROGRAMS: must('paths of files by their names in /bin, such as { tool: "build/tool" }'),
+  BOOTARGS: `must be a text of at most ${BOOTARGS_MAX} bytes, without NUL`,
+  DEVICES: must("{ uart, rtc }"),
+  REGIONS: must("a list of regions"),
+  REGIONS_MAX: `must be at most ${bundle.MAX_REGIONS} regions`,
+  REGION: must("{ ipa, size, … }"),
+  IPA: `must be an address below ${hex(guest.IPA_LIMIT)}, a multiple of 4 KiB`,
+  PAGES: must("a multiple of 4 KiB, and not 0"),
+  FILE: must("the path of a file, or a function that returns one"),
+  SHARES: must(`a list of at most ${bundle.MAX_SHARES_OF_VM} shared regions { region, … }`),
+  SHARE_OF_VM: must("{ region, … }"),
+  CRASH_POLICY: must('"stop", "reset" or "stop-all"'),
+  TIME_ON_PAUSE: must('"stop" or "run"'),
+  TABLE_QUOTA: number(1, TABLE_QUOTA_MAX),
+};
+
+/** Rules that settings break together, or files: each takes the words that it is about. */
+export const rules = {
+  SAME_NAME: (other: string) => `is the name of ${other} as well: names must differ`,
+  NO_SUCH_VM: (name: string) => `there is no VM "${name}"`,
+  OWN_DOORBELL: () => "must connect two different VMs",
+  DOORBELLS_MAX: (vm: string) => `is one too many: VM "${vm}" can have ${bundle.MAX_DOORBELLS_OF_VM} doorbells`,
+  NO_SUCH_SHARED: (name: string) => `there is no region "${name}" in the system's \`shared\``,
+  SHARED_TWICE: (name: string) => `the VM has "${name}" already`,
+  SHARED_UNUSED: (name: string) => `no VM has it: add { region: "${name}" } to \`shared\` of the VMs that share it`,
+  NOTHING_STARTS: () => "one VM at least must start by itself (`autostart`): nobody could start the others",
+  NOBODY_STARTS: () => "nobody could start it: without `autostart` it takes another VM that is `controller`",
+  CAP_OF_VCPUS: (most: string, vcpus: string) => `must be at most ${most}: the VM has ${vcpus} of 100 % each`,
+  CPU_OF_BOARD: (cpu: string, cpus: string) => `there is no CPU ${cpu}: the board has ${cpus} (board.cpus)`,
+  QUOTA_TOO_SMALL: (least: string) => `must be at least ${least}: that is what the VM's memory takes`,
+  BOARD_TOO_SMALL: (has: string, parts: string, needs: string) =>
+    `the board has ${has}, and the system takes ${needs} (${parts}): give the board more, or the VMs less`,
+
+  REGION_END: () => `must end below ${hex(guest.IPA_LIMIT)}: guest addresses have 39 bits`,
+  OVERLAP: (other: string) => `must not overlap ${other}`,
+  SHARED_OVERLAP: (region: string, other: string) => `"${region}" must not overlap ${other}: say where it goes with \`ipa\``,
+
+  FILE_MISSING: (path: string) => `${path}: no such file`,
+  FILE_IS_FOLDER: (path: string) => `${path}: is a folder`,
+  FILE_FAILS: (why: string) => `cannot be had: ${why}`,
+  REGION_FILE: (path: string, size: string, room: string) => `${path} has ${size}, which is more than the region's ${room}`,
+
+  KERNEL_EMPTY: (path: string) => `${path} is empty`,
+  KERNEL_GZIP: (path: string) => `${path} is compressed with gzip: unpack it first (\`gunzip\`)`,
+  KERNEL_ZSTD: (path: string) => `${path} is compressed with zstd: unpack it first (\`unzstd\`)`,
+  KERNEL_XZ: (path: string) => `${path} is compressed with xz: unpack it first (\`unxz\`)`,
+  KERNEL_UIMAGE: (path: string) => `${path} is a U-Boot uImage: use the arm64 Image that it was made from`,
+  KERNEL_EFI: (path: string) => `${path} is a compressed EFI image: use the arm64 Image that it was made from`,
+  KERNEL_ARM32: (path: string) => `${path} is a zImage for 32-bit ARM: only arm64 kernels run`,
+  KERNEL_BIG_ENDIAN: (path: string) => `${path} is a big-endian kernel: only little-endian kernels run`,
+  KERNEL_NO_SIZE: (path: string) => `${path} is an Image without an image_size (Linux before 3.17): only later kernels run`,
+  KERNEL_HEADER: (path: string, offset: string, size: string) =>
+    `${path} is an Image with an impossible header (text_offset ${offset}, image_size ${size})`,
+  KERNEL_TOO_LARGE: (path: string, size: string, from: string, memory: string) =>
+    `${path} is too large: it takes ${size} from ${from} on, and the VM has ${memory} of memory`,
+  IMAGE_LOAD: (textOffset: string) =>
+    `must be a multiple of ${formatSize(MEMORY_UNIT)} plus the Image's text_offset ${textOffset}`,
+  LOAD_ON_TREE: () => `must be at least ${formatSize(bundle.GUEST_FDT_MAX)}: the device tree lies at the base of RAM`,
+  LOAD_OF_ELF: (path: string) => `is not for ${path}: an ELF file says itself where it goes`,
+  INITRD_TOO_LARGE: (path: string, size: string, from: string, memory: string) =>
+    `${path} does not fit: its ${size} would start ${from} into ${memory} of memory, behind the kernel`,
+
+  ELF_MACHINE: (path: string) => `${path} is an ELF file, but not for AArch64 (64-bit, little-endian)`,
+  ELF_TYPE: (path: string) => `${path} is an ELF file, but no executable with fixed addresses (ET_EXEC): link it without -pie`,
+  ELF_BROKEN: (path: string) => `${path} is a broken ELF file: its headers point outside it`,
+  ELF_NOTHING: (path: string) => `${path} is an ELF file with nothing to load (no PT_LOAD)`,
+  ELF_OVERLAP: (path: string, one: string, other: string) => `${path}: its segments ${one} and ${other} overlap`,
+  ELF_SEGMENTS: (path: string, count: string) =>
+    `${path} has ${count} separate segments, and ${bundle.MAX_SEGMENTS} can be loaded: link it with fewer`,
+  ELF_ENTRY: (path: string, entry: string) => `${path}: its entry ${entry} lies in none of its segments`,
+  ELF_OUTSIDE: (path: string, segment: string, ram: string) =>
+    `${path}: its segment ${segment} lies outside the VM's RAM (${ram}): physical addresses of an ELF are guest addresses`,
+  ELF_ON_TREE: (path: string, segment: string, tree: string) =>
+    `${path}: its segment ${segment} lies on the device tree (${tree}): link it behind that`,
+};

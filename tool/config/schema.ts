@@ -1,0 +1,263 @@
+// What a configuration may say, setting by setting: the rules that a value obeys by itself, its default, and the sentence that an editor
+// shows for it. What settings mean together is checked in tool/config/check.ts, what depends on files in tool/layout.ts.
+
+import { z } from "zod";
+import { bundle } from "../../abi/bundle.ts";
+import { logModules } from "../../abi/console.ts";
+import { guest } from "../../abi/guest.ts";
+import { layout } from "../../abi/layout.ts";
+import { MIB, parseSize } from "../size.ts";
+import {
+  BOARD_MEMORY_MAX,
+  BOOTARGS_MAX,
+  levelNames,
+  MEMORY_MAX,
+  MEMORY_MIN,
+  MEMORY_UNIT,
+  PAGE,
+  valueRules as rule,
+  SLICE_MAX,
+  SLICE_MIN,
+  TABLE_QUOTA_MAX,
+} from "./rules.ts";
+
+/** Fetches or makes a file, and returns its path. */
+export type FileFunction = () => string | Promise<string>;
+
+const whole = (min: number, max: number, words: string) => z.int(words).min(min, words).max(max, words);
+const choice = <const T extends readonly string[]>(values: T, words: string) => z.enum(values, words);
+const flag = (usual: boolean) => z.boolean(rule.BOOLEAN).default(usual);
+
+const name = z
+  .string(rule.NAME)
+  .max(bundle.MAX_NAME, rule.NAME)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: rule.NAME, abort: true });
+
+/** Bytes: a number, or a text such as "128M". */
+const size = z
+  .union([z.int(rule.SIZE).min(0, rule.SIZE), z.string().regex(/^\d+[KMG]?$/, rule.SIZE)], rule.SIZE)
+  .transform((value, context) => {
+    const bytes = typeof value === "string" ? parseSize(value) : value;
+    if (bytes !== undefined) return bytes;
+    context.addIssue({ code: "custom", message: rule.SIZE });
+    return z.NEVER;
+  });
+
+const SLICE_UNITS: Readonly<Record<string, number>> = { us: 1, ms: 1000, s: 1_000_000 };
+
+/** Microseconds: a number, or a text such as "5ms". */
+const slice = z
+  .union([z.int(rule.SLICE), z.string().regex(/^\d+(us|ms|s)$/, rule.SLICE)], rule.SLICE)
+  .transform((value) =>
+    typeof value === "number" ? value : Number.parseInt(value, 10) * SLICE_UNITS[value.replace(/^\d+/, "")]!,
+  )
+  .refine((microseconds) => microseconds >= SLICE_MIN && microseconds <= SLICE_MAX, rule.SLICE);
+
+const pages = size.refine((bytes) => bytes > 0 && bytes % PAGE === 0, rule.PAGES);
+const ipa = z
+  .int(rule.IPA)
+  .min(0, rule.IPA)
+  .max(guest.IPA_LIMIT - 1, rule.IPA)
+  .multipleOf(PAGE, rule.IPA);
+
+const path = (words: string) => z.string(words).min(1, words);
+/** Not possible in JSON. */
+const made = z.custom<FileFunction>((value) => typeof value === "function");
+
+const kernel = z.union(
+  [
+    path(rule.KERNEL),
+    z.strictObject({
+      debian: choice(["linux-6.1", "linux-6.12", "u-boot"], rule.DEBIAN).describe("Debian's own build for arm64, fetched once."),
+    }),
+    made,
+  ],
+  rule.KERNEL,
+);
+
+const busybox = z.strictObject({
+  command: z.string(rule.COMMAND).optional().describe("What the shell runs in place of talking to the terminal."),
+  programs: z
+    .record(z.string(), path(rule.PROGRAMS), rule.PROGRAMS)
+    .optional()
+    .describe("Programs beside busybox: the file of each by its name in /bin."),
+});
+
+const initrd = z.union(
+  [
+    path(rule.INITRD),
+    z.strictObject({
+      busybox: z
+        .union([z.literal(true), busybox], rule.BUSYBOX)
+        .describe("A static busybox (Debian's, fetched once) and an init that ends in a shell on the console."),
+    }),
+    made,
+  ],
+  rule.INITRD,
+);
+
+const file = z.union([path(rule.FILE), made], rule.FILE);
+
+const region = z.strictObject(
+  {
+    ipa: ipa.describe("Where the VM sees it: an address in its memory map, a multiple of 4 KiB."),
+    size: pages.describe("A multiple of 4 KiB."),
+    readOnly: flag(false).describe("The VM may read and execute it, but not write."),
+    file: file.optional().describe("What it holds when the VM starts; zeros behind the end of the file, or without one."),
+  },
+  rule.REGION,
+);
+
+const shareOfVm = z.strictObject(
+  {
+    region: z.string(rule.NAME).describe("The name of a region of the system's `shared`."),
+    ipa: ipa.optional().describe("Where the VM sees it; by default each region has an address of its own, the same in all VMs."),
+    readOnly: flag(false).describe("The VM may read it, but not write."),
+  },
+  rule.SHARE_OF_VM,
+);
+
+const memory = size
+  .refine((bytes) => bytes >= MEMORY_MIN, { error: rule.MEMORY_MIN, abort: true })
+  .refine((bytes) => bytes % MEMORY_UNIT === 0, { error: rule.MEMORY_UNIT, abort: true })
+  .refine((bytes) => bytes <= MEMORY_MAX, rule.MEMORY_MAX);
+
+const affinity = z
+  .array(whole(0, layout.MAX_CPUS - 1, rule.AFFINITY_CPU), rule.AFFINITY)
+  .min(1, rule.AFFINITY)
+  .refine((cpus) => new Set(cpus).size === cpus.length, rule.AFFINITY);
+
+const bootargs = z
+  .string(rule.BOOTARGS)
+  .refine((value) => Buffer.byteLength(value) <= BOOTARGS_MAX && !value.includes("\0"), rule.BOOTARGS);
+
+export const vmSchema = z.strictObject(
+  {
+    name: name.describe("What the console, the log and the other VMs call it."),
+    memory: memory.describe("RAM, at 0x40000000: a multiple of 2 MiB, at least 16 MiB."),
+    vcpus: whole(1, bundle.MAX_VCPUS, rule.VCPUS).default(1).describe("Its virtual CPUs."),
+    priority: whole(0, bundle.MAX_PRIORITY, rule.PRIORITY)
+      .default(8)
+      .describe("The highest that can run does, under the policy `priority`; those of the same take turns."),
+    affinity: affinity.optional().describe("The CPUs of the board that it may run on; by default all."),
+    share: whole(1, bundle.MAX_SHARE, rule.SHARE)
+      .default(100)
+      .describe("How much CPU time it gets in proportion to others, under the policy `share`."),
+    cap: whole(1, 100 * bundle.MAX_VCPUS, rule.CAP)
+      .optional()
+      .describe("The most CPU time that it gets, in percent of one CPU; by default there is no limit."),
+    kernel: kernel.describe("An arm64 `Image`, an ELF64 executable for AArch64, or a raw binary."),
+    kernelLoad: size
+      .refine((bytes) => bytes % PAGE === 0, rule.KERNEL_LOAD)
+      .optional()
+      .describe(
+        "Where the kernel goes, as an offset from the base of RAM: by default 2 MiB for an Image, 512 KiB for a raw binary.",
+      ),
+    initrd: initrd.optional().describe("The initial RAM disk."),
+    bootargs: bootargs.optional().describe("The kernel's command line."),
+    devices: z
+      .strictObject(
+        {
+          uart: flag(true).describe("The PL011 is in the device tree."),
+          rtc: flag(true).describe("The PL031 is in the device tree."),
+        },
+        rule.DEVICES,
+      )
+      .prefault({})
+      .describe("Which devices the device tree names. They answer all the same."),
+    regions: z
+      .array(region, rule.REGIONS)
+      .max(bundle.MAX_REGIONS, rule.REGIONS_MAX)
+      .default([])
+      .describe("Memory beside the RAM."),
+    shared: z
+      .array(shareOfVm, rule.SHARES)
+      .max(bundle.MAX_SHARES_OF_VM, rule.SHARES)
+      .default([])
+      .describe("Regions of the system's `shared` that it sees."),
+    crashPolicy: choice(["stop", "reset", "stop-all"], rule.CRASH_POLICY)
+      .default("stop")
+      .describe("What follows when it crashes: it stops, it is reset, or the run ends."),
+    autostart: flag(true).describe("It starts with the system."),
+    controller: flag(false).describe("It may start, pause, reset, stop and destroy VMs by hypercalls."),
+    timeOnPause: choice(["stop", "run"], rule.TIME_ON_PAUSE)
+      .default("stop")
+      .describe("Whether its clock stops or runs on while it is paused."),
+    tableQuota: whole(1, TABLE_QUOTA_MAX, rule.TABLE_QUOTA)
+      .default(1024)
+      .describe("The most pages of 4 KiB that its stage-2 tables may take."),
+  },
+  rule.VM,
+);
+
+/** By module of the core. */
+export const logLevels = z.partialRecord(
+  z.enum(logModules, rule.LOG_MODULE),
+  choice(levelNames, rule.LOG_LEVEL),
+  rule.LOG_LEVELS,
+);
+
+const board = z.strictObject(
+  {
+    cpus: whole(1, layout.MAX_CPUS, rule.BOARD_CPUS).default(1).describe("How many CPUs it has."),
+    memory: size
+      .refine((bytes) => bytes >= layout.BOARD_RAM_MIN && bytes <= BOARD_MEMORY_MAX && bytes % MIB === 0, rule.BOARD_MEMORY)
+      .prefault("1G")
+      .describe("How much RAM it has, whole MiB."),
+  },
+  rule.BOARD,
+);
+
+const scheduler = z.strictObject(
+  {
+    policy: choice(["priority", "share"], rule.POLICY)
+      .default("priority")
+      .describe("By fixed priorities, round robin within one; or in proportion to shares."),
+    slice: slice.prefault("5ms").describe('How long a vCPU runs while others wait, such as "5ms"; a number is microseconds.'),
+  },
+  rule.SCHEDULER,
+);
+
+const sharedRegion = z.strictObject(
+  { name: name.describe("What the VMs call it."), size: pages.describe("A multiple of 4 KiB.") },
+  rule.SHARED,
+);
+
+export const systemSchema = z.strictObject(
+  {
+    $schema: z
+      .string(rule.SCHEMA)
+      .optional()
+      .describe("Where an editor finds the JSON Schema of this file (`hyper-lite schema`)."),
+    name: name.optional().describe("By default the name of the folder that the configuration lies in."),
+    board: board.prefault({}).describe("The board that the system is made for; `hyper-lite run` has QEMU make such a one."),
+    scheduler: scheduler.prefault({}).describe("How VMs share the CPUs."),
+    scrubAtBoot: flag(true).describe("Whether RAM that nobody had yet is cleared before a VM gets it."),
+    logLevels: logLevels.default({}).describe('The least severity that each module of the core logs: { vgic: "debug" }.'),
+    shared: z
+      .array(sharedRegion, rule.SHARED_LIST)
+      .max(bundle.MAX_SHARED, rule.SHARED_LIST)
+      .default([])
+      .describe("Regions of memory that VMs share."),
+    doorbells: z
+      .array(z.tuple([z.string(rule.DOORBELL), z.string(rule.DOORBELL)], rule.DOORBELL), rule.DOORBELLS)
+      .default([])
+      .describe("Pairs of VMs that can interrupt each other."),
+    vms: z.array(vmSchema, rule.VMS).min(1, rule.VMS_EMPTY).max(bundle.MAX_VMS, rule.VMS_MAX).describe("The VMs, at most 64."),
+  },
+  rule.SYSTEM,
+);
+
+export type SystemConfig = z.input<typeof systemSchema>;
+export type VmConfig = z.input<typeof vmSchema>;
+export type System = z.output<typeof systemSchema>;
+export type Vm = z.output<typeof vmSchema>;
+export type Region = z.output<typeof region>;
+export type Board = z.output<typeof board>;
+export type LogLevels = z.output<typeof logLevels>;
+/** How a configuration names a file: a path relative to it, one of the forms that JSON can say as well, or a function. */
+export type FileSource = z.output<typeof kernel> | z.output<typeof initrd> | z.output<typeof file>;
+export type KernelSource = z.output<typeof kernel>;
+export type InitrdSource = z.output<typeof initrd>;
+export type DebianFile = Extract<KernelSource, { debian: string }>["debian"];
+export type BusyboxOptions = z.output<typeof busybox>;

@@ -1,0 +1,74 @@
+// The files that a configuration names: where each comes from, read once however many VMs use it, and what cannot be read is a mistake
+// with its place.
+
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Mistake } from "./config/mistakes.ts";
+import { rules } from "./config/rules.ts";
+import type { FileSource } from "./config/schema.ts";
+import { debianBusybox, debianFile } from "./debian.ts";
+import { makeInitramfs } from "./initramfs.ts";
+import { messageOf, UserError } from "./user-error.ts";
+
+/** A file in memory, with the path that messages name. */
+export interface Payload {
+  readonly path: string;
+  readonly bytes: Buffer;
+}
+
+/** The path of what a source stands for, fetched or made if need be; paths are relative to `folder`. Throws what a function throws. */
+export const fetchSource = async (source: FileSource, folder: string): Promise<string> => {
+  if (typeof source === "string") return resolve(folder, source);
+  if (typeof source === "function") return resolve(folder, await source());
+  if ("debian" in source) return await debianFile(source.debian).fetch();
+  return await makeInitramfs(source.busybox === true ? {} : source.busybox, folder);
+};
+
+/** Whether it takes a network to have it. What a function does cannot be known. */
+const isRemote = (source: FileSource): boolean => {
+  if (typeof source !== "object") return false;
+  const file = "debian" in source ? debianFile(source.debian) : debianBusybox;
+  return !existsSync(file.path);
+};
+
+/** The files of one system. */
+export class Files {
+  readonly mistakes: Mistake[] = [];
+  /** Places of files that were left where they are, because that takes a network. */
+  readonly unseen: string[] = [];
+  readonly #folder: string;
+  readonly #offline: boolean;
+  readonly #payloads = new Map<string, Payload>();
+
+  /** `offline`: what would have to be fetched is passed over. */
+  constructor(folder: string, offline: boolean) {
+    this.#folder = folder;
+    this.#offline = offline;
+  }
+
+  /** Reads a file; undefined, with a mistake at `place`, if that fails. */
+  async read(source: FileSource | undefined, place: string): Promise<Payload | undefined> {
+    if (source === undefined) return undefined;
+    if (this.#offline && isRemote(source)) {
+      this.unseen.push(place);
+      return undefined;
+    }
+    let path = "";
+    try {
+      path = await fetchSource(source, this.#folder);
+      const known = this.#payloads.get(path) ?? { path, bytes: readFileSync(path) };
+      this.#payloads.set(path, known);
+      return known;
+    } catch (thrown) {
+      if (thrown instanceof UserError) throw thrown;
+      this.mistakes.push({ place, rule: this.#ruleFor(thrown, path) });
+      return undefined;
+    }
+  }
+
+  #ruleFor(thrown: unknown, path: string): string {
+    const { code, path: named } = thrown as NodeJS.ErrnoException;
+    if (code === "ENOENT") return rules.FILE_MISSING(named ?? path);
+    return code === "EISDIR" ? rules.FILE_IS_FOLDER(path) : rules.FILE_FAILS(messageOf(thrown));
+  }
+}
