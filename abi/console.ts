@@ -7,10 +7,16 @@
 // Before each log line the hypervisor writes MARK; where a VM's line is unfinished, MARK CR LF, so that a terminal shows the log line on a line
 // of its own. A VM that prints MARK itself gets it written twice. So whoever separates the two loses no byte of a VM, adds none, and no VM can
 // forge a log line (tool/console.ts).
+//
+// What the console itself says to whoever sits at a terminal (docs/consoles.md) is a line likewise, behind MARK and NOTE, or MARK and SWITCH.
 
 export const consoleMarks = {
   /** U+001E, record separator. */
   MARK: 0x1e,
+  /** U+001F, unit separator: a line of the console. */
+  NOTE: 0x1f,
+  /** U+001D, group separator: a line of the console, and what VMs print behind it comes from another one than before. */
+  SWITCH: 0x1d,
   HALTED_OFF: "halted: off",
   HALTED_CRASH: "halted: crash",
 };

@@ -1,6 +1,6 @@
-// The virtual UART: a PL011 (Arm DDI 0183). What the guest sends goes to the console at once. Input stays with the board's UART until the guest
-// reads: until its receive interrupt is unmasked, or it polls the flag register and does nothing else. Linux empties the FIFO when it opens the
-// port, and a byte that had been shown before would be lost.
+// The virtual UART: a PL011 (Arm DDI 0183). What the guest sends goes to its port of the console at once. Input waits there until the guest reads: until
+// its receive interrupt is unmasked, or it polls the flag register and does nothing else. Linux empties the FIFO when it opens the port, and a byte
+// that had been shown before would be lost. The caller holds the VM's lock.
 
 import { UART_SPI } from "../../build/gen/guest";
 import {
@@ -12,7 +12,7 @@ import {
   FR_DSR,
   FR_RXFE,
   FR_RXFF,
-  FR_TXFE,
+  FR_TXFF,
   INT_ALL,
   INT_RT,
   INT_RX,
@@ -32,9 +32,10 @@ import {
   UART_PERIPH_ID,
   UART_RIS,
 } from "../../build/gen/pl011";
-import * as pl011 from "../drivers/pl011";
 import * as console from "../log/console";
-import { Uart, Vcpu } from "../vm/records";
+import { Uart, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as guard from "./guard";
 import * as vgic from "./vgic";
 
 const INTID: u32 = 32 + UART_SPI;
@@ -70,8 +71,8 @@ function raw(uart: Uart): u32 {
   return uart.raw | received;
 }
 
-function updateLine(vcpu: Vcpu, uart: Uart): void {
-  vgic.setLine(vcpu, INTID, (raw(uart) & uart.mask) != 0);
+function updateLine(vm: Vm, uart: Uart): void {
+  vgic.setSharedLine(vm, INTID, (raw(uart) & uart.mask) != 0);
 }
 
 /** Whether the guest can lose no byte that it is shown now. */
@@ -80,51 +81,73 @@ function reads(uart: Uart): bool {
   return on && ((uart.mask & (INT_RX | INT_RT)) != 0 || uart.polls >= POLLING);
 }
 
-/** Takes what the board's UART has, as far as there is room and the guest reads; the board interrupts while there is. */
-export function pull(vcpu: Vcpu): void {
-  const uart = vcpu.vm.uart;
+/** Takes what was typed for the VM, as far as there is room and the guest reads; the console tells of more while there is. */
+export function pull(vm: Vm): void {
+  const uart = vm.uart;
   const room = depth(uart);
   const open = reads(uart);
   while (open && uart.count < room) {
-    const byte = pl011.receive();
-    if (byte == pl011.NOTHING) break;
+    const byte = console.receive(vm.id);
+    if (byte == console.NOTHING) break;
     store<u8>(changetype<usize>(uart) + ((uart.head + uart.count) & (DEPTH - 1)), byte, offsetof<Uart>("fifo0"));
     uart.count++;
   }
-  pl011.listen(open && uart.count < room);
-  updateLine(vcpu, uart);
+  const wants = open && uart.count < room;
+  console.listen(vm.id, wants);
+  // A driver that has something left to send has the transmit interrupt unmasked.
+  if (wants && (uart.mask & INT_TX) == 0) console.showLine(vm.id);
+  updateLine(vm, uart);
 }
 
-function readData(vcpu: Vcpu, uart: Uart): u32 {
+/** The board's UART interrupts: what it brings goes to the VMs that it is for. The caller holds no VM's lock. */
+export function boardInterrupt(): void {
+  for (let concerned = console.service(); concerned != 0; concerned &= concerned - 1) {
+    const vm = table.vm(ctz<u64>(concerned) as u32);
+    guard.enter(vm);
+    if (console.takeResumed(vm.id)) vm.uart.raw |= INT_TX;
+    pull(vm);
+    guard.leave(vm);
+  }
+}
+
+function readData(vm: Vm, uart: Uart): u32 {
   if (uart.count == 0) return 0;
   const byte = load<u8>(changetype<usize>(uart) + uart.head, offsetof<Uart>("fifo0")) as u32;
   uart.head = (uart.head + 1) & (DEPTH - 1);
   uart.count--;
-  pull(vcpu);
+  pull(vm);
   return byte;
 }
 
 /** A look at the flags or the raw interrupts, by which a guest may wait for input. */
-function polled(vcpu: Vcpu, uart: Uart): void {
+function polled(vm: Vm, uart: Uart): void {
   if (uart.polls == POLLING) return;
   uart.polls++;
-  if (uart.polls == POLLING) pull(vcpu);
+  if (uart.polls == POLLING) pull(vm);
 }
 
-function readFlags(vcpu: Vcpu, uart: Uart): u32 {
-  polled(vcpu, uart);
-  const idle = FR_TXFE | FR_CTS | FR_DSR | FR_DCD;
-  if (uart.count == 0) return idle | FR_RXFE;
-  return uart.count >= depth(uart) ? idle | FR_RXFF : idle;
+function readFlags(vm: Vm, uart: Uart): u32 {
+  polled(vm, uart);
+  const modem = FR_CTS | FR_DSR | FR_DCD | console.transmitterFlags(vm.id);
+  if (uart.count == 0) return modem | FR_RXFE;
+  return uart.count >= depth(uart) ? modem | FR_RXFF : modem;
+}
+
+/** The FIFO is as deep as the console has room: its transmit interrupt comes at once, or when there is room again. */
+function writeData(vm: Vm, uart: Uart, byte: u32): void {
+  console.write(vm.id, byte);
+  if ((console.transmitterFlags(vm.id) & FR_TXFF) == 0) uart.raw |= INT_TX;
+  else uart.raw &= ~INT_TX;
+  updateLine(vm, uart);
 }
 
 /** Reads the register at `offset`, a multiple of 4. */
-export function read(vcpu: Vcpu, offset: u32): u32 {
-  const uart = vcpu.vm.uart;
-  if (offset == UART_FR) return readFlags(vcpu, uart);
+export function read(vm: Vm, offset: u32): u32 {
+  const uart = vm.uart;
+  if (offset == UART_FR) return readFlags(vm, uart);
   switch (offset) {
     case UART_DR:
-      return readData(vcpu, uart);
+      return readData(vm, uart);
     case UART_IBRD:
       return uart.integerBaud;
     case UART_FBRD:
@@ -138,7 +161,7 @@ export function read(vcpu: Vcpu, offset: u32): u32 {
     case UART_IMSC:
       return uart.mask;
     case UART_RIS:
-      polled(vcpu, uart);
+      polled(vm, uart);
       return raw(uart);
     case UART_MIS:
       return raw(uart) & uart.mask;
@@ -148,14 +171,13 @@ export function read(vcpu: Vcpu, offset: u32): u32 {
   return offset < UART_PERIPH_ID ? 0 : (((PL011_ID >> (((offset - UART_PERIPH_ID) as u64) << 1)) & 0xff) as u32);
 }
 
-export function write(vcpu: Vcpu, offset: u32, value: u32): void {
-  const uart = vcpu.vm.uart;
+/** Writes the register at `offset`, a multiple of 4. */
+export function write(vm: Vm, offset: u32, value: u32): void {
+  const uart = vm.uart;
   uart.polls = 0;
   switch (offset) {
     case UART_DR:
-      console.vmByte(value & 0xff);
-      uart.raw |= INT_TX;
-      updateLine(vcpu, uart);
+      writeData(vm, uart, value & 0xff);
       return;
     case UART_IBRD:
       uart.integerBaud = value & 0xffff;
@@ -181,7 +203,7 @@ export function write(vcpu: Vcpu, offset: u32, value: u32): void {
     default:
       return;
   }
-  pull(vcpu);
+  pull(vm);
 }
 
 /** As at power-on (DDI 0183, 3.2). */

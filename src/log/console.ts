@@ -1,51 +1,168 @@
-// The serial line of the board, for writing: log lines of the hypervisor and output of VMs share it (abi/console.ts says how they are told
-// apart). Until the board's device tree has named a UART it is the fallback console. PL011 (DDI 0183): DR at 0, FR at 0x18.
+// The console: one serial line for all VMs and the log, and the ports by which VMs print and read (docs/consoles.md). It knows ports, not VMs: port n is
+// that of VM n. Every function takes the console's lock, but for those that say otherwise.
 
-import { MARK } from "../../build/gen/console";
-import { FR_TXFF, UART_DR, UART_FR } from "../../build/gen/pl011";
 import { Pa } from "../hal/addr";
-import * as cpu from "../hal/cpu";
-import * as mmio from "../hal/mmio";
+import * as focusOf from "./focus";
+import * as guard from "./guard";
+import * as keys from "./keys";
+import * as ports from "./ports";
+import * as sender from "./sender";
+import * as uart from "./uart";
 
-@unmanaged
-class Console {
-  /** Physical address of the UART; 0: there is none, output is dropped. */
-  uart: u64;
-  /** A VM has written a part of a line. */
-  midLine: u32;
-}
-const console = changetype<Console>(memory.data(16, 8));
+/** Nothing has been received. */
+export const NOTHING: u32 = uart.NOTHING;
+/** The most bytes of input that one interrupt is answered for. */
+const BURST: u32 = 256;
 
-/** Names the UART, which stage 1 maps. */
-export function use(uart: Pa): void {
-  console.uart = uart as u64;
-}
-
-function put(byte: u32): void {
-  const uart = console.uart;
-  if (uart == 0) return;
-  while ((mmio.read32((uart + UART_FR) as Pa) & FR_TXFF) != 0) cpu.relax();
-  mmio.write32((uart + UART_DR) as Pa, byte);
+/** At boot: names a UART for output alone, which stage 1 maps; 0: none. */
+export function use(pa: Pa): void {
+  uart.use(pa);
 }
 
-/** A byte of a VM's output. */
-export function vmByte(byte: u32): void {
-  if (byte == MARK) put(MARK);
-  put(byte);
-  console.midLine = u32(byte != 0x0a);
+/** At boot: takes the board's UART over, which stage 1 maps. `interrupts`: `service` will be called for its interrupt. */
+export function takeOver(pa: Pa, interrupts: bool): void {
+  uart.takeOver(pa, interrupts);
 }
 
-/** Before a log line: says so, and ends the unfinished line of a VM. */
-export function startLine(): void {
-  put(MARK);
-  if (console.midLine == 0) return;
-  put(0x0d);
-  put(0x0a);
-  console.midLine = 0;
+/**
+ * At boot, before the first `open`: how output looks in a system of `vms` VMs. `terminal`: somebody sits at the other end and sees one VM at a time;
+ * otherwise every line of every VM goes out.
+ */
+export function setMode(terminal: bool, vms: u32): void {
+  ports.all.count = vms;
+  ports.all.byLine = u32(!terminal && vms > 1);
+  focusOf.init(terminal);
+  focusOf.updateInput();
 }
 
-/** A byte of a log line. */
-export function logByte(byte: u32): void {
-  if (byte == 0x0a) put(0x0d);
-  put(byte);
+/** VM `n` starts, or starts anew. `name`: address of zero-terminated bytes that stay. Memory for it is taken the first time. */
+export function open(n: u32, name: usize): void {
+  ports.prepare(n);
+  guard.enter();
+  const port = ports.at(n);
+  port.name = name;
+  port.nameLength = 0;
+  while (load<u8>(name + port.nameLength) != 0) port.nameLength++;
+  ports.all.listening &= ~ports.bit(n);
+  if (ports.all.byLine != 0) ports.endLine(n);
+  const again = ports.isOpen(n);
+  ports.all.open |= ports.bit(n);
+  if (!again) focusOf.opened(n);
+  focusOf.updateInput();
+  sender.drain();
+  guard.leave();
+}
+
+/** VM `n` has ended: what it has printed is kept, what was typed for it is dropped. */
+export function close(n: u32): void {
+  guard.enter();
+  if (ports.isOpen(n)) {
+    ports.all.open &= ~ports.bit(n);
+    ports.all.listening &= ~ports.bit(n);
+    while (ports.hasInput(n)) ports.takeInput(n);
+    if (ports.all.byLine != 0) ports.endLine(n);
+    focusOf.closed(n);
+    sender.drain();
+  }
+  guard.leave();
+}
+
+/** The port that what is typed goes to; 64: that is the log, and nobody gets it. */
+export function focus(): u32 {
+  return focusOf.port();
+}
+
+/** A byte of a VM's output. One that `transmitterFlags` keeps waiting loses its oldest byte instead. */
+export function write(n: u32, byte: u32): void {
+  guard.enter();
+  if (ports.isOpen(n)) {
+    ports.append(n, byte);
+    sender.drain();
+    if (sender.isShown(n)) ports.limit(n);
+  }
+  guard.leave();
+}
+
+/** How many bytes VM `n` can print now without that one is lost that somebody would have seen. */
+export function room(n: u32): u32 {
+  guard.enter();
+  const bytes = sender.isShown(n) ? ports.room(n) : 0xffffffff;
+  guard.leave();
+  return bytes;
+}
+
+/** What UARTFR says of VM `n`'s transmitter. Takes no lock. */
+export function transmitterFlags(n: u32): u32 {
+  return ports.transmitterFlags(n);
+}
+
+/** The next byte of input for VM `n`, or NOTHING. */
+export function receive(n: u32): u32 {
+  guard.enter();
+  let byte = NOTHING;
+  if (focusOf.isTerminal()) {
+    while (!ports.hasInput(n) && focusOf.port() == n) {
+      const typed = uart.receive();
+      if (typed == NOTHING) break;
+      keys.take(typed);
+    }
+    if (ports.hasInput(n)) byte = ports.takeInput(n);
+    sender.drain();
+  } else if (focusOf.port() == n) {
+    byte = uart.receive();
+  }
+  guard.leave();
+  return byte;
+}
+
+/** Says whether VM `n` would take a byte of input as soon as there is one: `service` names it then. */
+export function listen(n: u32, wants: bool): void {
+  guard.enter();
+  const listening = ports.all.listening & ~ports.bit(n);
+  ports.all.listening = wants ? listening | ports.bit(n) : listening;
+  focusOf.updateInput();
+  guard.leave();
+}
+
+/** VM `n` waits for input, and has nothing more to print for now: where output goes line by line, its unfinished line is shown. */
+export function showLine(n: u32): void {
+  if (ports.all.byLine == 0) return;
+  guard.enter();
+  ports.makeDue(n);
+  sender.drain();
+  guard.leave();
+}
+
+/** The board's UART interrupts. Returns the VMs that have something to see to, one bit each: input for them, or room again for what they print. */
+export function service(): u64 {
+  guard.enter();
+  if (focusOf.isTerminal()) {
+    for (let n: u32 = 0; n < BURST; n++) {
+      const typed = uart.receive();
+      if (typed == NOTHING) break;
+      keys.take(typed);
+    }
+  }
+  const all = ports.all;
+  all.resumed |= all.drained;
+  all.drained = 0;
+  sender.drain();
+  const ready = focusOf.isTerminal() ? all.typed : ports.isOpen(focusOf.port()) ? ports.bit(focusOf.port()) : 0;
+  const concerned = (ready & all.listening) | all.resumed;
+  guard.leave();
+  return concerned;
+}
+
+/** Whether VM `n`, which was kept waiting, has room again for what it prints; true once. */
+export function takeResumed(n: u32): bool {
+  guard.enter();
+  const resumed = (ports.all.resumed & ports.bit(n)) != 0;
+  ports.all.resumed &= ~ports.bit(n);
+  guard.leave();
+  return resumed;
+}
+
+/** The run ends: sends what is still to be shown. The caller holds the lock (guard.ts). */
+export function flush(): void {
+  sender.flush();
 }

@@ -31,9 +31,11 @@ export function uid(vcpu: Vcpu): u64 {
   return UID_0;
 }
 
-/** Writes bytes of the VM's memory to its console. Nothing is written unless all of them are there; each is read once. */
-export function consoleWrite(vcpu: Vcpu, ipa: u64, bytes: u64): u64 {
-  if (bytes > CONSOLE_WRITE_MAX || ipa + bytes < ipa) return INVALID_PARAMETERS;
+/** Writes as many bytes of the VM's memory to its console as that has room for: none unless all of those are there; each is read once. */
+export function consoleWrite(vcpu: Vcpu, ipa: u64, wanted: u64): u64 {
+  if (wanted > CONSOLE_WRITE_MAX || ipa + wanted < ipa) return INVALID_PARAMETERS;
+  const port = vcpu.vm.id;
+  const bytes = min<u64>(wanted, console.room(port));
   if (bytes == 0) return 0;
   const space = vcpu.vm.stage2;
   const first = stage2.translate(space, ipa as Ipa) as u64;
@@ -41,9 +43,9 @@ export function consoleWrite(vcpu: Vcpu, ipa: u64, bytes: u64): u64 {
   if (first == 0 || last == 0) return INVALID_ADDRESS;
   // At most two pages: what the first one holds, then the rest.
   const inFirst = min<u64>(bytes, 0x1000 - (ipa & 0xfff));
-  for (let n: u64 = 0; n < inFirst; n++) console.vmByte(phys.read8((first + n) as Pa));
+  for (let n: u64 = 0; n < inFirst; n++) console.write(port, phys.read8((first + n) as Pa));
   const rest = bytes - inFirst;
-  for (let n: u64 = 0; n < rest; n++) console.vmByte(phys.read8((last + 1 - rest + n) as Pa));
+  for (let n: u64 = 0; n < rest; n++) console.write(port, phys.read8((last + 1 - rest + n) as Pa));
   return bytes;
 }
 

@@ -11,7 +11,6 @@ import * as vgic from "../devices/vgic";
 import * as board from "../drivers/board";
 import { Board, Gic } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
-import * as pl011 from "../drivers/pl011";
 import * as pl031 from "../drivers/pl031";
 import { Pa } from "../hal/addr";
 import * as barrier from "../hal/barrier";
@@ -66,8 +65,7 @@ function useUart(): void {
     return;
   }
   mapDevice(theBoard.uart, theBoard.uartSize);
-  console.use(theBoard.uart as Pa);
-  pl011.init(theBoard.uart as Pa);
+  console.takeOver(theBoard.uart as Pa, theBoard.uartInterrupt != 0);
   if (theBoard.uartInterrupt == 0)
     log.warning(IN_MAIN, "the device tree names no SPI of the UART: input is seen only when a guest asks for it");
 }

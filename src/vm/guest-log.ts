@@ -2,6 +2,7 @@
 
 import { LOG_INFO, LOG_WARNING } from "../../build/gen/console";
 import * as sysreg from "../hal/sysreg";
+import * as guard from "../log/guard";
 import * as log from "../log/log";
 import { Vm } from "./records";
 
@@ -23,13 +24,19 @@ function admit(vm: Vm): bool {
   return true;
 }
 
-function write(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): void {
+function writeLocked(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): void {
   if (!admit(vm)) return;
   if (vm.logDropped != 0) {
-    log.write(LOG_WARNING, module, vm.id, "%d lines about this VM were dropped", vm.logDropped, 0, 0);
+    log.writeLocked(LOG_WARNING, module, vm.id, "%d lines about this VM were dropped", vm.logDropped, 0, 0);
     vm.logDropped = 0;
   }
-  log.write(severity, module, vm.id, s, a, b, c);
+  log.writeLocked(severity, module, vm.id, s, a, b, c);
+}
+
+function write(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): void {
+  guard.enter();
+  writeLocked(severity, vm, module, s, a, b, c);
+  guard.leave();
 }
 
 /** A line about something that the guest did wrong. */

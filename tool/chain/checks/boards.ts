@@ -5,8 +5,8 @@ import { importsOf, type Source } from "../sources.ts";
 import type { Rule } from "./rule.ts";
 import { problemAt, sourceRule } from "./source-rule.ts";
 
-/** The console is there before any driver, and behind the last. */
-const CONSOLE = "src/log/console.ts";
+/** The console's UART is there before any driver, and behind the last. */
+const CONSOLE = "src/log/uart.ts";
 const isAtHome = (path: string): boolean => /^src\/(drivers|hal)\//.test(path);
 
 export const deviceRegisters: Rule<readonly Source[]> = {
