@@ -7,7 +7,8 @@ import type { Bank } from "./ram.ts";
 
 export interface BoardOptions {
   readonly banks: readonly Bank[];
-  readonly cpus?: number;
+  /** The affinities of its CPUs, or how many there are, numbered from 0. */
+  readonly cpus?: number | readonly bigint[];
   /** "v2": as QEMU describes it without gic-version=3. */
   readonly gic?: "v3" | "v2" | "none";
   /** Where the loader has put the bundle. */
@@ -115,6 +116,8 @@ export const boardTree = (options: BoardOptions): Buffer => {
     specifiers = {},
     reserve = [],
   } = options;
+  const affinities = typeof cpus === "number" ? Array.from({ length: cpus }, (_, n) => BigInt(n)) : cpus;
+  const isWide = affinities.some((affinity) => affinity > 0xffff_ffffn);
   const specifier = ([kind, number]: readonly [number, number], flags: number): number[] =>
     Array.from({ length: options.interruptCells ?? 3 }, (_, n) => [kind, number, flags][n] ?? 0);
   const {
@@ -146,9 +149,14 @@ export const boardTree = (options: BoardOptions): Buffer => {
     gic !== "none" && interruptController(gic, maintenance && specifier(maintained, LEVEL_HIGH), options),
     fdtNode(
       "cpus",
-      { "#size-cells": 0, "#address-cells": 1 },
-      Array.from({ length: cpus }, (_, n) =>
-        fdtNode(at("cpu", n), { reg: n, compatible: "arm,cortex-a57", device_type: "cpu", "enable-method": "psci" }),
+      { "#size-cells": 0, "#address-cells": isWide ? 2 : 1 },
+      affinities.map((affinity) =>
+        fdtNode(`cpu@${affinity.toString(16)}`, {
+          reg: isWide ? [affinity] : Number(affinity),
+          compatible: "arm,cortex-a57",
+          device_type: "cpu",
+          "enable-method": "psci",
+        }),
       ),
     ),
     timer &&

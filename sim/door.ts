@@ -20,7 +20,7 @@ const TABLE = 3n;
 const KIND = (1n << 52n) | 3n;
 
 /** What a violated check of metal/hal.h is called there. */
-export type Refusal = "PHYS" | "TABLE" | "TABLE_ENTRY" | "LEAF" | "STAGE1" | "AFTER_LOCK" | "SYSREG" | "SMC";
+export type Refusal = "PHYS" | "TABLE" | "TABLE_ENTRY" | "LEAF" | "STAGE1" | "AFTER_LOCK" | "SYSREG" | "SMC" | "CPU";
 
 export const refuse = (why: Refusal, what: string): never => {
   throw new Violation(`REFUSE_${why}: ${what}`);
@@ -46,9 +46,10 @@ const FIRMWARE_CALLS = new Set(
 
 /** A page of the pool as a table. */
 interface Table {
+  readonly at: number;
   readonly level: number;
-  /** An entry points at it. */
-  linked: boolean;
+  /** The table in which an entry points at it. */
+  parent: Table | undefined;
   /** How many of its entries are valid. */
   used: number;
 }
@@ -191,7 +192,7 @@ export class Door {
     if (level < 1 || level > 3 || this.#tables.has(page)) refuse("TABLE", `${hex(table)} made a table of level ${level}`);
     this.requireMapped(layout.PHYS_MAP, Number(table), PAGE, 0xff);
     this.#ram.zero(Number(table), PAGE);
-    this.#tables.set(page, { level, linked: false, used: 0 });
+    this.#tables.set(page, { at: Number(table), level, parent: undefined, used: 0 });
   }
 
   readEntry(table: bigint, index: number): bigint {
@@ -202,8 +203,13 @@ export class Door {
     return this.#table(table)?.used ?? 0;
   }
 
-  #write(at: number, descriptor: bigint): void {
-    this.#order.writeStage2(at, this.#ram.read(at, 8), descriptor);
+  /** The first table of the stage 2 that a table belongs to; undefined: it is not linked. */
+  #rootOf({ at, level, parent }: Table): number | undefined {
+    return parent === undefined ? (level === 1 ? at : undefined) : this.#rootOf(parent);
+  }
+
+  #write(at: number, descriptor: bigint, table: Table): void {
+    this.#order.writeStage2(at, this.#ram.read(at, 8), descriptor, this.#rootOf(table));
     this.#ram.write(at, 8, descriptor);
   }
 
@@ -215,12 +221,13 @@ export class Door {
   writeTable(table: bigint, index: number, next: bigint): void {
     const { at, state } = this.#entry(table, index);
     const child = this.#table(next);
-    if (child?.level !== state.level + 1) return refuse("TABLE_ENTRY", `${hex(next)} is no table of level ${state.level + 1}`);
-    if (child.linked) refuse("TABLE_ENTRY", `${hex(next)} is linked already`);
+    if (child === undefined || child.level !== state.level + 1)
+      throw refuse("TABLE_ENTRY", `${hex(next)} is no table of level ${state.level + 1}`);
+    if (child.parent !== undefined) refuse("TABLE_ENTRY", `${hex(next)} is linked already`);
     if (this.#isValid(at)) refuse("TABLE_ENTRY", `entry ${index} of ${hex(table)} is replaced`);
-    child.linked = true;
+    child.parent = state;
     state.used++;
-    this.#write(at, next | TABLE);
+    this.#write(at, next | TABLE, state);
   }
 
   writeLeaf(table: bigint, index: number, descriptor: bigint): void {
@@ -234,7 +241,7 @@ export class Door {
     }
     if (this.#isValid(at)) refuse("LEAF", `entry ${index} of ${hex(table)} is replaced`);
     state.used++;
-    this.#write(at, descriptor);
+    this.#write(at, descriptor, state);
   }
 
   clearEntry(table: bigint, index: number): void {
@@ -242,18 +249,19 @@ export class Door {
     const old = this.#ram.read(at, 8);
     if (!bit(old, 0)) return;
     const child = state.level < 3 && (old & 3n) === TABLE ? this.#table(old & OUTPUT) : undefined;
-    if (child !== undefined) child.linked = false;
+    if (child !== undefined) child.parent = undefined;
     state.used--;
-    this.#write(at, 0n);
+    this.#write(at, 0n, state);
   }
 
   /** Makes a table a mere page again. */
   release(table: bigint): void {
     const state = this.#table(table);
-    if (state === undefined || state.linked || state.used !== 0)
+    if (state === undefined || state.parent !== undefined || state.used !== 0)
       refuse("TABLE", `${hex(table)} is released, which is no table, or linked, or not empty`);
     if ([...this.#roots.values()].includes(Number(table))) refuse("TABLE", `${hex(table)} is released, the root of a CPU`);
     this.#tables.delete(this.#page(table));
+    this.#order.tlb.release(Number(table));
   }
 
   /** The level of a page as a table, for whoever looks from outside. */

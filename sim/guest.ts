@@ -1,12 +1,12 @@
-// A guest as a script of events. Each method does what an instruction would: where the CPU would trap to EL2, the syndrome is composed as the
+// A vCPU's guest as a script of events. Each method does what an instruction would: where the CPU would trap to EL2, the syndrome is composed as the
 // Arm ARM says (D24.2.40), the vCPU's record is filled as metal/vectors.S does, the core is called, and the result is entered as `enter_vcpu` does.
 
 import { offsets, records } from "../abi/records.ts";
 import { hcr } from "../abi/sysregs.ts";
-import { Violation } from "./faults.ts";
+import type { Cpu } from "./cpu.ts";
 import type { Machine } from "./machine.ts";
 import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
-import { bit, hex, MASK_64 } from "./words.ts";
+import { hex, MASK_64 } from "./words.ts";
 
 export const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
 const at = (field: string): number => {
@@ -16,11 +16,9 @@ const at = (field: string): number => {
 };
 
 /** Exception classes (D24.2.40). */
-export const ec = { HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
+export const ec = { WFX: 0x01, HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
 const IL = 1n << 25n;
 const XZR = 31;
-/** SCTLR_EL1.C: data caches are on. */
-const SCTLR_C = 1n << 2n;
 
 export interface Access {
   /** 1, 2, 4 or 8. */
@@ -35,18 +33,25 @@ export interface Access {
   readonly noSyndrome?: boolean;
 }
 
-/** How many interrupts in a row are taken to be a storm. */
-const STORM = 1000;
-
 export class Guest {
   readonly machine: Machine;
-  /** The record of the vCPU that runs. */
-  vcpu: number;
+  /** Its record. */
+  readonly vcpu: number;
 
   constructor(machine: Machine, vcpu: number) {
     this.machine = machine;
     this.vcpu = vcpu;
-    this.#enter();
+  }
+
+  /** The CPU that it is on; undefined while it waits. */
+  get where(): Cpu | undefined {
+    return this.machine.cpus.find(({ vcpu }) => vcpu === this.vcpu);
+  }
+  /** The CPU that it is on: only there can it do anything. */
+  get cpu(): Cpu {
+    const found = this.where;
+    if (found === undefined) throw new Error(`the vCPU at ${hex(this.vcpu)} is on no CPU`);
+    return found;
   }
 
   // --- registers
@@ -77,50 +82,26 @@ export class Guest {
   }
   /** A register of the guest's EL1 or EL0, as the CPU holds it. */
   sysreg(name: string): bigint {
-    return this.machine.registers.read(name);
+    return this.cpu.registers.read(name);
   }
   setSysreg(name: string, value: bigint): void {
-    this.machine.registers.write(name, value);
+    this.cpu.registers.write(name, value);
   }
 
   // --- exits
 
-  /** The exception return of metal/vectors.S, then the physical interrupts that the guest is taken out for. */
-  #enter(): void {
-    this.#checkEntry();
-    for (let n = 0; this.machine.interrupts.pending() !== undefined; n++) {
-      if (n === STORM) throw new Violation("an interrupt comes again and again");
-      this.vcpu = this.machine.core.onIrq(this.vcpu);
-      this.#checkEntry();
-    }
-  }
-
-  #checkEntry(): void {
-    const { machine } = this;
-    if (bit(this.pstate, 3)) throw new Violation(`a guest is entered with SPSR ${hex(this.pstate)}`);
-    machine.order.enterGuest();
-    const controls = machine.registers.read("HCR_EL2");
-    const wanted = hcr.HCR_VM | hcr.HCR_IMO | hcr.HCR_FMO | hcr.HCR_AMO | hcr.HCR_RW | hcr.HCR_TSC;
-    if ((controls & wanted) !== wanted) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
-    const cachesOff = (machine.registers.read("SCTLR_EL1") & SCTLR_C) === 0n;
-    if (cachesOff && machine.ram.isDirty) this.#checkCleaned();
-    if (!machine.door.isLocked) throw new Violation("a guest is entered while stage 1 of EL2 is writable");
-  }
-
-  /** A guest whose caches are off reads memory past the caches, where EL2 may still hold what it wrote (Linux: arm64/booting.rst). */
-  #checkCleaned(): void {
-    for (const { output, size } of this.leaves) {
-      const dirty = this.machine.ram.dirtyIn(output, size);
-      if (dirty !== undefined) throw new Violation(`a guest starts with its caches off, and ${hex(dirty)} was not cleaned`);
-    }
+  /** An exit of the CPU that it is on, and what follows from it. */
+  #exit(call: () => number): void {
+    this.machine.run.exit(this.cpu, call);
+    this.machine.run.proceed();
   }
 
   /** A synchronous exception with any syndrome. */
   sync(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
-    this.machine.registers.write("FAR_EL2", far);
-    this.machine.registers.write("HPFAR_EL2", hpfar);
-    this.vcpu = this.machine.core.onSync(this.vcpu, esr);
-    this.#enter();
+    const { registers } = this.cpu;
+    registers.write("FAR_EL2", far);
+    registers.write("HPFAR_EL2", hpfar);
+    this.#exit(() => this.machine.core.onSync(this.vcpu, esr));
   }
 
   /** The exception of class `ec` with its instruction-specific syndrome; IL is set, as for every 32-bit instruction. */
@@ -129,18 +110,17 @@ export class Guest {
   }
 
   serror(iss = 0n): void {
-    this.vcpu = this.machine.core.onSError(this.vcpu, (0x2fn << 26n) | IL | iss);
-    this.#enter();
+    this.#exit(() => this.machine.core.onSError(this.vcpu, (0x2fn << 26n) | IL | iss));
   }
 
   /** Time passes while the guest computes; interrupts come. */
   spin(ticks: bigint): void {
-    this.machine.timer.advance(ticks);
-    this.#enter();
+    this.machine.counter.count += ticks;
+    this.machine.run.proceed();
   }
   /** Nothing but what is pending already. */
   poll(): void {
-    this.#enter();
+    this.machine.run.proceed();
   }
 
   #setArguments(args: readonly bigint[]): void {
@@ -159,6 +139,11 @@ export class Guest {
     this.#setArguments(args);
     this.exception(ec.SMC, 0n);
     return this.x(0);
+  }
+
+  /** WFI: traps if HCR_EL2.TWI says so (then whether it is still on its CPU is the scheduler's to say); else it waits where it is. */
+  wfi(): void {
+    if ((this.sysreg("HCR_EL2") & hcr.HCR_TWI) !== 0n) this.exception(ec.WFX, 0n);
   }
 
   /** MRS or MSR of a register that traps. `encoding`: op0, op1, CRn, CRm, op2. */
@@ -255,25 +240,25 @@ export class Guest {
 
   /** Sets the interface up as Linux does: group 1 on, every priority let through. */
   openInterrupts(): void {
-    this.machine.virtual.priorityMask = 0xf0;
-    this.machine.virtual.enableGroup(1, true);
+    this.cpu.virtual.priorityMask = 0xf0;
+    this.cpu.virtual.enableGroup(1, true);
   }
   /** Whether an interrupt would be taken if PSTATE.I were clear. */
   get isSignalled(): boolean {
-    return this.machine.virtual.signals(1);
+    return this.cpu.virtual.signals(1);
   }
   /** Acknowledges; 1023 if there is none. */
   acknowledge(): number {
-    return this.machine.virtual.acknowledge(1);
+    return this.cpu.virtual.acknowledge(1);
   }
   /** Ends an interrupt; what that brings about comes at once. */
   end(intid: number): void {
-    this.machine.virtual.end(1, intid);
-    this.#enter();
+    this.cpu.virtual.end(1, intid);
+    this.machine.run.proceed();
   }
 
   /** Uses a vector register: traps while CPTR_EL2.TFP is set. */
   useFp(): void {
-    if (!this.machine.isFpOpen) this.exception(ec.FP, 0x1e0_0000n & 0x1ff_ffffn);
+    if (!this.cpu.isFpOpen) this.exception(ec.FP, 0x1e0_0000n & 0x1ff_ffffn);
   }
 }

@@ -1,19 +1,14 @@
 // The imports of core.wasm: every function that src/hal/ declares, for the simulated machine. A 32-bit parameter arrives signed.
 
-import { offsets, records } from "../abi/records.ts";
-import { el1Context } from "../abi/sysregs.ts";
+import { layout } from "../abi/layout.ts";
 import { refuse } from "./door.ts";
 import { Endless, Halted, Violation } from "./faults.ts";
 import type { Machine } from "./machine.ts";
+import { sysregHal } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
 type HalFunction = (...args: never[]) => unknown;
 export type Hal = Record<string, Record<string, HalFunction>>;
-
-const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
-const CONTEXT = frame.spEl0 ?? 0;
-const VECTORS = frame.v ?? 0;
-const VECTOR_WORDS = 66;
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const MAX_COPY = 2 ** 40;
@@ -83,34 +78,84 @@ const table = ({ door }: Machine): Record<string, HalFunction> => ({
   release: (at: bigint) => door.release(u64(at)),
 });
 
-const context = (machine: Machine): Record<string, HalFunction> => {
-  const { registers, order } = machine;
-  const word = (record: number, offset: number): number => (record >>> 0) + offset;
+/** Words of the core's memory, each an access of its own here: one exit runs at a time. */
+const atomic = (machine: Machine): Record<string, HalFunction> => {
+  const address = (at: number, bytes: number): number => {
+    const found = at >>> 0;
+    if (found % bytes !== 0) throw new Violation(`an atomic access of ${bytes} bytes at ${hex(found)}`);
+    if (found < layout.WINDOW_BASE) throw new Violation(`an atomic access at ${hex(found)}, which is null's page`);
+    return found;
+  };
+  const change =
+    (fresh: (old: number, value: number) => number) =>
+    (at: number, value: number): number => {
+      const found = address(at, 4);
+      const old = machine.view.getUint32(found, true);
+      machine.view.setUint32(found, fresh(old, value), true);
+      return old;
+    };
   return {
-    loadEl1: (record: number) => {
-      for (const [n, name] of el1Context.entries())
-        registers.write(name, machine.view.getBigUint64(word(record, CONTEXT + 8 * n), true));
-    },
+    load32: (at: number) => machine.view.getUint32(address(at, 4), true),
+    store32: (at: number, value: number) => machine.view.setUint32(address(at, 4), value, true),
+    add32: change((old, value) => old + value),
+    or32: change((old, value) => old | value),
+    swap32: change((_, value) => value),
+    compareAndSwap32: (at: number, expected: number, value: number) =>
+      change((old) => (old === expected >>> 0 ? value : old))(at, value),
+    load64: (at: number) => machine.view.getBigUint64(address(at, 8), true),
+    store64: (at: number, value: bigint) => machine.view.setBigUint64(address(at, 8), value, true),
+  };
+};
+
+const cpu = ({ door, firmware, run }: Machine): Record<string, HalFunction> => ({
+  number: () => run.acting.number,
+  start: (mpidr: bigint, number: number) => {
+    if (number < 1 || number >= layout.MAX_CPUS) refuse("CPU", `a CPU is started as number ${number}`);
+    return firmware.start(u64(mpidr), number);
+  },
+  relax: () => run.relax(),
+  smc: (id: bigint, a: bigint, b: bigint, c: bigint) => {
+    door.requireFirmwareCall(u64(id));
+    return firmware.call(u64(id), u64(a), u64(b), u64(c));
+  },
+  halt: () => {
+    throw new Halted();
+  },
+});
+
+const context = ({ run, order }: Machine): Record<string, HalFunction> => {
+  const requireFp = (): void => {
+    order.requireTraps();
+    run.acting.requireOpenFp();
+  };
+  return {
+    loadEl1: (record: number) => run.acting.context.loadEl1(record >>> 0),
+    saveEl1: (record: number) => run.acting.context.saveEl1(record >>> 0),
     loadFp: (record: number) => {
-      order.requireTraps();
-      machine.requireOpenFp();
-      for (let n = 0; n < VECTOR_WORDS; n++) machine.vectors[n] = machine.view.getBigUint64(word(record, VECTORS + 8 * n), true);
+      requireFp();
+      run.acting.context.loadFp(record >>> 0);
+    },
+    saveFp: (record: number) => {
+      requireFp();
+      run.acting.context.saveFp(record >>> 0);
     },
   };
 };
 
 const modules = (machine: Machine): Hal => {
-  const { door, order, ram } = machine;
+  const { door, order, ram, run } = machine;
   return {
-    sysreg: machine.registers.hal,
+    sysreg: sysregHal(() => run.acting, door),
     barrier: {
       dsbIshst: () => order.dsb(true),
       dsbIsh: () => order.dsb(false),
+      dsbNsh: () => order.dsbOwn(),
       dsbSy: () => order.dsb(false),
       isb: () => order.isb(),
     },
     tlb: {
-      vmalls12e1is: () => order.invalidate(),
+      vmalle1: () => order.invalidateStage1(run.acting.stage2.vmid),
+      vmalls12e1is: () => order.invalidate(run.acting.stage2),
       alle1is: () => order.invalidate(),
     },
     phys: phys(machine),
@@ -124,18 +169,8 @@ const modules = (machine: Machine): Hal => {
     },
     table: table(machine),
     mmio: mmio(machine),
-    cpu: {
-      number: () => 0,
-      wfi: () => machine.sleep(),
-      relax: () => undefined,
-      smc: (id: bigint, a: bigint, b: bigint, c: bigint) => {
-        door.requireFirmwareCall(u64(id));
-        return machine.firmware.call(u64(id), u64(a), u64(b), u64(c));
-      },
-      halt: () => {
-        throw new Halted();
-      },
-    },
+    atomic: atomic(machine),
+    cpu: cpu(machine),
     context: context(machine),
     stage1: {
       base: () => BigInt(door.stage1Base),

@@ -1,5 +1,6 @@
-// The board's interrupt controller: GICv3 with one security state (Arm IHI 0069): distributor, one redistributor, and the CPU interface's system
-// registers. Non-secure group 1 alone is used. `priority` of an interrupt with a lower number is more urgent.
+// The board's interrupt controller: GICv3 with one security state (Arm IHI 0069): the distributor, a redistributor for each CPU, and their
+// memory-mapped registers. Non-secure group 1 alone is used. `priority` of an interrupt with a lower number is more urgent. What a CPU takes, and
+// when, is its interface's (cpu-interface.ts).
 
 import { gicd, gicIds, gicr } from "../abi/gic.ts";
 import type { Device } from "./device.ts";
@@ -7,164 +8,121 @@ import { Violation } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const INTIDS = 288;
-const IDLE = 0x100;
+const { FIRST_PPI, FIRST_SPI } = gicIds;
 /** RD_base and SGI_base of one redistributor. */
 const FRAME = 0x2_0000;
+/** GICD_IROUTER: any CPU takes it (12.9.22). */
+const ANY_CPU = 1n << 31n;
 
 export const intids = { MAINTENANCE: 25, HYPERVISOR_TIMER: 26, VIRTUAL_TIMER: 27, UART: 33, RTC: 34 };
 
-class Interrupt {
+/** What MPIDR_EL1 says of a CPU's place: Aff3 in bits 39-32, Aff2 to Aff0 below bit 24. */
+export const affinityOf = (mpidr: bigint): bigint => mpidr & 0xff_00ff_ffffn;
+/** The same as GICR_TYPER has it: Aff3 in bits 31-24. */
+const packed = (mpidr: bigint): bigint => (mpidr & 0xff_ffffn) | ((mpidr >> 8n) & 0xff00_0000n);
+
+export class Interrupt {
   enabled = false;
   /** Pending by an edge or a write. */
   latch = false;
-  line = false;
   active = false;
   edge = false;
   group1 = false;
   priority = 0;
   route = 0n;
+  /** A device's line as it is now; of those that have one. */
+  line: () => boolean = () => false;
 
   get isPending(): boolean {
-    return this.latch || (this.line && !this.edge);
+    return this.latch || (!this.edge && this.line());
   }
 }
 
-export class InterruptController {
-  readonly #interrupts = Array.from({ length: INTIDS }, () => new Interrupt());
-  readonly #mpidr: bigint;
-  #control = 0;
-  #asleep = true;
-  // the CPU interface
-  #sre = 0n;
-  #mask = 0;
-  #endOfInterruptMode = 0;
-  #groupEnabled = false;
-  /** Priorities that run, the most urgent last. */
-  readonly #running: number[] = [];
-  /** A device's line as it is now, for those that are asked for it. */
-  readonly #lines = new Map<number, () => boolean>();
+/** A redistributor: SGIs and PPIs of one CPU. */
+class Redistributor {
+  readonly affinity: bigint;
+  readonly interrupts = Array.from({ length: FIRST_SPI }, () => new Interrupt());
+  asleep = true;
 
   constructor(mpidr: bigint) {
-    this.#mpidr = mpidr;
-    for (let intid = 0; intid < 16; intid++) this.#at(intid).edge = true;
+    this.affinity = affinityOf(mpidr);
+    for (const one of this.interrupts.slice(0, FIRST_PPI)) one.edge = true;
+  }
+}
+
+/** Interrupts in a row that registers of one bit, two bits or a byte each stand for. */
+type Span = readonly [first: number, interrupts: readonly Interrupt[]];
+
+export class InterruptController {
+  readonly #shared = Array.from({ length: INTIDS - FIRST_SPI }, () => new Interrupt());
+  readonly #redistributors: readonly Redistributor[];
+  readonly #packed: readonly bigint[];
+  #control = 0;
+
+  /** `mpidrs`: one of each CPU. */
+  constructor(mpidrs: readonly bigint[]) {
+    this.#redistributors = mpidrs.map((mpidr) => new Redistributor(mpidr));
+    this.#packed = mpidrs.map(packed);
   }
 
-  #at(intid: number): Interrupt {
-    const found = this.#interrupts[intid];
+  #redistributor(cpu: number): Redistributor {
+    const found = this.#redistributors[cpu];
+    if (found === undefined) throw new Violation(`CPU ${cpu} has no redistributor`);
+    return found;
+  }
+
+  /** An interrupt as CPU number `cpu` of the board sees it. */
+  at(intid: number, cpu = 0): Interrupt {
+    const found = intid < FIRST_SPI ? this.#redistributor(cpu).interrupts[intid] : this.#shared[intid - FIRST_SPI];
     if (found === undefined) throw new Violation(`interrupt ${intid} does not exist`);
     return found;
   }
 
-  /** This CPU's affinity as GICR_TYPER has it: Aff3 in bits 31-24. */
-  get #affinity(): bigint {
-    return (this.#mpidr & 0xff_ffffn) | ((this.#mpidr >> 8n) & 0xff00_0000n);
-  }
-
   /** Connects the line of a level-sensitive source. */
-  connect(intid: number, line: () => boolean): void {
-    this.#lines.set(intid, line);
+  connect(intid: number, line: () => boolean, cpu = 0): void {
+    this.at(intid, cpu).line = line;
   }
-
   /** An edge on an interrupt's line. */
-  pulse(intid: number): void {
-    this.#at(intid).latch = true;
+  pulse(intid: number, cpu = 0): void {
+    this.at(intid, cpu).latch = true;
+  }
+  isActive(intid: number, cpu = 0): boolean {
+    return this.at(intid, cpu).active;
+  }
+  isEnabled(intid: number, cpu = 0): boolean {
+    return this.at(intid, cpu).enabled;
   }
 
-  #sample(): void {
-    for (const [intid, line] of this.#lines) this.#at(intid).line = line();
+  /** The most urgent pending interrupt of those below `limit` that is for a CPU, whether its interface lets it through or not. */
+  highest(cpu: number, limit = INTIDS): number | undefined {
+    const { interrupts, affinity, asleep } = this.#redistributor(cpu);
+    if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || asleep) return undefined;
+    let best: Interrupt | undefined;
+    let intid: number | undefined;
+    const consider = (one: Interrupt, number: number): void => {
+      if (!one.enabled || one.active || !one.group1 || number >= limit) return;
+      if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) return;
+      if ((best !== undefined && one.priority >= best.priority) || !one.isPending) return;
+      best = one;
+      intid = number;
+    };
+    for (const [n, one] of interrupts.entries()) consider(one, n);
+    for (const [n, one] of this.#shared.entries()) consider(one, FIRST_SPI + n);
+    return intid;
   }
 
-  isActive(intid: number): boolean {
-    return this.#at(intid).active;
-  }
-  isEnabled(intid: number): boolean {
-    return this.#at(intid).enabled;
-  }
-
-  /** The most urgent pending interrupt, whether the CPU interface lets it through or not. */
-  #highest(): number | undefined {
-    this.#sample();
-    if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || this.#asleep) return undefined;
-    let best: number | undefined;
-    for (const [intid, one] of this.#interrupts.entries()) {
-      if (!one.enabled || !one.isPending || one.active || !one.group1) continue;
-      if (intid >= gicIds.FIRST_SPI && one.route !== (this.#mpidr & 0xff_00ff_ffffn)) continue;
-      if (best === undefined || one.priority < this.#at(best).priority) best = intid;
+  /** An SGI of group 1 reaches the CPUs whose affinity `isTarget` takes; where it is in group 0 it goes nowhere (12.2.20). */
+  sendSgi(intid: number, isTarget: (affinity: bigint, cpu: number) => boolean): void {
+    for (const [cpu, { affinity }] of this.#redistributors.entries()) {
+      const one = this.at(intid, cpu);
+      if (one.group1 && isTarget(affinity, cpu)) one.latch = true;
     }
-    return best;
-  }
-
-  /** The interrupt that would be taken now. */
-  pending(): number | undefined {
-    const best = this.#highest();
-    if (best === undefined || !this.#groupEnabled || (this.#sre & 1n) === 0n) return undefined;
-    const { priority } = this.#at(best);
-    return priority < this.#mask && priority < (this.#running.at(-1) ?? IDLE) ? best : undefined;
-  }
-
-  // --- system registers of the CPU interface (12.2)
-
-  writeSre(value: bigint): void {
-    this.#sre = value;
-  }
-  writePmr(value: bigint): void {
-    this.#mask = Number(value & 0xffn);
-  }
-  writeCtlr(value: bigint): void {
-    this.#endOfInterruptMode = Number((value >> 1n) & 1n);
-  }
-  writeIgrpen1(value: bigint): void {
-    this.#groupEnabled = (value & 1n) !== 0n;
-  }
-
-  /** ICC_AP1R0_EL1: nothing but what makes every priority idle. */
-  writeActive(value: bigint): void {
-    this.#requireSystemRegisters();
-    if (value !== 0n) throw new Violation(`ICC_AP1R0_EL1 = ${value}`);
-    this.#running.length = 0;
-  }
-
-  #requireSystemRegisters(): void {
-    if ((this.#sre & 1n) === 0n) throw new Violation("ICC registers are UNDEFINED: ICC_SRE_EL2.SRE is 0");
-  }
-
-  acknowledge(): bigint {
-    this.#requireSystemRegisters();
-    const intid = this.pending();
-    if (intid === undefined) return BigInt(gicIds.INTID_SPURIOUS);
-    const one = this.#at(intid);
-    one.active = true;
-    one.latch = false;
-    this.#running.push(one.priority);
-    return BigInt(intid);
-  }
-
-  /** ICC_EOIR1_EL1: anything but the last acknowledged is UNPREDICTABLE (12.2.10). */
-  end(value: bigint): void {
-    this.#requireSystemRegisters();
-    const one = this.#at(Number(value));
-    if (this.#running.at(-1) !== one.priority || !one.active)
-      throw new Violation(`EOI of ${value}, which is not the one that runs`);
-    this.#running.pop();
-    if (this.#endOfInterruptMode === 0) one.active = false;
-  }
-
-  /** ICC_DIR_EL1, which means something in EOImode 1 alone (12.2.9). */
-  deactivate(value: bigint): void {
-    this.#requireSystemRegisters();
-    if (this.#endOfInterruptMode === 0) throw new Violation("ICC_DIR_EL1 is written in EOImode 0");
-    this.#at(Number(value)).active = false;
-  }
-
-  /** The end of an interrupt that a list register links to (4.2.2). */
-  deactivateLinked(intid: number): void {
-    this.#at(intid).active = false;
   }
 
   // --- memory-mapped registers (12.9, 12.11)
 
-  /** Registers of one bit an interrupt; returns undefined if `offset` is none. */
-  #bank(offset: number, first: number, count: number): { name: string; base: number } | undefined {
+  /** Registers of one bit an interrupt; undefined if `offset` is none of them. */
+  #bank(offset: number, [first, interrupts]: Span): { name: string; ones: readonly Interrupt[] } | undefined {
     const banks: Record<string, number> = {
       group: gicd.GICD_IGROUPR,
       enable: gicd.GICD_ISENABLER,
@@ -175,18 +133,20 @@ export class InterruptController {
       clearActive: gicd.GICD_ICACTIVER,
     };
     for (const [name, start] of Object.entries(banks)) {
-      const base = (offset - start) * 8;
-      if (offset >= start && offset < start + 0x80 && base >= first && base < first + count) return { name, base };
+      const base = (offset - start) * 8 - first;
+      if (offset >= start && offset < start + 0x80 && base >= 0 && base < interrupts.length) {
+        return { name, ones: interrupts.slice(base, base + 32) };
+      }
     }
     return undefined;
   }
 
-  #readShared(offset: number, bytes: number, first: number, count: number): bigint {
-    const bank = this.#bank(offset, first, count);
+  #read(offset: number, bytes: number, span: Span): bigint {
+    const [first, interrupts] = span;
+    const bank = this.#bank(offset, span);
     if (bank !== undefined && bytes === 4) {
       let word = 0;
-      for (let n = 0; n < 32; n++) {
-        const one = this.#at(bank.base + n);
+      for (const [n, one] of bank.ones.entries()) {
         const set =
           bank.name === "group"
             ? one.group1
@@ -199,33 +159,33 @@ export class InterruptController {
       }
       return BigInt(word >>> 0);
     }
-    const config = (offset - gicd.GICD_ICFGR) * 4;
-    if (bytes === 4 && config >= first && config < first + count) {
+    const config = (offset - gicd.GICD_ICFGR) * 4 - first;
+    if (bytes === 4 && config >= 0 && config < interrupts.length) {
       let word = 0;
-      for (let n = 0; n < 16; n++) if (this.#at(config + n).edge) word |= 2 << (2 * n);
+      for (const [n, one] of interrupts.slice(config, config + 16).entries()) if (one.edge) word |= 2 << (2 * n);
       return BigInt(word >>> 0);
     }
     throw new Violation(`the board's GIC has no register of ${bytes} bytes to read at ${hex(offset)}`);
   }
 
-  #writeShared(offset: number, bytes: number, value: bigint, first: number, count: number): void {
+  #write(offset: number, bytes: number, value: bigint, span: Span): void {
+    const [first, interrupts] = span;
     const word = Number(value);
-    const bank = this.#bank(offset, first, count);
-    const priority = offset - gicd.GICD_IPRIORITYR;
-    const config = (offset - gicd.GICD_ICFGR) * 4;
+    const bank = this.#bank(offset, span);
+    const priority = offset - gicd.GICD_IPRIORITYR - first;
+    const config = (offset - gicd.GICD_ICFGR) * 4 - first;
     if (bank !== undefined && bytes === 4) {
-      for (let n = 0; n < 32; n++) {
-        const one = this.#at(bank.base + n);
+      for (const [n, one] of bank.ones.entries()) {
         const set = ((word >>> n) & 1) === 1;
         if (bank.name === "group") one.group1 = set;
         else if (set && bank.name.endsWith("able")) one.enabled = bank.name === "enable";
         else if (set && bank.name.endsWith("Pending")) one.latch = bank.name === "setPending";
         else if (set && bank.name.endsWith("Active")) one.active = bank.name === "setActive";
       }
-    } else if ((bytes === 1 || bytes === 4) && priority >= first && priority < first + count) {
-      for (let n = 0; n < bytes; n++) this.#at(priority + n).priority = (word >>> (8 * n)) & 0xf8;
-    } else if (bytes === 4 && config >= Math.max(first, 16) && config < first + count) {
-      for (let n = 0; n < 16; n++) this.#at(config + n).edge = ((word >>> (2 * n + 1)) & 1) === 1;
+    } else if ((bytes === 1 || bytes === 4) && priority >= 0 && priority < interrupts.length) {
+      for (const [n, one] of interrupts.slice(priority, priority + bytes).entries()) one.priority = (word >>> (8 * n)) & 0xf8;
+    } else if (bytes === 4 && config >= 0 && config + first >= FIRST_PPI && config < interrupts.length) {
+      for (const [n, one] of interrupts.slice(config, config + 16).entries()) one.edge = ((word >>> (2 * n + 1)) & 1) === 1;
     } else {
       throw new Violation(`the board's GIC has no register of ${bytes} bytes to write at ${hex(offset)}`);
     }
@@ -241,29 +201,34 @@ export class InterruptController {
   }
 
   distributor(base: number): Device {
+    const span: Span = [FIRST_SPI, this.#shared];
     return {
       base,
       size: 0x1_0000,
       read: (offset, bytes) => {
         if (offset === gicd.GICD_CTLR && bytes === 4) return BigInt(this.#control | gicd.GICD_CTLR_DS);
         if (offset === gicd.GICD_TYPER && bytes === 4) return BigInt(INTIDS / 32 - 1);
-        return this.#readShared(offset, bytes, gicIds.FIRST_SPI, INTIDS - gicIds.FIRST_SPI);
+        return this.#read(offset, bytes, span);
       },
       write: (offset, bytes, value) => {
         const routed = (offset - gicd.GICD_IROUTER) / 8;
         if (offset === gicd.GICD_CTLR && bytes === 4) this.#writeControl(Number(value));
-        else if (bytes === 8 && routed >= gicIds.FIRST_SPI && routed < INTIDS) this.#at(routed).route = value;
-        else this.#writeShared(offset, bytes, value, gicIds.FIRST_SPI, INTIDS - gicIds.FIRST_SPI);
+        else if (bytes === 8 && routed >= FIRST_SPI && routed < INTIDS) this.at(routed).route = value;
+        else this.#write(offset, bytes, value, span);
       },
     };
   }
 
   /**
-   * The redistributors' region: one for each affinity (Aff3 to Aff0 packed), each of which can be asked who it is; only this CPU's does anything
-   * else. The last one says so, unless `endless`.
+   * The redistributors' region: one for each affinity (Aff3 to Aff0 packed), each of which can be asked who it is; only those of this board's CPUs do
+   * anything else. The last one says so, unless `endless`.
    */
-  redistributor(base: number, affinities: readonly bigint[] = [this.#affinity], endless = false): Device {
-    const own = affinities.indexOf(this.#affinity) * FRAME;
+  redistributors(base: number, affinities: readonly bigint[] = this.#packed, endless = false): Device {
+    const of = (at: number): { one: Redistributor; span: Span; offset: number } => {
+      const one = this.#redistributors[this.#packed.indexOf(affinities[Math.floor(at / FRAME)] ?? -1n)];
+      if (one === undefined) throw new Violation(`a redistributor at ${hex(base + at)} that is no CPU's`);
+      return { one, span: [0, one.interrupts], offset: at % FRAME };
+    };
     return {
       base,
       size: affinities.length * FRAME,
@@ -271,17 +236,17 @@ export class InterruptController {
         const number = Math.floor(at / FRAME);
         if (at % FRAME === gicr.GICR_TYPER && bytes === 8) {
           const last = number === affinities.length - 1 && !endless ? gicr.GICR_TYPER_LAST : 0;
-          return ((affinities[number] ?? 0n) << 32n) | BigInt(last);
+          return ((affinities[number] ?? 0n) << 32n) | BigInt((number << 8) | last);
         }
-        const offset = at - own;
+        const { one, span, offset } = of(at);
         if (offset === gicr.GICR_CTLR && bytes === 4) return 0n;
-        if (offset === gicr.GICR_WAKER && bytes === 4) return this.#asleep ? 6n : 0n;
-        return this.#readShared(offset - gicr.GICR_SGI_FRAME, bytes, 0, 32);
+        if (offset === gicr.GICR_WAKER && bytes === 4) return one.asleep ? 6n : 0n;
+        return this.#read(offset - gicr.GICR_SGI_FRAME, bytes, span);
       },
       write: (at, bytes, value) => {
-        const offset = at - own;
-        if (offset === gicr.GICR_WAKER && bytes === 4) this.#asleep = (Number(value) & gicr.GICR_WAKER_PROCESSOR_SLEEP) !== 0;
-        else this.#writeShared(offset - gicr.GICR_SGI_FRAME, bytes, value, 0, 32);
+        const { one, span, offset } = of(at);
+        if (offset === gicr.GICR_WAKER && bytes === 4) one.asleep = (Number(value) & gicr.GICR_WAKER_PROCESSOR_SLEEP) !== 0;
+        else this.#write(offset - gicr.GICR_SGI_FRAME, bytes, value, span);
       },
     };
   }

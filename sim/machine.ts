@@ -1,33 +1,38 @@
-// A simulated AArch64 board with one CPU that runs core.wasm at EL2: memory, interrupt controller, timer, UART, clock, firmware, and the rules that
-// metal/ enforces on the board. What the core does wrong ends the run with a Violation (faults.ts).
+// A simulated AArch64 board that runs core.wasm at EL2: CPUs, memory, interrupt controller, timers, UART, clock, firmware, and the rules that metal/
+// enforces on the board. CPUs enter the core one after the other, whole exits each (run.ts). What the core does wrong ends the run with a Violation
+// (faults.ts).
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { layout } from "../abi/layout.ts";
 import { ROOT } from "../tool/paths.ts";
+import { Cpu } from "./cpu.ts";
 import { type CpuModel, cortexA57 } from "./cpu-model.ts";
 import { Crash } from "./crash.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
-import { Absent, Asleep, Violation } from "./faults.ts";
+import { Absent, Violation } from "./faults.ts";
 import { Firmware } from "./firmware.ts";
+import { Guest } from "./guest.ts";
 import { makeHal } from "./hal.ts";
 import { InterruptController, intids } from "./interrupts.ts";
 import { Order } from "./order.ts";
 import { BoardUart } from "./pl011.ts";
 import { BoardClock } from "./pl031.ts";
 import { type Bank, Ram } from "./ram.ts";
-import { LEFT_BEHIND, SystemRegisters } from "./sysregs.ts";
-import { Timer } from "./timer.ts";
-import { VirtualInterface } from "./virtual-interrupts.ts";
-import { bit, hex } from "./words.ts";
+import { type Pick, Run } from "./run.ts";
+import { Counter, type Timer } from "./timer.ts";
+import type { VirtualInterface } from "./virtual-interrupts.ts";
+import { bits, hex } from "./words.ts";
 
-/** The core's entries (src/main.ts). */
-interface Core {
+/** The core's entries (src/main.ts): those that return a record give the vCPU to enter, 0 for none. */
+export interface Core {
   readonly memory: WebAssembly.Memory;
   boot(fdt: bigint, flags: bigint): number;
+  bootCpu(number: number): number;
   onSync(vcpu: number, esr: bigint): number;
   onIrq(vcpu: number): number;
+  onIdle(): number;
   onSError(vcpu: number, esr: bigint): number;
   onCrash(vector: bigint): void;
 }
@@ -45,68 +50,113 @@ const core = (): WebAssembly.Module => {
 
 export interface MachineOptions {
   readonly cpu?: CpuModel;
-  readonly mpidr?: bigint;
+  /** How many CPUs; MPIDR_EL1 of each, by default numbered from 0. The first one boots. */
+  readonly cpus?: number;
+  readonly mpidrs?: readonly bigint[];
   readonly banks?: readonly Bank[];
   /** Where the loader has put the hypervisor's image. */
   readonly imageStart?: number;
-  /** The affinities of the board's redistributors; by default there is one, this CPU's. */
+  /** The affinities of the board's redistributors; by default one for each CPU. */
   readonly redistributors?: readonly bigint[];
   readonly uartAt?: number;
   /** No redistributor says that it is the last. */
   readonly endlessRedistributors?: boolean;
+  /** Which CPU enters the core next, of those that something waits for; by default the first. */
+  readonly pick?: Pick;
 }
 
 export const DEFAULT_BANKS: readonly Bank[] = [{ base: 0x4000_0000, size: 0x1000_0000 }];
+
+/** MPIDR_EL1 of a board's CPUs: bit 31 is RES1. */
+export const mpidrsOf = ({ cpus = 1, mpidrs }: MachineOptions): readonly bigint[] =>
+  mpidrs ?? Array.from({ length: cpus }, (_, n) => 0x8000_0000n | BigInt(n));
 
 export class Machine {
   readonly ram: Ram;
   readonly order = new Order();
   readonly door: Door;
-  readonly timer = new Timer();
+  readonly counter = new Counter();
   readonly uart: BoardUart;
   readonly clock = new BoardClock();
-  readonly firmware = new Firmware();
+  readonly firmware: Firmware;
   readonly interrupts: InterruptController;
-  readonly virtual: VirtualInterface;
-  readonly registers: SystemRegisters;
+  readonly cpus: readonly Cpu[];
   readonly crash = new Crash();
-  /** V0 to V31, FPCR and FPSR, as they are in the CPU. */
-  readonly vectors: bigint[] = Array.from({ length: 66 }, () => LEFT_BEHIND);
   readonly core: Core;
+  /** Who enters the core, and when. */
+  readonly run: Run;
   /** The core's linear memory. */
   readonly memory: Uint8Array;
   readonly view: DataView;
   readonly #devices: readonly Device[];
+  readonly #guests = new Map<number, Guest>();
 
   /** HAL calls so far, and how many there may be. */
   calls = 0;
   callLimit = Number.POSITIVE_INFINITY;
-  /** What happens while the CPU sleeps; time passes if it does nothing. */
-  whileAsleep: () => void = () => undefined;
 
   constructor(options: MachineOptions = {}) {
-    const { cpu = cortexA57, mpidr = 0x8000_0000n, banks = DEFAULT_BANKS, imageStart = 0x4020_0000 } = options;
+    const { cpu: model = cortexA57, banks = DEFAULT_BANKS, imageStart = 0x4020_0000 } = options;
+    const mpidrs = mpidrsOf(options);
     this.ram = new Ram(banks);
     this.uart = new BoardUart(options.uartAt);
     this.door = new Door(this.ram, this.order, imageStart);
-    this.interrupts = new InterruptController(mpidr);
-    this.virtual = new VirtualInterface(cpu.listRegisters, cpu.priorityBits, (intid) => this.interrupts.deactivateLinked(intid));
-    const { timer, interrupts, virtual, order, door } = this;
-    this.registers = new SystemRegisters({ model: cpu, mpidr, timer, interrupts, virtual, order, door });
-    interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine);
-    interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine);
-    interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance);
+    this.interrupts = new InterruptController(mpidrs);
+    const { counter, interrupts, order } = this;
+    const guestOf = (vcpu: number): Guest => this.guestOf(vcpu);
+    const shared = { model, counter, interrupts, order, memory: () => this.view, guestOf };
+    this.cpus = mpidrs.map((mpidr, index) => new Cpu(index, mpidr, shared));
+    this.firmware = new Firmware(this.cpus);
     interrupts.connect(intids.UART, () => this.uart.line);
     this.#devices = [
       this.uart,
       this.clock,
       interrupts.distributor(DISTRIBUTOR),
-      interrupts.redistributor(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
+      interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
+    this.run = new Run(this, options.pick);
     this.core = new WebAssembly.Instance(core(), makeHal(this) as WebAssembly.Imports).exports as unknown as Core;
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }
+
+  /** A CPU by its place on the board. */
+  cpu(index: number): Cpu {
+    const found = this.cpus[index];
+    if (found === undefined) throw new Error(`the board has no CPU ${index}`);
+    return found;
+  }
+
+  /** The vCPU with this record, as its guest sees it. */
+  guestOf(vcpu: number): Guest {
+    const found = this.#guests.get(vcpu) ?? new Guest(this, vcpu);
+    this.#guests.set(vcpu, found);
+    return found;
+  }
+
+  /** vCPU number `vcpu` of VM number `vm`, if it is on a CPU. */
+  running(vm: number, vcpu = 0): Guest | undefined {
+    const isIt = ({ stage2, registers }: Cpu): boolean =>
+      stage2.vmid === vm + 1 && bits(registers.read("VMPIDR_EL2"), 7, 0) === vcpu;
+    return this.cpus.find((cpu) => cpu.vcpu !== 0 && isIt(cpu))?.guest;
+  }
+
+  // --- the first CPU's, for what is about one CPU alone
+
+  get timer(): Timer {
+    return this.cpu(0).timer;
+  }
+  get virtual(): VirtualInterface {
+    return this.cpu(0).virtual;
+  }
+  get vectors(): bigint[] {
+    return this.cpu(0).vectors;
+  }
+  get isFpOpen(): boolean {
+    return this.cpu(0).isFpOpen;
+  }
+
+  // --- devices
 
   #device(pa: bigint, bytes: number): { device: Device; offset: number } {
     const at = Number(pa);
@@ -124,23 +174,5 @@ export class Machine {
   writeDevice(pa: bigint, bytes: number, value: bigint): void {
     const { device, offset } = this.#device(pa, bytes);
     device.write(offset, bytes, value);
-  }
-
-  /** CPTR_EL2.TFP is clear, so that vector registers can be used at EL2. */
-  get isFpOpen(): boolean {
-    return !bit(this.registers.read("CPTR_EL2"), 10);
-  }
-  requireOpenFp(): void {
-    if (!this.isFpOpen) throw new Violation("EL2 uses vector registers that CPTR_EL2.TFP traps");
-  }
-
-  /** WFI: returns when an interrupt is pending; time passes until a timer fires. */
-  sleep(): void {
-    if (this.interrupts.pending() !== undefined) return;
-    this.whileAsleep();
-    if (this.interrupts.pending() !== undefined) return;
-    const ticks = this.timer.distance;
-    if (ticks === undefined) throw new Asleep();
-    this.timer.advance(ticks);
   }
 }

@@ -1,34 +1,50 @@
 // What no emulator shows: whether changes of translation tables are followed by the barriers and invalidations that the architecture asks for
-// (Arm ARM D8.14.1 TLB maintenance, D8.16.1 break-before-make, B2.7.3 barriers). One CPU; the state of each changed entry moves forward:
+// (Arm ARM D8.14.1 TLB maintenance, D8.16.1 break-before-make, B2.7.3 barriers). The state of each changed entry moves forward:
 //
-//   written ── dsb ──▶ visible                       an entry that was invalid: nothing of it is in a TLB
+//   written ── dsb ──▶ visible                       an entry of which nothing is in a TLB
 //   cleared ── dsb ──▶ published ── tlbi ──▶ invalidated ── dsb ──▶ visible      an entry that was valid
+//
+// The barriers of the CPU that made a change count, and once its exit is over those of any: a lock has handed it over.
 
 import { Violation } from "./faults.ts";
+import { Tlb } from "./tlb.ts";
 import { bit, hex } from "./words.ts";
 
 type State = "written" | "cleared" | "published" | "invalidated";
 
+interface Change {
+  state: State;
+  /** The CPU in whose exit it was made; undefined once that is over. */
+  cpu: number | undefined;
+  /** The first table of the stage 2 that the entry belongs to; undefined for one that is not linked. */
+  readonly root: number | undefined;
+}
+
 export class Order {
+  /** The CPU that acts. */
+  cpu = 0;
+  readonly tlb = new Tlb();
   /** Stage-2 entries on their way, by physical address. */
-  readonly #stage2 = new Map<number, State>();
+  readonly #stage2 = new Map<number, Change>();
   /** Stage-1 entries of EL2 that were written: not yet seen by a dsb, or by the isb behind it. */
   #stage1: "visible" | "written" | "published" = "visible";
-  /** CPTR_EL2 was written, no context synchronization yet. */
-  #trapsPending = false;
+  /** CPUs whose CPTR_EL2 was written, with no context synchronization yet. */
+  readonly #trapsPending = new Set<number>();
+  /** CPUs that have invalidated, themselves alone or all, with no dsb yet that waits for it. */
+  readonly #invalidating = new Map<number, "own" | "all">();
 
-  /** A stage-2 entry at `address` changes. */
-  writeStage2(address: number, old: bigint, fresh: bigint): void {
+  /** A stage-2 entry at `address` changes, in a table below `root`. */
+  writeStage2(address: number, old: bigint, fresh: bigint, root?: number): void {
     if (old === fresh) return;
-    const state = this.#stage2.get(address);
+    const state = this.#stage2.get(address)?.state;
     if (bit(fresh, 0)) {
       if (bit(old, 0)) throw new Violation(`break-before-make: the valid entry at ${hex(address)} becomes another valid one`);
       if (state !== undefined && state !== "written") {
         throw new Violation(`break-before-make: the entry at ${hex(address)} was cleared, but its removal is only ${state}`);
       }
     }
-    if (bit(old, 0)) this.#stage2.set(address, "cleared");
-    else if (bit(fresh, 0)) this.#stage2.set(address, "written");
+    const cached = bit(old, 0) && (root === undefined || this.tlb.mayHold(root));
+    this.#stage2.set(address, { state: cached ? "cleared" : "written", cpu: this.cpu, root });
   }
 
   writeStage1(old: bigint, fresh: bigint): void {
@@ -38,33 +54,49 @@ export class Order {
   }
 
   writeTraps(): void {
-    this.#trapsPending = true;
+    this.#trapsPending.add(this.cpu);
   }
 
-  #advance(from: State, to: State | undefined): void {
-    for (const [address, state] of this.#stage2) {
-      if (state !== from) continue;
+  #advance(from: State, to: State | undefined, isCovered: (change: Change) => boolean = () => true): void {
+    for (const [address, change] of this.#stage2) {
+      if (change.state !== from || (change.cpu ?? this.cpu) !== this.cpu || !isCovered(change)) continue;
       if (to === undefined) this.#stage2.delete(address);
-      else this.#stage2.set(address, to);
+      else change.state = to;
     }
   }
 
   /** `stores`: DSB ISHST, which orders stores alone and does not wait for TLB maintenance. */
   dsb(stores: boolean): void {
-    if (!stores) this.#advance("invalidated", undefined);
+    if (!stores) {
+      this.#advance("invalidated", undefined);
+      this.#invalidating.delete(this.cpu);
+    }
     this.#advance("written", undefined);
     this.#advance("cleared", "published");
     if (this.#stage1 === "written") this.#stage1 = "published";
   }
 
-  isb(): void {
-    if (this.#stage1 === "published") this.#stage1 = "visible";
-    this.#trapsPending = false;
+  /** DSB NSH: waits for maintenance of this CPU alone. */
+  dsbOwn(): void {
+    if (this.#invalidating.get(this.cpu) === "own") this.#invalidating.delete(this.cpu);
   }
 
-  /** A TLB invalidation that covers stage 2 of the running VM. */
-  invalidate(): void {
-    this.#advance("published", "invalidated");
+  isb(): void {
+    if (this.#stage1 === "published") this.#stage1 = "visible";
+    this.#trapsPending.delete(this.cpu);
+  }
+
+  /** A TLB invalidation: of the VMID that VTTBR_EL2 names, with the first table that it names, or of all. */
+  invalidate(vttbr?: { readonly vmid: number; readonly root: number }): void {
+    const roots = vttbr && [vttbr.root, this.tlb.rootOf(vttbr.vmid)];
+    this.#advance("published", "invalidated", ({ root }) => root === undefined || roots === undefined || roots.includes(root));
+    this.#invalidating.set(this.cpu, "all");
+    this.tlb.invalidate(vttbr?.vmid);
+  }
+  /** An invalidation of a VMID's stage 1 on this CPU. */
+  invalidateStage1(vmid: number): void {
+    if (!this.#invalidating.has(this.cpu)) this.#invalidating.set(this.cpu, "own");
+    this.tlb.invalidateStage1(this.cpu, vmid);
   }
 
   /** EL2 goes through its own tables. */
@@ -75,13 +107,25 @@ export class Order {
 
   /** EL2 uses vector registers, which CPTR_EL2 must have opened before. */
   requireTraps(): void {
-    if (this.#trapsPending) throw new Violation("EL2 uses vector registers before the isb behind its write of CPTR_EL2");
+    if (this.#trapsPending.has(this.cpu))
+      throw new Violation("EL2 uses vector registers before the isb behind its write of CPTR_EL2");
   }
 
-  /** A guest is entered; the exception return synchronizes context, but is no dsb. */
-  enterGuest(): void {
-    for (const [address, state] of this.#stage2)
-      throw new Violation(`a guest is entered while the entry at ${hex(address)} is only ${state}`);
-    this.#trapsPending = false;
+  /** A guest whose tables begin at `root` is entered; the exception return synchronizes context, but is no dsb. */
+  enterGuest(root?: number): void {
+    for (const [address, change] of this.#stage2) {
+      const isOthers = change.root !== undefined && root !== undefined && change.root !== root;
+      // What another CPU is about to link is nobody's yet.
+      const isUnfinished = change.root === undefined && (change.cpu ?? this.cpu) !== this.cpu;
+      if (!isOthers && !isUnfinished)
+        throw new Violation(`a guest is entered while the entry at ${hex(address)} is only ${change.state}`);
+    }
+    if (this.#invalidating.has(this.cpu)) throw new Violation("a guest is entered before the dsb behind a TLB invalidation");
+    this.#trapsPending.delete(this.cpu);
+  }
+
+  /** The CPU's exit is over. */
+  leave(): void {
+    for (const change of this.#stage2.values()) if (change.cpu === this.cpu) change.cpu = undefined;
   }
 }

@@ -1,43 +1,16 @@
-// A run from the loader to the guest's first instruction, on a board and with a VM that a test describes in a line.
+// A run from the loader to the guests' first instructions, on a board and with a system that a test describes in a line.
 
 import { guest as guestMachine } from "../abi/guest.ts";
-import { writeBundle } from "../tool/bundle.ts";
-import { type LoadedRegion, type LoadedVm, placeVm } from "../tool/layout.ts";
-import { MIB } from "../tool/size.ts";
 import { type BoardOptions, boardTree } from "./board.ts";
-import { Guest } from "./guest.ts";
-import { DEFAULT_BANKS, Machine, type MachineOptions } from "./machine.ts";
-
-export interface VmOptions {
-  readonly name?: string;
-  readonly memory?: number;
-  readonly kernel?: Buffer;
-  readonly initrd?: Buffer;
-  readonly bootargs?: string;
-  readonly regions?: readonly (Omit<LoadedRegion, "file"> & { readonly file?: Buffer })[];
-  readonly scrubAtBoot?: boolean;
-  readonly logLevels?: string;
-}
+import { bundleOf, bundleOfSystem, type SystemOptions } from "./bundles.ts";
+import type { Guest } from "./guest.ts";
+import { affinityOf } from "./interrupts.ts";
+import { DEFAULT_BANKS, Machine, type MachineOptions, mpidrsOf } from "./machine.ts";
 
 /** Where the loader puts things, as QEMU does with -m 256. */
 export const FDT_AT = 0x4800_0000;
 export const BUNDLE_AT = 0x4a00_0000;
-
-const payload = (path: string, bytes: Buffer): { path: string; bytes: Buffer } => ({ path, bytes });
-
-export const bundleOf = (options: VmOptions = {}): Buffer => {
-  const { name = "guest", memory = 16 * MIB, kernel = Buffer.from("kernel"), initrd, bootargs, regions = [] } = options;
-  const vm: LoadedVm = {
-    name,
-    memory,
-    kernel: payload("kernel", kernel),
-    initrd: initrd && payload("initrd", initrd),
-    bootargs,
-    regions: regions.map(({ file, ...region }) => ({ ...region, file: file && payload("file", file) })),
-  };
-  const { scrubAtBoot = true, logLevels = "" } = options;
-  return writeBundle({ scrubAtBoot, logLevels, vms: [placeVm(vm, "vms[0]")] });
-};
+export const RAM_BASE = guestMachine.RAM_BASE;
 
 let plain: Buffer | undefined;
 /** The bundle of a VM that a test does not care about. */
@@ -46,12 +19,15 @@ const plainBundle = (): Buffer => {
   return plain;
 };
 
-export interface StartOptions {
+interface LoadOptions {
   readonly machine?: MachineOptions;
   readonly board?: Partial<BoardOptions>;
-  readonly vm?: VmOptions;
   /** Workarounds that the firmware has, and what ARCH_FEATURES says of each. */
   readonly workarounds?: Iterable<readonly [id: bigint, answer: bigint]>;
+}
+
+export interface StartOptions extends LoadOptions {
+  readonly vm?: Parameters<typeof bundleOf>[0];
   /** In place of what `board` and `vm` describe. */
   readonly fdt?: Buffer;
   readonly bundle?: Buffer;
@@ -66,16 +42,49 @@ export const load = ({ machine: options = {}, board = {}, vm, workarounds = [], 
   for (const [id, answer] of workarounds) machine.firmware.workarounds.set(id, answer);
   const contents = bundle ?? (vm === undefined ? plainBundle() : bundleOf(vm));
   const initrd = { start: BUNDLE_AT, end: BUNDLE_AT + contents.length };
-  machine.ram.writeBytes(FDT_AT, fdt ?? boardTree({ banks: options.banks ?? DEFAULT_BANKS, initrd, ...board }));
+  const cpus = mpidrsOf(options).map(affinityOf);
+  machine.ram.writeBytes(FDT_AT, fdt ?? boardTree({ banks: options.banks ?? DEFAULT_BANKS, initrd, cpus, ...board }));
   machine.ram.writeBytes(BUNDLE_AT, contents);
   return machine;
 };
 
-const boot = (machine: Machine, { fdtAt = BigInt(FDT_AT), flags = 0n }: StartOptions): Guest =>
-  new Guest(machine, machine.core.boot(fdtAt, flags));
+/** Boots a machine to its first guest's first instruction. Time passes by itself while nothing runs. */
+export const boot = (
+  machine: Machine,
+  { fdtAt = BigInt(FDT_AT), flags = 0n }: Pick<StartOptions, "fdtAt" | "flags"> = {},
+): Guest => {
+  machine.run.timePasses = true;
+  machine.run.boot(fdtAt, flags);
+  machine.run.proceed();
+  const guest = machine.cpus.map((cpu) => cpu.guest).find((one) => one !== undefined);
+  if (guest === undefined) throw new Error("no guest runs");
+  return guest;
+};
 
-/** Boots; returns the guest at its first instruction. */
+/** One VM from the start; returns its first vCPU at its first instruction. */
 export const start = (options: StartOptions = {}): Guest => boot(load(options), options);
+
+export interface SystemStart extends LoadOptions, SystemOptions {
+  /** How many CPUs the board has. */
+  readonly cpus?: number;
+}
+
+/**
+ * A system of several VMs from the start, on several CPUs, each VM as far as it comes without an event. What the guests do, and when time passes
+ * (machine.run.advance), is the test's: machine.cpu(n).guest is the guest that CPU n runs now, machine.running(vm, vcpu) that vCPU, if it runs.
+ */
+export const startSystem = ({
+  cpus = 1,
+  machine: options = {},
+  board = {},
+  workarounds = [],
+  ...system
+}: SystemStart): Machine => {
+  const machine = load({ machine: { cpus, ...options }, board, workarounds, bundle: bundleOfSystem(system) });
+  machine.run.boot(BigInt(FDT_AT), 0n);
+  machine.run.settle();
+  return machine;
+};
 
 /** A run that ends: what it printed, and what it ended with. */
 export const outputOf = (options: StartOptions, run: (guest: Guest) => void): { output: string; thrown: unknown } => {
@@ -88,5 +97,3 @@ export const outputOf = (options: StartOptions, run: (guest: Guest) => void): { 
   }
   return { output: machine.uart.output, thrown };
 };
-
-export const RAM_BASE = guestMachine.RAM_BASE;

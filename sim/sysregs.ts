@@ -3,10 +3,10 @@
 
 import { camel } from "../abi/records.ts";
 import { el1Context, type HalRegister, halRegisters, idRegisters } from "../abi/sysregs.ts";
+import type { CpuInterface } from "./cpu-interface.ts";
 import { type CpuModel, extensionControls, hasRegister } from "./cpu-model.ts";
 import { type Door, refuse } from "./door.ts";
 import { Violation } from "./faults.ts";
-import type { InterruptController } from "./interrupts.ts";
 import type { Order } from "./order.ts";
 import type { Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
@@ -21,10 +21,9 @@ export interface Parts {
   readonly model: CpuModel;
   readonly mpidr: bigint;
   readonly timer: Timer;
-  readonly interrupts: InterruptController;
+  readonly interface: CpuInterface;
   readonly virtual: VirtualInterface;
   readonly order: Order;
-  readonly door: Door;
 }
 
 type Reader = () => bigint;
@@ -35,10 +34,8 @@ export class SystemRegisters {
   readonly #model: CpuModel;
   readonly #readers: Readonly<Record<string, Reader>>;
   readonly #writers: Readonly<Record<string, Writer>>;
-  readonly #door: Door;
 
-  constructor({ model, mpidr, timer, interrupts, virtual, order, door }: Parts) {
-    this.#door = door;
+  constructor({ model, mpidr, timer, interface: own, virtual, order }: Parts) {
     this.#model = model;
     const hypervisorLists = Array.from({ length: 16 }, (_, n) => n);
     const words = [0, 1, 2, 3];
@@ -50,13 +47,15 @@ export class SystemRegisters {
       CNTFRQ_EL0: () => timer.frequency,
       CNTV_CTL_EL0: () => timer.virtualControl,
       CNTV_CVAL_EL0: () => timer.virtual.compare,
-      ICC_IAR1_EL1: () => interrupts.acknowledge(),
+      ICC_IAR1_EL1: () => own.acknowledge(),
       ICH_HCR_EL2: () => virtual.hcr,
       ICH_VTR_EL2: () => virtual.vtr,
       ICH_MISR_EL2: () => virtual.misr,
       ICH_ELRSR_EL2: () => virtual.elrsr,
       ICH_VMCR_EL2: () => virtual.vmcr,
       ...Object.fromEntries(hypervisorLists.map((n) => [`ICH_LR${n}_EL2`, () => virtual.readList(n)])),
+      ...Object.fromEntries(words.map((n) => [`ICH_AP0R${n}_EL2`, () => virtual.readActive(0, n)])),
+      ...Object.fromEntries(words.map((n) => [`ICH_AP1R${n}_EL2`, () => virtual.readActive(1, n)])),
       ...Object.fromEntries(idRegisters.map(({ name }) => [name, () => model.id[name] ?? 0n])),
     };
     this.#writers = {
@@ -76,13 +75,14 @@ export class SystemRegisters {
       CNTV_CVAL_EL0: (value) => {
         timer.virtual.compare = value;
       },
-      ICC_SRE_EL2: (value) => interrupts.writeSre(value),
-      ICC_PMR_EL1: (value) => interrupts.writePmr(value),
-      ICC_CTLR_EL1: (value) => interrupts.writeCtlr(value),
-      ICC_IGRPEN1_EL1: (value) => interrupts.writeIgrpen1(value),
-      ICC_AP1R0_EL1: (value) => interrupts.writeActive(value),
-      ICC_EOIR1_EL1: (value) => interrupts.end(value),
-      ICC_DIR_EL1: (value) => interrupts.deactivate(value),
+      ICC_SRE_EL2: (value) => own.writeSre(value),
+      ICC_PMR_EL1: (value) => own.writePmr(value),
+      ICC_CTLR_EL1: (value) => own.writeCtlr(value),
+      ICC_IGRPEN1_EL1: (value) => own.writeIgrpen1(value),
+      ICC_AP1R0_EL1: (value) => own.writeActive(value),
+      ICC_EOIR1_EL1: (value) => own.end(value),
+      ICC_DIR_EL1: (value) => own.deactivate(value),
+      ICC_SGI1R_EL1: (value) => own.send(value),
       ICH_HCR_EL2: (value) => {
         virtual.hcr = value;
       },
@@ -106,22 +106,26 @@ export class SystemRegisters {
     this.#values.set(name, value);
     this.#writers[name]?.(value);
   }
-
-  /** The functions of the HAL module `sysreg`. */
-  get hal(): Record<string, (value: bigint) => bigint | undefined> {
-    const names: HalRegister[] = idRegisters.map(({ name }) => ({ name, access: "r" }));
-    const functions: Record<string, (value: bigint) => bigint | undefined> = {};
-    for (const { name, access, check } of [...halRegisters, ...names]) {
-      if (access !== "w") functions[`read${pascal(name)}`] = () => this.read(name);
-      if (access !== "r") {
-        functions[`write${pascal(name)}`] = (value) => {
-          const word = BigInt.asUintN(64, value);
-          if (check !== undefined && !this.#door.checks[check](word, 0)) refuse("SYSREG", `${name} = ${hex(word)}`);
-          this.write(name, word);
-          return undefined;
-        };
-      }
-    }
-    return functions;
-  }
 }
+
+/** The functions of the HAL module `sysreg`, for the CPU that acts. */
+export const sysregHal = (
+  acting: () => { readonly registers: SystemRegisters; readonly index: number },
+  door: Door,
+): Record<string, (value: bigint) => bigint | undefined> => {
+  const names: HalRegister[] = idRegisters.map(({ name }) => ({ name, access: "r" }));
+  const functions: Record<string, (value: bigint) => bigint | undefined> = {};
+  for (const { name, access, check } of [...halRegisters, ...names]) {
+    if (access !== "w") functions[`read${pascal(name)}`] = () => acting().registers.read(name);
+    if (access !== "r") {
+      functions[`write${pascal(name)}`] = (value) => {
+        const word = BigInt.asUintN(64, value);
+        const { registers, index } = acting();
+        if (check !== undefined && !door.checks[check](word, index)) refuse("SYSREG", `${name} = ${hex(word)}`);
+        registers.write(name, word);
+        return undefined;
+      };
+    }
+  }
+  return functions;
+};

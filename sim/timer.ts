@@ -1,24 +1,47 @@
-// The generic timer of one CPU (Arm ARM D11): the physical count, which moves when a test says so, EL2's physical timer and EL1's virtual one.
+// The generic timer (Arm ARM D11): the board's physical count, which moves when a test says so, and each CPU's timers: EL2's physical one and EL1's
+// virtual one.
 
 import { el2Controls } from "../abi/sysregs.ts";
 import { MASK_64 } from "./words.ts";
 
 const { CNT_CTL_ENABLE, CNT_CTL_IMASK, CNT_CTL_ISTATUS } = el2Controls;
 
-export class Timer {
+/** What all CPUs count by. */
+export class Counter {
   count = 0n;
   frequency = 62_500_000n;
+}
+
+export class Timer {
+  readonly #counter: Counter;
   offset = 0n;
   hypervisor = { control: 0, compare: 0n };
   virtual = { control: 0, compare: 0n };
+
+  constructor(counter: Counter) {
+    this.#counter = counter;
+  }
+
+  get count(): bigint {
+    return this.#counter.count;
+  }
+  set count(value: bigint) {
+    this.#counter.count = value;
+  }
+  get frequency(): bigint {
+    return this.#counter.frequency;
+  }
+  set frequency(value: bigint) {
+    this.#counter.frequency = value;
+  }
 
   get virtualCount(): bigint {
     return (this.count - this.offset) & MASK_64;
   }
 
-  /** Lets time pass. */
+  /** Lets time pass, for all CPUs. */
   advance(ticks: bigint): void {
-    this.count += ticks;
+    this.#counter.count += ticks;
   }
   advanceSeconds(seconds: number): void {
     this.advance(BigInt(Math.round(seconds * Number(this.frequency))));

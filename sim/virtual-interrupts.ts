@@ -84,6 +84,10 @@ export class VirtualInterface {
   #requireWord(word: number): void {
     if (word >= 1 << (this.#priorityBits - 5)) throw new Violation(`ICH_AP${word} does not exist: UNDEFINED`);
   }
+  readActive(group: 0 | 1, word: number): bigint {
+    this.#requireWord(word);
+    return (this.#active[group] >> BigInt(32 * word)) & 0xffff_ffffn;
+  }
   writeActive(group: 0 | 1, word: number, value: bigint): void {
     this.#requireWord(word);
     const shift = BigInt(32 * word);

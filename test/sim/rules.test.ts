@@ -13,6 +13,7 @@ import { Malformed, walkStage1, walkStage2 } from "../../sim/walker.ts";
 const ENTRY = 0x1000;
 const VALID = 0x4000_0401n;
 const OTHER = 0x4020_0401n;
+const PSCI_VERSION = 0x8400_0000n;
 
 const violates = (action: () => unknown, message: RegExp): void => {
   assert.throws(action, (error) => error instanceof Violation && message.test(error.message));
@@ -115,15 +116,15 @@ for (const [name, [action, message]] of Object.entries(refusals)) {
 test("a guest whose PSTATE names EL2 is not entered", () => {
   const guest = start();
   guest.pstate = 0x3c9n;
-  violates(() => guest.poll(), /SPSR/);
+  violates(() => guest.hvc(PSCI_VERSION), /SPSR/);
 });
 
 test("memory that EL2 wrote and did not clean is seen before a guest with its caches off", () => {
   const guest = start();
   guest.machine.ram.soil(0x4400_1040, 8);
-  violates(() => guest.poll(), /was not cleaned/);
+  violates(() => guest.hvc(PSCI_VERSION), /was not cleaned/);
   guest.machine.ram.clean(0x4400_1040, 8);
-  guest.poll();
+  guest.hvc(PSCI_VERSION);
 });
 
 // --- walker and interrupt controller, on cases from the manuals
@@ -194,6 +195,6 @@ test("list registers: an end of what no list register holds is counted", () => {
 });
 
 test("the board's interrupts: an end of what does not run is UNPREDICTABLE", () => {
-  const { interrupts } = start().machine;
-  violates(() => interrupts.end(BigInt(intids.UART)), /not the one that runs/);
+  const { machine } = start();
+  violates(() => machine.cpu(0).interface.end(BigInt(intids.UART)), /not the one that runs/);
 });

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { layout } from "../../../abi/layout.ts";
 import { boardTree } from "../../../sim/board.ts";
+import { bundleOf } from "../../../sim/bundles.ts";
 import { PowerOff } from "../../../sim/faults.ts";
-import { Guest } from "../../../sim/guest.ts";
 import { DEFAULT_BANKS, Machine } from "../../../sim/machine.ts";
-import { BUNDLE_AT, bundleOf, FDT_AT, load, outputOf, type StartOptions, start } from "../../../sim/start.ts";
+import { BUNDLE_AT, boot, load, outputOf, type StartOptions, start } from "../../../sim/start.ts";
 import { fdtNode } from "../../../tool/fdt.ts";
 import { MIB } from "../../../tool/size.ts";
 import { shown } from "./log-lines.ts";
@@ -27,7 +27,7 @@ test("RAM that is disabled, or the secure state's, is none", () => {
 
 test("a CPU finds its redistributor among others, behind its affinity", () => {
   const redistributors = [0n, 1n, 0x0100_0002n, 3n];
-  const guest = start({ machine: { mpidr: 0x01_8000_0002n, redistributors } });
+  const guest = start({ machine: { mpidrs: [0x01_8000_0002n], redistributors } });
   guest.machine.timer.virtual.control = 1;
   guest.poll();
   assert.ok(guest.machine.interrupts.isActive(27));
@@ -46,14 +46,14 @@ test("from our own EL3: the tree lies at the base of RAM, the bundle where the R
   const machine = new Machine();
   machine.ram.writeBytes(0x4000_0000, boardTree({ banks: DEFAULT_BANKS, psci: false }));
   machine.ram.writeBytes(layout.ROM_BUNDLE, bundleOf());
-  const guest = new Guest(machine, machine.core.boot(0x4000_0000n, 1n));
+  const guest = boot(machine, { fdtAt: 0x4000_0000n, flags: 1n });
   assert.throws(() => guest.hvc(0x8400_0008n), PowerOff, "firmware can switch off, though no tree says so");
 });
 
 test("from our own EL3 without a bundle: one message", () => {
   const machine = new Machine();
   machine.ram.writeBytes(0x4000_0000, boardTree({ banks: DEFAULT_BANKS }));
-  assert.throws(() => machine.core.boot(0x4000_0000n, 1n), PowerOff);
+  assert.throws(() => machine.run.boot(0x4000_0000n, 1n), PowerOff);
   assert.match(
     shown(machine.uart.output),
     /halted: crash no bundle at 0x48000000, where the loader says it is or the ROM expects it/,
@@ -71,7 +71,7 @@ test("scrubbing at boot: what was in RAM is gone; without it, only what is loade
     );
     machine.ram.writeBytes(0x4a00_0000, bundle);
     machine.ram.writeBytes(0x4490_0000, Buffer.from("left by whoever was here"));
-    const guest = new Guest(machine, machine.core.boot(0x4800_0000n, 0n));
+    const guest = boot(machine, { fdtAt: 0x4800_0000n });
     assert.equal(guest.load(0x4090_0000, { bytes: 1 }) === 0n, scrubAtBoot);
   }
 });
@@ -128,7 +128,7 @@ test("nothing that firmware has left in the GIC comes through", () => {
   const machine = load({});
   const { interrupts } = machine;
   const distributor = interrupts.distributor(0);
-  const redistributor = interrupts.redistributor(0);
+  const redistributor = interrupts.redistributors(0);
   const bits = (1n << 32n) - 1n;
   distributor.write(0, 4, 0x10n);
   distributor.write(0, 4, 0x12n);
@@ -136,11 +136,11 @@ test("nothing that firmware has left in the GIC comes through", () => {
   // A PPI that is active, and its priority runs; every SPI is enabled, the UART's is active.
   redistributor.write(0x1_0080, 4, bits);
   redistributor.write(0x1_0100, 4, 1n << 30n);
-  interrupts.writeSre(7n);
-  interrupts.writePmr(0xffn);
-  interrupts.writeIgrpen1(1n);
+  machine.cpu(0).interface.writeSre(7n);
+  machine.cpu(0).interface.writePmr(0xffn);
+  machine.cpu(0).interface.writeIgrpen1(1n);
   interrupts.pulse(30);
-  assert.equal(interrupts.acknowledge(), 30n);
+  assert.equal(machine.cpu(0).interface.acknowledge(), 30n);
   redistributor.write(0x1_0300, 4, 1n << 27n);
   for (let word = 1; word < 9; word++) {
     distributor.write(0x80 + 4 * word, 4, bits);
@@ -149,7 +149,7 @@ test("nothing that firmware has left in the GIC comes through", () => {
   distributor.write(0x304, 4, 2n);
   interrupts.connect(40, () => true);
 
-  const guest = new Guest(machine, machine.core.boot(BigInt(FDT_AT), 0n));
+  const guest = boot(machine);
   assert.doesNotMatch(machine.uart.output, /nobody asked for/);
   for (let intid = 0; intid < 288; intid++) {
     assert.equal(interrupts.isEnabled(intid), [25, 26, 27, 33].includes(intid), `interrupt ${intid} is enabled`);

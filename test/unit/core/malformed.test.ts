@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { boardTree } from "../../../sim/board.ts";
+import { bundleOf } from "../../../sim/bundles.ts";
 import { Absent, Halted, PowerOff } from "../../../sim/faults.ts";
-import { Guest } from "../../../sim/guest.ts";
 import { DEFAULT_BANKS } from "../../../sim/machine.ts";
-import { BUNDLE_AT, bundleOf, FDT_AT, load, type StartOptions } from "../../../sim/start.ts";
+import { BUNDLE_AT, boot, load, type StartOptions } from "../../../sim/start.ts";
 import { fdtNode, writeFdt } from "../../../tool/fdt.ts";
 import { shown } from "./log-lines.ts";
 import { check } from "./property.ts";
@@ -21,7 +21,7 @@ const survive = (options: StartOptions, lies: boolean): void => {
   const machine = load(options);
   machine.callLimit = CALL_LIMIT;
   try {
-    const guest = new Guest(machine, machine.core.boot(BigInt(FDT_AT), 0n));
+    const guest = boot(machine);
     guest.hvc(0x8400_0000n);
     for (const { output, size } of guest.leaves) assert.ok(output >= 0x4400_0000 && size > 0);
   } catch (error) {

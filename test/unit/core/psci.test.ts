@@ -203,7 +203,7 @@ test("CPU_SUSPEND is woken by input", () => {
   guest.store(0x0900_0030, 0x301n);
   guest.store(0x0900_0038, 0x50n);
   guest.openInterrupts();
-  guest.machine.whileAsleep = () => guest.machine.uart.type("x");
+  guest.machine.run.whileAsleep = () => guest.machine.uart.type("x");
   assert.equal(guest.hvc(id("PSCI_CPU_SUSPEND_64"), 0n), 0n);
   assert.equal(guest.acknowledge(), 33);
 });

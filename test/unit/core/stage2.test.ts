@@ -5,11 +5,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { guest as machine } from "../../../abi/guest.ts";
 import { layout } from "../../../abi/layout.ts";
+import { bundleOf, type VmOptions } from "../../../sim/bundles.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import type { Bank } from "../../../sim/ram.ts";
-import { BUNDLE_AT, bundleOf, RAM_BASE, start, type VmOptions } from "../../../sim/start.ts";
+import { BUNDLE_AT, RAM_BASE, start } from "../../../sim/start.ts";
 import type { Leaf } from "../../../sim/walker.ts";
-import { ConfigError } from "../../../tool/config.ts";
+import { ConfigError } from "../../../tool/config/mistakes.ts";
 import { KIB, MIB } from "../../../tool/size.ts";
 import { check } from "./property.ts";
 

@@ -1,0 +1,64 @@
+// Bundles of systems that a test describes in a line: what it does not say is as the tool has it, so small that it costs nothing.
+
+import { type ConsoleMode, writeBundle } from "../tool/bundle.ts";
+import { doorbellsOf, windowsOf } from "../tool/config/links.ts";
+import { parseLogLevels, parseSystem } from "../tool/config/parse.ts";
+import type { System, Vm } from "../tool/config/schema.ts";
+import { type LoadedRegion, type LoadedVm, placeVm } from "../tool/layout.ts";
+import { MIB } from "../tool/size.ts";
+
+export interface VmOptions extends Partial<Omit<Vm, "kernel" | "initrd" | "regions">> {
+  readonly kernel?: Buffer;
+  readonly initrd?: Buffer;
+  readonly regions?: readonly (Omit<LoadedRegion, "file"> & { readonly file?: Buffer })[];
+}
+
+export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "doorbells">> {
+  /** As on the command line: `vgic=debug,sched=info`. */
+  readonly logLevels?: string;
+  readonly console?: ConsoleMode;
+}
+
+export interface SystemOptions extends SystemSettings {
+  readonly vms: readonly VmOptions[];
+}
+
+const payload = (path: string, bytes: Buffer): { path: string; bytes: Buffer } => ({ path, bytes });
+
+/** The defaults of the tool. */
+const usual = (): { system: System; vm: Vm } => {
+  const { system } = parseSystem({ vms: [{ name: "guest", memory: 16 * MIB, kernel: "kernel" }] });
+  const vm = system?.vms[0];
+  if (system === undefined || vm === undefined) throw new Error("the least configuration is not right");
+  return { system, vm };
+};
+
+export const bundleOfSystem = ({ vms: options, logLevels = "", console = "lines", ...settings }: SystemOptions): Buffer => {
+  const { system: usualSystem, vm: usualVm } = usual();
+  const named = options.map((vm, n) => ({ name: options.length === 1 ? "guest" : `vm${n}`, ...vm }));
+  const vms = named.map((vm): Vm => ({ ...usualVm, ...vm, kernel: "", initrd: undefined, regions: [] }));
+  const system: System = { ...usualSystem, ...settings, vms };
+  const loaded = named.map(({ kernel = Buffer.from("kernel"), initrd, regions = [] }, id): LoadedVm => {
+    const files = regions.map(({ file, ...region }) => ({ ...region, file: file && payload("file", file) }));
+    const shared = windowsOf(system, id).filter((window) => window !== undefined);
+    const links = { shared, doorbells: doorbellsOf(system, id) };
+    return {
+      ...vms[id]!,
+      ...links,
+      kernel: payload("kernel", kernel),
+      initrd: initrd && payload("initrd", initrd),
+      regions: files,
+    };
+  });
+  const levels = logLevels === "" ? {} : parseLogLevels(logLevels);
+  return writeBundle({ ...system, console, logLevels: levels, vms: loaded.map((vm) => placeVm(vm)) });
+};
+
+/** The bundle of one VM, with what is said of its system. */
+export const bundleOf = ({
+  scrubAtBoot = true,
+  logLevels = "",
+  console = "lines",
+  ...vm
+}: VmOptions & Pick<SystemSettings, "scrubAtBoot" | "logLevels" | "console"> = {}): Buffer =>
+  bundleOfSystem({ scrubAtBoot, logLevels, console, vms: [vm] });

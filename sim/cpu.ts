@@ -1,0 +1,87 @@
+// One CPU of the simulated board: its registers, timers and interrupt interfaces, and the vCPU that runs on it.
+
+import { Context, VECTOR_WORDS } from "./context.ts";
+import { CpuInterface } from "./cpu-interface.ts";
+import type { CpuModel } from "./cpu-model.ts";
+import { Violation } from "./faults.ts";
+import type { Startable } from "./firmware.ts";
+import type { Guest } from "./guest.ts";
+import { affinityOf, type InterruptController, intids } from "./interrupts.ts";
+import type { Order } from "./order.ts";
+import { LEFT_BEHIND, SystemRegisters } from "./sysregs.ts";
+import { type Counter, Timer } from "./timer.ts";
+import { VirtualInterface } from "./virtual-interrupts.ts";
+import { bit, bits } from "./words.ts";
+
+/** What the CPUs of a board share. */
+export interface Shared {
+  readonly model: CpuModel;
+  readonly counter: Counter;
+  readonly interrupts: InterruptController;
+  readonly order: Order;
+  /** The core's memory. */
+  readonly memory: () => DataView;
+  readonly guestOf: (vcpu: number) => Guest;
+}
+
+export class Cpu implements Startable {
+  /** Its place among the board's CPUs. */
+  readonly index: number;
+  readonly affinity: bigint;
+  readonly timer: Timer;
+  readonly interface: CpuInterface;
+  readonly virtual: VirtualInterface;
+  readonly registers: SystemRegisters;
+  readonly context: Context;
+  /** V0 to V31, FPCR and FPSR, as they are in the CPU. */
+  readonly vectors: bigint[] = Array.from({ length: VECTOR_WORDS }, () => LEFT_BEHIND);
+  power: Startable["power"] = "off";
+  /** What the core calls it: 0 for the one that boots. */
+  number = 0;
+  /** The record of the vCPU that runs; 0: none, the CPU waits for an interrupt or is in the core. */
+  vcpu = 0;
+  /** It is in the core, in the middle of an exit. */
+  isInside = false;
+  readonly #guestOf: Shared["guestOf"];
+
+  constructor(index: number, mpidr: bigint, { model, counter, interrupts, order, memory, guestOf }: Shared) {
+    this.index = index;
+    this.affinity = affinityOf(mpidr);
+    this.#guestOf = guestOf;
+    this.timer = new Timer(counter);
+    this.interface = new CpuInterface(interrupts, index, mpidr);
+    this.virtual = new VirtualInterface(model.listRegisters, model.priorityBits, (intid) =>
+      this.interface.deactivateLinked(intid),
+    );
+    const { timer, virtual } = this;
+    this.registers = new SystemRegisters({ model, mpidr, timer, interface: this.interface, virtual, order });
+    this.context = new Context(this.registers, this.vectors, memory);
+    interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine, index);
+    interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine, index);
+    interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance, index);
+  }
+
+  /** The guest that runs here. */
+  get guest(): Guest | undefined {
+    return this.vcpu === 0 ? undefined : this.#guestOf(this.vcpu);
+  }
+
+  /** VTTBR_EL2: the VMID and the first table. */
+  get stage2(): { vmid: number; root: number } {
+    const vttbr = this.registers.read("VTTBR_EL2");
+    return { vmid: bits(vttbr, 63, 48), root: Number(vttbr & 0xffff_ffff_fffen) };
+  }
+
+  /** CPTR_EL2.TFP is clear, so that vector registers can be used at EL2. */
+  get isFpOpen(): boolean {
+    return !bit(this.registers.read("CPTR_EL2"), 10);
+  }
+  requireOpenFp(): void {
+    if (!this.isFpOpen) throw new Violation("EL2 uses vector registers that CPTR_EL2.TFP traps");
+  }
+
+  /** Something would bring it into the core now. */
+  get isCalled(): boolean {
+    return !this.isInside && (this.power === "starting" || (this.power === "on" && this.interface.pending() !== undefined));
+  }
+}

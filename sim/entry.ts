@@ -1,0 +1,76 @@
+// What must be true of a CPU when it enters a guest: the rules of metal/vectors.S and of the architecture, and that what it holds is that vCPU's own.
+
+import { hcr } from "../abi/sysregs.ts";
+import type { Cpu } from "./cpu.ts";
+import type { Door } from "./door.ts";
+import { Violation } from "./faults.ts";
+import type { Order } from "./order.ts";
+import type { Ram } from "./ram.ts";
+import { bit, hex } from "./words.ts";
+
+/** SCTLR_EL1.C: data caches are on. */
+const SCTLR_C = 1n << 2n;
+const WANTED = hcr.HCR_VM | hcr.HCR_IMO | hcr.HCR_FMO | hcr.HCR_AMO | hcr.HCR_RW | hcr.HCR_TSC;
+
+interface Board {
+  readonly cpus: readonly Cpu[];
+  readonly order: Order;
+  readonly door: Door;
+  readonly ram: Ram;
+}
+
+export class EntryRules {
+  readonly #board: Board;
+  /** Who each record is: its VMID and VMPIDR_EL2. */
+  readonly #identities = new Map<number, string>();
+  readonly #records = new Map<string, number>();
+
+  constructor(board: Board) {
+    this.#board = board;
+  }
+
+  /** `cpu` enters the vCPU that it has just been given. */
+  check(cpu: Cpu): void {
+    const { order, door, ram } = this.#board;
+    const guest = cpu.guest;
+    if (guest === undefined) return;
+    if (bit(guest.pstate, 3)) throw new Violation(`a guest is entered with SPSR ${hex(guest.pstate)}`);
+    const controls = cpu.registers.read("HCR_EL2");
+    if ((controls & WANTED) !== WANTED) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
+    if (!door.isLocked) throw new Violation("a guest is entered while stage 1 of EL2 is writable");
+    if (cpu.interface.isBusy)
+      throw new Violation("a guest is entered while the priority of an interrupt still runs: no other could come");
+    this.#checkIdentity(cpu);
+    cpu.context.enter(cpu.vcpu, cpu.isFpOpen);
+    order.enterGuest(cpu.stage2.root);
+    order.tlb.enter(cpu.index, { ...cpu.stage2, vcpu: cpu.vcpu });
+    const cachesOff = (cpu.registers.read("SCTLR_EL1") & SCTLR_C) === 0n;
+    if (cachesOff && ram.isDirty) this.#checkCleaned(cpu);
+  }
+
+  /** A vCPU is on one CPU alone; its VMID and VMPIDR_EL2 are always the same, and no other's; the vCPUs of a VM count alike. */
+  #checkIdentity(cpu: Cpu): void {
+    const { vcpu, stage2 } = cpu;
+    const identity = `VMID ${stage2.vmid}, VMPIDR_EL2 ${hex(cpu.registers.read("VMPIDR_EL2"))}`;
+    const known = this.#identities.get(vcpu) ?? identity;
+    const owner = this.#records.get(identity) ?? vcpu;
+    if (known !== identity) throw new Violation(`the vCPU at ${hex(vcpu)}, ${known}, is entered as ${identity}`);
+    if (owner !== vcpu) throw new Violation(`the vCPUs at ${hex(owner)} and ${hex(vcpu)} are both ${identity}`);
+    this.#identities.set(vcpu, identity);
+    this.#records.set(identity, vcpu);
+    for (const other of this.#board.cpus) {
+      if (other === cpu || other.vcpu === 0) continue;
+      if (other.vcpu === vcpu) throw new Violation(`the vCPU at ${hex(vcpu)} is on CPUs ${other.index} and ${cpu.index} at once`);
+      if (other.stage2.vmid === stage2.vmid && other.timer.offset !== cpu.timer.offset)
+        throw new Violation(`CPUs ${other.index} and ${cpu.index} count differently for VMID ${stage2.vmid}`);
+    }
+  }
+
+  /** A guest whose caches are off reads memory past the caches, where EL2 may still hold what it wrote (Linux: arm64/booting.rst). */
+  #checkCleaned({ guest }: Cpu): void {
+    for (const { output, size } of guest?.leaves ?? []) {
+      const dirty = this.#board.ram.dirtyIn(output, size);
+      if (dirty !== undefined) throw new Violation(`a guest starts with its caches off, and ${hex(dirty)} was not cleaned`);
+    }
+  }
+}

@@ -1,0 +1,152 @@
+// How CPUs come into the core and out of it: one exit of one CPU at a time, from its beginning to its end. A CPU that waits for another one in the
+// middle of its exit (cpu.relax) lets the others take what has arrived for them, nested; that is when a guest can see two CPUs at work at once.
+
+import type { Cpu } from "./cpu.ts";
+import { EntryRules } from "./entry.ts";
+import { Asleep, Violation } from "./faults.ts";
+import type { Machine } from "./machine.ts";
+
+/** Chooses among CPUs that may enter the core; there is at least one. */
+export type Pick = (called: readonly Cpu[]) => Cpu | undefined;
+
+/** So many exits with no time between them are taken to be a storm: the longest work of a VM takes fewer pieces. */
+const STORM = 200_000;
+/** So many times in vain a CPU asks whether another one has answered. */
+const PATIENCE = 100_000;
+
+export class Run {
+  readonly #machine: Machine;
+  readonly #rules: EntryRules;
+  readonly #pick: Pick;
+  /** The CPU that is in the core, and before it those in the middle of whose exits it is there. */
+  readonly #inside: Cpu[] = [];
+  #waited = 0;
+  /** Time goes on by itself while no CPU runs a guest: to the next timer, or to what `whileAsleep` does. */
+  timePasses = false;
+  whileAsleep: () => void = () => undefined;
+
+  constructor(machine: Machine, pick: Pick = ([first]) => first) {
+    this.#machine = machine;
+    this.#rules = new EntryRules(machine);
+    this.#pick = pick;
+  }
+
+  /** The CPU that HAL calls act on. */
+  get acting(): Cpu {
+    return this.#inside.at(-1) ?? this.#machine.cpu(0);
+  }
+
+  /** One exit of a CPU: `call` enters the core and returns the record of the vCPU to enter, 0 for none. */
+  exit(cpu: Cpu, call: () => number): void {
+    const { order } = this.#machine;
+    if (cpu.isInside) throw new Violation(`CPU ${cpu.index} enters the core while it is there`);
+    cpu.isInside = true;
+    this.#inside.push(cpu);
+    order.cpu = cpu.index;
+    order.tlb.leave(cpu.index);
+    this.#waited = 0;
+    try {
+      cpu.vcpu = call() >>> 0;
+      this.#rules.check(cpu);
+      order.leave();
+    } finally {
+      cpu.isInside = false;
+      this.#inside.pop();
+      order.cpu = this.acting.index;
+    }
+  }
+
+  /** The first CPU enters the core, with x0 and x1 of its first call. */
+  boot(fdt: bigint, flags: bigint): void {
+    const cpu = this.#machine.cpu(0);
+    cpu.power = "on";
+    this.exit(cpu, () => this.#machine.core.boot(fdt, flags));
+  }
+
+  /** What the firmware or an interrupt calls a CPU for. */
+  #take(cpu: Cpu): void {
+    const { core } = this.#machine;
+    if (cpu.power === "starting") {
+      cpu.power = "on";
+      this.exit(cpu, () => core.bootCpu(cpu.number));
+    } else if (cpu.vcpu === 0) this.exit(cpu, () => core.onIdle());
+    else this.exit(cpu, () => core.onIrq(cpu.vcpu));
+  }
+
+  #called(): Cpu | undefined {
+    const called = this.#machine.cpus.filter((cpu) => cpu.isCalled);
+    return called.length === 0 ? undefined : this.#pick(called);
+  }
+
+  /** Lets CPUs start and take their interrupts until nothing happens any more. */
+  settle(): void {
+    for (let n = 0; ; n++) {
+      const cpu = this.#called();
+      if (cpu === undefined) return;
+      if (n === STORM) throw new Violation("an interrupt comes again and again");
+      this.#take(cpu);
+    }
+  }
+
+  /** Settles; then, if time passes by itself, waits until a CPU runs a guest again. */
+  proceed(): void {
+    this.settle();
+    while (this.timePasses && this.#isIdle) this.#sleep();
+  }
+
+  get #isIdle(): boolean {
+    return this.#machine.cpus.every(({ vcpu }) => vcpu === 0);
+  }
+
+  #sleep(): void {
+    this.whileAsleep();
+    if (this.#called() === undefined) {
+      const ticks = this.#distance;
+      if (ticks === undefined) throw new Asleep();
+      this.#machine.counter.count += ticks;
+    }
+    this.settle();
+  }
+
+  /** Ticks to the next timer of any CPU; undefined if none will fire. */
+  get #distance(): bigint | undefined {
+    const all = this.#machine.cpus.flatMap(({ timer }) => timer.distance ?? []);
+    return all.reduce<bigint | undefined>((least, ticks) => (least === undefined || ticks < least ? ticks : least), undefined);
+  }
+
+  /** Lets time pass, from timer to timer, each of which is taken when it fires. */
+  advance(ticks: bigint): void {
+    const { counter } = this.#machine;
+    const end = counter.count + ticks;
+    this.settle();
+    while (counter.count < end) {
+      const next = this.#distance;
+      counter.count = next === undefined || counter.count + next > end ? end : counter.count + next;
+      this.settle();
+    }
+  }
+
+  /** Settles until something is true; nothing happens any more: an error that says `what`. */
+  until(what: string, isReached: () => boolean): void {
+    for (let n = 0; !isReached(); n++) {
+      const cpu = this.#called();
+      if (cpu === undefined || n === STORM) throw new Error(`it does not come to this: ${what}`);
+      this.#take(cpu);
+    }
+  }
+
+  /**
+   * cpu.relax: the others may answer. Of what has arrived for them they see the SGIs alone, those that a CPU in the middle of an exit can be waiting
+   * for; the rest arrives later, as it could on a board.
+   */
+  relax(): void {
+    const waiting = this.#waited;
+    for (const cpu of this.#machine.cpus.filter(({ isInside }) => !isInside)) {
+      cpu.interface.sgisAlone = true;
+      if (cpu.isCalled) this.#take(cpu);
+      cpu.interface.sgisAlone = false;
+    }
+    this.#waited = waiting + 1;
+    if (this.#waited > PATIENCE) throw new Violation("the core waits for what never comes");
+  }
+}
