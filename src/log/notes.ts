@@ -92,12 +92,12 @@ function sendByte(byte: u32): bool {
 
 /** Sends what there is room for; false if something is left. */
 export function drain(): bool {
-  for (;;) {
+  do {
     while (notes.sent != notes.written) {
       if (!sendByte(load<u8>(ring + (notes.sent & (RING - 1))) as u32)) return false;
     }
-    if (!takeLogLine()) return true;
-  }
+  } while (takeLogLine());
+  return true;
 }
 
 /** Ends the line that is on its way, however long that takes, so that another may follow. */
