@@ -40,6 +40,11 @@ export const bundle = {
   /** Priorities are 0 to 31, the highest is the most urgent. */
   MAX_PRIORITY: 31,
   MAX_SHARE: 10_000,
+  /** Microseconds. */
+  MIN_SLICE: 100,
+  MAX_SLICE: 1_000_000,
+  /** A seed in a guest's device tree, in bytes. */
+  MAX_SEED: 64,
 };
 
 /** How the scheduler chooses. */

@@ -13,7 +13,7 @@ const MAGIC: u32 = 0xd00dfeed;
 const BEGIN_NODE: u32 = 1;
 const END_NODE: u32 = 2;
 const PROP: u32 = 3;
-const NOP: u32 = 4;
+export const NOP: u32 = 4;
 const MAX_DEPTH: u32 = 16;
 /** Bytes of the header. */
 export const HEADER: u64 = 40;
@@ -213,10 +213,4 @@ export function includes(fdt: Fdt, prop: u32, text: string): bool {
     at++;
   }
   return false;
-}
-
-/** Replaces a property by NOPs, so that nobody finds it. */
-export function remove(fdt: Fdt, prop: u32): void {
-  const end = after(fdt, prop);
-  for (let at = prop; at < end; at += 4) phys.write32((fdt.structure + at) as Pa, bswap<u32>(NOP));
 }

@@ -3,8 +3,9 @@
 // The order of locks; a CPU takes one only while it holds none that stands at the same place or behind it:
 //   1. a VM's (src/devices/guard.ts), one at a time
 //   2. the scheduler's (src/sched/sched.ts)
-//   3. memory: frames and pages of tables (src/mmu/frames.ts)
+//   3. memory: frames and pages of tables (src/mmu/lock.ts)
 //   4. the console's, for lines of the log and output of VMs (src/log/console.ts)
+//   5. the arena's (arena.ts) and the random generator's (random.ts): whoever holds one takes no other
 
 import * as atomic from "../hal/atomic";
 import * as cpu from "../hal/cpu";

@@ -14,19 +14,15 @@ import {
   TRNG_UUID_3,
   TRNG_VERSION,
 } from "../../build/gen/calls";
-import * as chacha20 from "../lib/chacha20";
-import { Random } from "../lib/chacha20";
+import * as random from "../lib/random";
 import { Vcpu } from "../vm/records";
 
-/** The hypervisor's one generator. */
-export const random = changetype<Random>(memory.data(136, 8));
-
 export function version(): u64 {
-  return random.ready != 0 ? 0x10000 : TRNG_NOT_SUPPORTED;
+  return random.isReady() ? 0x10000 : TRNG_NOT_SUPPORTED;
 }
 
 export function features(id: u64): u64 {
-  if (random.ready == 0) return TRNG_NOT_SUPPORTED;
+  if (!random.isReady()) return TRNG_NOT_SUPPORTED;
   switch (id as u32) {
     case TRNG_VERSION:
     case TRNG_FEATURES:
@@ -41,7 +37,7 @@ export function features(id: u64): u64 {
 
 /** Four words of 32 bits, the first byte of the UUID lowest. */
 export function uuid(vcpu: Vcpu): u64 {
-  if (random.ready == 0) return TRNG_NOT_SUPPORTED;
+  if (!random.isReady()) return TRNG_NOT_SUPPORTED;
   vcpu.x1 = TRNG_UUID_1;
   vcpu.x2 = TRNG_UUID_2;
   vcpu.x3 = TRNG_UUID_3;
@@ -50,7 +46,7 @@ export function uuid(vcpu: Vcpu): u64 {
 
 /** `bits` random bits, right-aligned over x1 (most significant), x2, x3, each of `width` bits; what is above them is zero. */
 export function rnd(vcpu: Vcpu, width: u32, bits: u64): u64 {
-  if (random.ready == 0) return TRNG_NOT_SUPPORTED;
+  if (!random.isReady()) return TRNG_NOT_SUPPORTED;
   if (bits == 0 || bits > width * 3) return TRNG_INVALID_PARAMETERS;
   vcpu.x3 = word(width, bits as u32, 0);
   vcpu.x2 = word(width, bits as u32, width);
@@ -62,5 +58,5 @@ export function rnd(vcpu: Vcpu, width: u32, bits: u64): u64 {
 function word(width: u32, bits: u32, first: u32): u64 {
   if (bits <= first) return 0;
   const count = min<u32>(bits - first, width);
-  return count == 64 ? chacha20.next(random) : chacha20.next(random) & (((1 as u64) << count) - 1);
+  return count == 64 ? random.next() : random.next() & (((1 as u64) << count) - 1);
 }

@@ -1,64 +1,149 @@
-// Making a VM from its node in the manifest: records, RAM, regions, stage 2.
+// Making a VM and taking it down: frames for its RAM and its regions, and the stage 2 that shows them to it. What is shared, and the pages of stolen
+// time, belong to the system: they are taken once, at boot.
 
+import { NO_MEMORY, SUCCESS } from "../../build/gen/calls";
 import { IN_MMU } from "../../build/gen/console";
-import { INTIDS, RAM_BASE } from "../../build/gen/guest";
+import { RAM_BASE, STOLEN_BASE, STOLEN_SIZE } from "../../build/gen/guest";
 import { Ipa, Pa } from "../hal/addr";
-import * as arena from "../lib/arena";
+import * as barrier from "../hal/barrier";
+import * as cache from "../hal/cache";
+import * as phys from "../hal/phys";
 import { crash } from "../log/halt";
 import * as log from "../log/log";
 import * as frames from "../mmu/frames";
+import { FRAME } from "../mmu/frames";
 import * as stage2 from "../mmu/stage2";
-import { Mapped, Stage2 } from "../mmu/stage2";
-import { nextRegion } from "./load";
-import * as manifest from "./manifest";
-import { IrqWord, Rtc, Uart, Vcpu, Vm } from "./records";
+import { Mapped } from "../mmu/stage2";
+import * as tablePool from "../mmu/table-pool";
+import { Region, Vm } from "./records";
+import * as table from "./table";
 
-/** Pages of stage-2 tables that a VM may use: 1 GiB of RAM in pages of 4 KiB takes 515. */
-const TABLE_QUOTA: u32 = 1024;
-
-function take(bytes: u64, what: string): u64 {
-  const pa = frames.take(bytes) as u64;
-  if (pa == 0) crash(what, bytes >> 20, frames.freeBytes() >> 20);
-  return pa;
+function wholeFrames(bytes: u64): u64 {
+  return (bytes + FRAME - 1) & ~(FRAME - 1);
 }
 
-function mapOrStop(vm: Vm, ipa: u64, pa: u64, bytes: u64, attributes: u64): void {
-  const result = stage2.map(vm.stage2, ipa as Ipa, pa as Pa, bytes, attributes);
-  if (result == Mapped.IN_USE) crash("the bundle is corrupt: the memory at 0x%x is mapped twice", ipa);
-  if (result != Mapped.OK) crash("stage 2: cannot map 0x%x (error %d, %d tables in use)", ipa, result, vm.stage2.tables);
+/** Takes memory in one piece for good. */
+function takeForSystem(bytes: u64): u64 {
+  const row = frames.take(wholeFrames(bytes), false);
+  if (row == 0) crash("too little RAM: %d MiB that VMs share in one piece, %d MiB are free", wholeFrames(bytes) >> 20, frames.freeBytes() >> 20);
+  return frames.addressOf(row) as u64;
 }
 
-function roundUp(bytes: u64): u64 {
-  return (bytes + frames.FRAME - 1) & ~(frames.FRAME - 1);
-}
-
-/** A VM of one vCPU, mapped, its memory still as it was. Does not return if it cannot be made. */
-export function vm(node: u32): Vm {
-  const vm = changetype<Vm>(arena.take(offsetof<Vm>(), 16));
-  const vcpu = changetype<Vcpu>(arena.take(offsetof<Vcpu>(), 16));
-  vm.vmid = 1;
-  vm.vcpus = 1;
-  vm.vcpu = vcpu;
-  vm.stage2 = changetype<Stage2>(arena.take(offsetof<Stage2>(), 8));
-  vm.uart = changetype<Uart>(arena.take(offsetof<Uart>(), 8));
-  vm.rtc = changetype<Rtc>(arena.take(offsetof<Rtc>(), 8));
-  vm.spis = arena.take(offsetof<IrqWord>() * ((INTIDS >> 5) - 1), 8);
-  vm.routes = arena.take((INTIDS - 32) << 3, 8);
-  vcpu.vm = vm;
-  vcpu.irqs = changetype<IrqWord>(arena.take(offsetof<IrqWord>(), 8));
-  // MPIDR_EL1: bit 31 is RES1, affinity 0.
-  vcpu.mpidr = 0x80000000;
-
-  manifest.readVm(vm, node);
-  if (!stage2.create(vm.stage2, TABLE_QUOTA)) crash("stage 2: no page for its root");
-  vm.ram = take(vm.bytes, "too little RAM: the VM wants %d MiB in a row, %d MiB are free");
-  mapOrStop(vm, RAM_BASE, vm.ram, vm.bytes, stage2.RAM);
-  let region = vm.firstRegion;
-  for (let n: u32 = 0; n < vm.regions; n++) {
-    region.pa = take(roundUp(region.bytes), "too little RAM: a region of %d MiB, %d MiB are free");
-    mapOrStop(vm, region.ipa, region.pa, region.bytes, region.readOnly != 0 ? stage2.ROM : stage2.RAM);
-    region = nextRegion(region);
+/** What all VMs need: at boot, behind `manifest.read`. */
+export function init(): void {
+  if (!stage2.init()) crash("stage 2: no page for its root");
+  const stolen = takeForSystem((table.count() as u64) * STOLEN_SIZE);
+  for (let id: u32 = 0; id < table.count(); id++) table.vm(id).stolenPage = stolen + (id as u64) * STOLEN_SIZE;
+  for (let n: u32 = 0; n < table.sharedCount(); n++) {
+    const shared = table.shared(n);
+    shared.pa = takeForSystem(shared.bytes);
+    phys.zero(shared.pa as Pa, shared.bytes);
+    cache.cleanInvalidate(shared.pa as Pa, shared.bytes);
   }
-  log.debug(IN_MMU, "vm%d: RAM at 0x%x, %d tables of stage 2", vm.id, vm.ram, vm.stage2.tables);
-  return vm;
+  barrier.dsbSy();
+}
+
+function map(vm: Vm, ipa: u64, pa: u64, bytes: u64, attributes: u64): bool {
+  return stage2.map(vm.stage2, ipa as Ipa, pa as Pa, bytes, attributes) == Mapped.OK;
+}
+
+/** Gives back the frames of a row that were not mapped at `ipa` and behind. */
+function giveUnmapped(vm: Vm, row: frames.Row, ipa: u64): void {
+  for (let at: u64 = 0; at < frames.bytesOf(row); at += FRAME) {
+    if ((stage2.translate(vm.stage2, (ipa + at) as Ipa) as u64) == 0) frames.give(((frames.addressOf(row) as u64) + at) as Pa, FRAME);
+  }
+}
+
+/** RAM, in as few rows as there are. */
+function mapRam(vm: Vm): bool {
+  let at: u64 = 0;
+  while (at < vm.bytes) {
+    const row = frames.take(vm.bytes - at, true);
+    if (row == 0) return false;
+    if (!map(vm, RAM_BASE + at, frames.addressOf(row) as u64, frames.bytesOf(row), stage2.RAM)) {
+      giveUnmapped(vm, row, RAM_BASE + at);
+      return false;
+    }
+    at += frames.bytesOf(row);
+  }
+  return true;
+}
+
+/** The whole frames that a region takes: it lies in them as its IPA lies in blocks, so that blocks map it. */
+function framesOf(region: Region): u64 {
+  return wholeFrames((region.ipa & (FRAME - 1)) + region.bytes);
+}
+
+function mapRegions(vm: Vm): bool {
+  for (let n: u32 = 0; n < vm.regions; n++) {
+    const region = table.region(vm, n);
+    const row = frames.take(framesOf(region), false);
+    if (row == 0) return false;
+    region.pa = (frames.addressOf(row) as u64) + (region.ipa & (FRAME - 1));
+    if (!map(vm, region.ipa, region.pa, region.bytes, region.readOnly != 0 ? stage2.ROM : stage2.RAM)) return false;
+  }
+  return true;
+}
+
+function mapShares(vm: Vm): bool {
+  for (let n: u32 = 0; n < vm.shares; n++) {
+    const share = table.share(vm, n);
+    const shared = table.shared(share.index);
+    const attributes = share.readOnly != 0 ? stage2.SHARED_READ_ONLY : stage2.SHARED;
+    if (!map(vm, share.ipa, shared.pa, shared.bytes, attributes)) return false;
+  }
+  return true;
+}
+
+/**
+ * Takes what a VM needs and maps it, its memory still as it was. SUCCESS, or NO_MEMORY: too little is free, or the quota of tables is too small, and
+ * nothing is taken. The caller alone deals with the VM meanwhile.
+ */
+export function make(vm: Vm): u64 {
+  if (!stage2.create(vm.stage2, vm.tableQuota)) return NO_MEMORY;
+  vm.used = 0;
+  vm.workAt = 0;
+  const stolen = map(vm, STOLEN_BASE, vm.stolenPage, STOLEN_SIZE, stage2.SHARED_READ_ONLY);
+  if (stolen && mapRam(vm) && mapRegions(vm) && mapShares(vm)) {
+    log.debug(IN_MMU, "vm%d: made, %d tables of stage 2", vm.id, vm.stage2.tables);
+    return SUCCESS;
+  }
+  let done = unmake(vm);
+  while (!done) done = unmake(vm);
+  return NO_MEMORY;
+}
+
+/** Ends the run because a VM that starts by itself cannot be made. */
+export function refuse(vm: Vm): void {
+  let bytes = vm.bytes;
+  for (let n: u32 = 0; n < vm.regions; n++) bytes += framesOf(table.region(vm, n));
+  const name = changetype<usize>(vm) + offsetof<Vm>("name0");
+  if (bytes > frames.freeBytes()) crash("too little RAM: %s wants %d MiB, %d MiB are free", name, bytes >> 20, frames.freeBytes() >> 20);
+  crash(
+    "%s cannot be made: %d tables of stage 2 do not do (its quota; %d are free), or a region finds no RAM in one piece",
+    name,
+    vm.tableQuota,
+    tablePool.freePages(),
+  );
+}
+
+/**
+ * Takes a piece of a VM down; true when it has nothing any more. No CPU may have its stage 2 in VTTBR_EL2; `workAt` is 0 at the start. Its memory must
+ * be clear: the next VM gets it as it is.
+ */
+export function unmake(vm: Vm): bool {
+  if (vm.stage2.root == 0) return true;
+  if (!stage2.isEmpty(vm.stage2)) {
+    vm.workAt = stage2.unmap(vm.stage2, vm.workAt as Ipa, (RAM_BASE as u64) as Ipa, vm.bytes) as u64;
+    return false;
+  }
+  for (let n: u32 = 0; n < vm.regions; n++) {
+    const region = table.region(vm, n);
+    if (region.pa == 0) continue;
+    frames.give((region.pa & ~(FRAME - 1)) as Pa, framesOf(region));
+    region.pa = 0;
+    return false;
+  }
+  stage2.destroy(vm.stage2);
+  return true;
 }

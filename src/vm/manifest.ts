@@ -1,74 +1,69 @@
-// The manifest: what the bundle (abi/bundle.ts) says of each VM, checked against the bundle's own size and the VM's. A mistake in it ends the
-// run with one message: nothing has started yet.
+// The manifest: what the bundle (abi/bundle.ts) says of the system, and of each VM (vm-node.ts). All of it is read and checked at boot; a mistake
+// ends the run with one message.
 
 import {
-  BUNDLE_END,
-  DT_COMPATIBLE,
-  DT_FDT,
-  DT_FDT_LOAD,
-  DT_FILE,
-  DT_INITRD,
-  DT_INITRD_LOAD,
-  DT_IPA,
-  DT_KERNEL,
-  DT_KERNEL_ENTRY,
-  DT_KERNEL_LOAD,
-  DT_KERNEL_RESERVE,
+  DT_CONSOLE,
   DT_LOG_LEVELS,
-  DT_MEMORY,
-  DT_NAME,
   DT_NO_SCRUB,
-  DT_READ_ONLY,
-  DT_REGIONS,
+  DT_POLICY,
+  DT_SHARED,
   DT_SIZE,
-  DT_TOTAL_SIZE,
+  DT_SLICE,
+  DT_VCPUS,
   DT_VMS,
-  GUEST_FDT_MAX,
-  MAX_NAME,
-  MAX_REGIONS,
+  MAX_SHARED,
+  MAX_SLICE,
+  MAX_VCPUS,
+  MAX_VMS,
+  MIN_SLICE,
+  POLICY_SHARE,
 } from "../../build/gen/bundle";
 import { LOG_DEBUG, LOG_MODULES } from "../../build/gen/console";
-import { IPA_LIMIT, RAM_BASE } from "../../build/gen/guest";
+import { IPA_LIMIT } from "../../build/gen/guest";
 import { logModuleName } from "../../build/gen/log-modules";
 import { Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
-import * as arena from "../lib/arena";
 import * as fdt from "../lib/fdt";
-import { Fdt } from "../lib/fdt";
 import { crash } from "../log/halt";
 import * as log from "../log/log";
-import { FRAME } from "../mmu/frames";
-import { Region, Vm } from "./records";
+import * as bundle from "./bundle";
+import { tree } from "./bundle";
+import * as table from "./table";
+import * as vmNode from "./vm-node";
 
-const MISSING: u64 = 0xffffffffffffffff;
-
+/** What holds for the whole system. */
 @unmanaged
-class Bundle {
-  base: u64;
-  bytes: u64;
+class System {
+  scrubs: u32;
+  terminal: u32;
+  policy: u32;
+  slice: u32;
 }
-const bundle = changetype<Bundle>(memory.data(16, 8));
-const tree = changetype<Fdt>(memory.data(64, 8));
+const system = changetype<System>(memory.data(16, 8));
 
 /** Opens the bundle in the `limit` bytes at `pa`; returns its size. Does not return if there is none. */
 export function open(pa: Pa, limit: u64): u64 {
-  if (!fdt.open(tree, pa, limit) || !fdt.includes(tree, fdt.property(tree, 0, "compatible"), DT_COMPATIBLE)) {
-    crash("no bundle at 0x%x, where the loader says it is or the ROM expects it: build one with `hyper-lite build`", pa as u64);
-  }
-  bundle.base = pa as u64;
-  bundle.bytes = fdt.number64(tree, 0, DT_TOTAL_SIZE, 0);
-  if (bundle.bytes < tree.totalSize || bundle.bytes > limit) {
-    crash("the bundle is truncated: it says %d bytes, %d are there", bundle.bytes, limit);
-  }
-  if ((bundle.bytes & 7) != 0 || phys.read64(((pa as u64) + bundle.bytes - 8) as Pa) != BUNDLE_END) {
-    crash("the bundle is truncated: the last of its %d bytes are not there", bundle.bytes);
-  }
-  return bundle.bytes;
+  return bundle.open(pa, limit);
 }
 
 /** Whether RAM that nobody had is zeroed before a VM gets it. */
 export function scrubs(): bool {
-  return fdt.property(tree, 0, DT_NO_SCRUB) == 0;
+  return system.scrubs != 0;
+}
+
+/** Whether the console is one terminal for all VMs; else it shows whole lines, each with its VM's name. */
+export function isTerminal(): bool {
+  return system.terminal != 0;
+}
+
+/** How the scheduler chooses: one of `policies`. */
+export function policy(): u32 {
+  return system.policy;
+}
+
+/** How long a vCPU runs while others wait, in microseconds. */
+export function slice(): u32 {
+  return system.slice;
 }
 
 /** Length of the text at `from` up to `end`, a comma, an equals sign or zero. */
@@ -118,92 +113,47 @@ export function setLogLevels(): void {
   }
 }
 
-/** The node of the first VM, and of the next; NONE behind the last. */
-export function firstVm(): u32 {
-  const vms = fdt.child(tree, 0, DT_VMS);
-  return vms == fdt.NONE ? fdt.NONE : fdt.firstChild(tree, vms);
-}
-export function nextVm(node: u32): u32 {
-  return fdt.nextSibling(tree, node);
+function readConsole(): void {
+  const prop = fdt.property(tree, 0, DT_CONSOLE);
+  system.terminal = u32(fdt.includes(tree, prop, "terminal"));
+  if (prop != 0 && system.terminal == 0 && !fdt.includes(tree, prop, "lines"))
+    crash("the bundle is corrupt: its console is neither `terminal` nor `lines`");
 }
 
-/** Offset and size of a payload inside the bundle into two words at `at`; false if it is not there or not inside. */
-function payload(node: u32, name: string, at: usize): bool {
-  const prop = fdt.property(tree, node, name);
-  if (fdt.length(tree, prop) != 16) return false;
-  const offset = fdt.number(tree, prop, 0, 2);
-  const bytes = fdt.number(tree, prop, 2, 2);
-  if (offset < tree.totalSize || (offset & 4095) != 0 || offset > bundle.bytes || bytes > bundle.bytes - offset) {
-    crash("the bundle is corrupt: a payload lies outside it (offset 0x%x, %d bytes)", offset, bytes);
+function readShared(): void {
+  table.makeShared(bundle.countOf(0, DT_SHARED, MAX_SHARED, "the bundle is corrupt: more than %d shared regions"));
+  let node = bundle.firstOf(0, DT_SHARED);
+  for (let n: u32 = 0; n < table.sharedCount(); n++) {
+    const bytes = bundle.number(node, DT_SIZE);
+    if (bytes == 0 || (bytes & 4095) != 0 || bytes > IPA_LIMIT) crash("the bundle is corrupt: a shared region of 0x%x bytes", bytes);
+    table.shared(n).bytes = bytes;
+    node = bundle.nextOf(node);
   }
-  store<u64>(at, bundle.base + offset);
-  store<u64>(at + 8, bytes);
-  return true;
 }
 
-/** Checks that [offset, offset + bytes), where `what` goes, lies in the VM's RAM. */
-function fits(vm: Vm, what: string, offset: u64, bytes: u64): void {
-  if (offset <= vm.bytes && bytes <= vm.bytes - offset) return;
-  crash(what, offset + bytes, vm.bytes);
-}
-
-function readName(vm: Vm, node: u32): void {
-  const prop = fdt.property(tree, node, DT_NAME);
-  const bytes = min<u32>(fdt.length(tree, prop), MAX_NAME);
-  if (bytes == 0) crash("the bundle is corrupt: a VM has no name");
-  const from = fdt.value(tree, prop) as u64;
-  // The record is zero behind it.
-  for (let n: u32 = 0; n < bytes; n++) store<u8>(changetype<usize>(vm) + n, phys.read8((from + n) as Pa), offsetof<Vm>("name0"));
-}
-
-function readRegions(vm: Vm, node: u32): void {
-  const regions = fdt.child(tree, node, DT_REGIONS);
-  if (regions == fdt.NONE) return;
-  for (let at = fdt.firstChild(tree, regions); at != fdt.NONE; at = fdt.nextSibling(tree, at)) {
-    if (vm.regions == MAX_REGIONS) crash("the bundle is corrupt: more than %d regions", MAX_REGIONS);
-    const region = changetype<Region>(arena.take(offsetof<Region>(), 8));
-    if (vm.regions == 0) vm.firstRegion = region;
-    vm.regions++;
-    region.ipa = fdt.number64(tree, at, DT_IPA, MISSING);
-    region.bytes = fdt.number64(tree, at, DT_SIZE, 0);
-    region.readOnly = u32(fdt.property(tree, at, DT_READ_ONLY) != 0);
-    const odd = ((region.ipa | region.bytes) & 4095) != 0 || region.bytes == 0;
-    if (odd || region.ipa > IPA_LIMIT || region.bytes > IPA_LIMIT - region.ipa) {
-      crash("the bundle is corrupt: a region at 0x%x of 0x%x bytes", region.ipa, region.bytes);
-    }
-    if (payload(at, DT_FILE, changetype<usize>(region) + offsetof<Region>("file")) && region.fileBytes > region.bytes) {
-      crash("the bundle is corrupt: a file of %d bytes in a region of %d", region.fileBytes, region.bytes);
+/** Every doorbell rings one that is there. */
+function checkDoorbells(): void {
+  for (let id: u32 = 0; id < table.count(); id++) {
+    const vm = table.vm(id);
+    for (let n: u32 = 0; n < vm.doorbells; n++) {
+      const doorbell = table.doorbell(vm, n);
+      if (doorbell.peer < table.count() && doorbell.number < table.vm(doorbell.peer).doorbells) continue;
+      crash("the bundle is corrupt: a doorbell of vm%d rings number %d of vm%d, which is not there", id, doorbell.number, doorbell.peer);
     }
   }
 }
 
-/** Reads one VM's node into its record. */
-export function readVm(vm: Vm, node: u32): void {
-  readName(vm, node);
-  vm.bytes = fdt.number64(tree, node, DT_MEMORY, 0);
-  if (vm.bytes == 0 || (vm.bytes & (FRAME - 1)) != 0 || vm.bytes > IPA_LIMIT - RAM_BASE) {
-    crash("the bundle is corrupt: a VM with 0x%x bytes of RAM", vm.bytes);
+/** Reads everything into records. `cpus`: how many the board has. */
+export function read(cpus: u32): void {
+  system.scrubs = u32(bundle.has(0, DT_NO_SCRUB) == 0);
+  readConsole();
+  system.policy = bundle.within(0, DT_POLICY, 0, POLICY_SHARE, "the bundle is corrupt: scheduling policy %d");
+  system.slice = bundle.within(0, DT_SLICE, MIN_SLICE, MAX_SLICE, "the bundle is corrupt: a time slice of %d microseconds");
+  readShared();
+  if (bundle.countOf(0, DT_VMS, MAX_VMS, "the bundle is corrupt: more than %d VMs") == 0) crash("the bundle has no VM");
+  for (let node = bundle.firstOf(0, DT_VMS); node != fdt.NONE; node = bundle.nextOf(node)) {
+    const vm = table.add(bundle.within(node, DT_VCPUS, 1, MAX_VCPUS, "the bundle is corrupt: a VM with %d vCPUs"));
+    vmNode.read(vm, node, (((1 as u64) << cpus) - 1) as u32);
   }
-  const at = changetype<usize>(vm);
-  if (!payload(node, DT_KERNEL, at + offsetof<Vm>("kernel"))) crash("the bundle is corrupt: a VM has no kernel");
-  vm.kernelLoad = fdt.number64(tree, node, DT_KERNEL_LOAD, MISSING);
-  vm.entry = fdt.number64(tree, node, DT_KERNEL_ENTRY, MISSING);
-  fits(
-    vm,
-    "the kernel is too large for its VM: it ends at 0x%x, the RAM at 0x%x",
-    vm.kernelLoad,
-    max<u64>(vm.kernelBytes, fdt.number64(tree, node, DT_KERNEL_RESERVE, 0)),
-  );
-  fits(vm, "the kernel starts outside the RAM of its VM: at 0x%x, the RAM ends at 0x%x", vm.entry, 4);
-  if (payload(node, DT_INITRD, at + offsetof<Vm>("initrd"))) {
-    vm.initrdLoad = fdt.number64(tree, node, DT_INITRD_LOAD, MISSING);
-    fits(vm, "the initrd is too large for its VM: it ends at 0x%x, the RAM at 0x%x", vm.initrdLoad, vm.initrdBytes);
-  }
-  if (!payload(node, DT_FDT, at + offsetof<Vm>("fdt"))) crash("the bundle is corrupt: a VM has no device tree");
-  vm.fdtLoad = fdt.number64(tree, node, DT_FDT_LOAD, MISSING);
-  if (vm.fdtBytes > GUEST_FDT_MAX) crash("the bundle is corrupt: a guest's device tree of %d bytes", vm.fdtBytes);
-  fits(vm, "the device tree lies outside the RAM of its VM: it ends at 0x%x, the RAM at 0x%x", vm.fdtLoad, vm.fdtBytes);
-  const odd = (vm.kernelLoad | vm.initrdLoad | vm.fdtLoad) & 4095;
-  if (odd != 0) crash("the bundle is corrupt: a payload is loaded at an odd address");
-  readRegions(vm, node);
+  checkDoorbells();
 }

@@ -116,6 +116,9 @@ export class Doorbell {
   number: u32;
 }
 
+/** Words of a crash record's registers: X0 to X30, ELR_EL2, SPSR_EL2. */
+export const REGISTERS: u32 = 33;
+
 /** States of a vCPU. */
 export const enum VcpuState {
   /** Switched off: CPU_ON starts it. */
@@ -147,6 +150,8 @@ export class Vcpu extends VcpuFrame {
   lrIntid1: u64;
   /** Atomic. What others have for it: SGIs of group 1 in bits 0 to 15, INBOX_LOOK. */
   inbox: u32;
+  /** Its virtual timer is in its record, EL2's timer stands for it. */
+  timerSaved: u32;
   /** The board's virtual timer interrupt is active, on behalf of this vCPU: it cannot come again until it is deactivated. */
   timerHeld: u32;
   /** A list register was pending when they were last filled. */
@@ -200,32 +205,21 @@ export class Vcpu extends VcpuFrame {
   stolenShown: u32;
 }
 
-/** What happened when a VM crashed. */
+/** What happened when a VM crashed last. */
 @unmanaged
 export class CrashRecord {
-  /** How often; the record is of the last time. */
+  /** How often it has crashed. */
   count: u32;
   vcpu: u32;
   /** The board's count then. */
   when: u64;
-  /** Zero-terminated: what was logged as the reason. */
-  reason0: u64;
-  reason1: u64;
-  reason2: u64;
-  reason3: u64;
-  reason4: u64;
-  reason5: u64;
-  reason6: u64;
-  reason7: u64;
-  reason8: u64;
-  reason9: u64;
-  reason10: u64;
-  reason11: u64;
-  esr: u64;
-  far: u64;
-  /** Bytes ever written into the log's ring when it crashed: its last lines end there. */
+  /** The reason as the log has it: a text of the core's with the VM's name and an address in it. */
+  reason: string;
+  /** Bytes ever written into the log's ring by then: its last lines end there. */
   logEnd: u32;
-  reserved: u32;
+  address: u64;
+  /** Its general registers, ELR_EL2 and SPSR_EL2 as in VcpuFrame: REGISTERS words. */
+  registers: usize;
 }
 
 @unmanaged
@@ -294,7 +288,7 @@ export class Vm {
   /** The work that its vCPU 0 does in place of the guest (src/vm/work.ts), and how far it is. */
   work: u32;
   workPhase: u32;
-  workReserved: u32;
+  workIndex: u32;
   workAt: u64;
   /** The board's count when it was paused. */
   pausedAt: u64;
