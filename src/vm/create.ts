@@ -25,7 +25,12 @@ function wholeFrames(bytes: u64): u64 {
 /** Takes memory in one piece for good. */
 function takeForSystem(bytes: u64): u64 {
   const row = frames.take(wholeFrames(bytes), false);
-  if (row == 0) crash("too little RAM: %d MiB that VMs share in one piece, %d MiB are free", wholeFrames(bytes) >> 20, frames.freeBytes() >> 20);
+  if (row == 0)
+    crash(
+      "too little RAM: %d MiB that VMs share in one piece, %d MiB are free",
+      wholeFrames(bytes) >> 20,
+      frames.freeBytes() >> 20,
+    );
   return frames.addressOf(row) as u64;
 }
 
@@ -50,7 +55,8 @@ function map(vm: Vm, ipa: u64, pa: u64, bytes: u64, attributes: u64): bool {
 /** Gives back the frames of a row that were not mapped at `ipa` and behind. */
 function giveUnmapped(vm: Vm, row: frames.Row, ipa: u64): void {
   for (let at: u64 = 0; at < frames.bytesOf(row); at += FRAME) {
-    if ((stage2.translate(vm.stage2, (ipa + at) as Ipa) as u64) == 0) frames.give(((frames.addressOf(row) as u64) + at) as Pa, FRAME);
+    if ((stage2.translate(vm.stage2, (ipa + at) as Ipa) as u64) == 0)
+      frames.give(((frames.addressOf(row) as u64) + at) as Pa, FRAME);
   }
 }
 
@@ -118,7 +124,8 @@ export function refuse(vm: Vm): void {
   let bytes = vm.bytes;
   for (let n: u32 = 0; n < vm.regions; n++) bytes += framesOf(table.region(vm, n));
   const name = changetype<usize>(vm) + offsetof<Vm>("name0");
-  if (bytes > frames.freeBytes()) crash("too little RAM: %s wants %d MiB, %d MiB are free", name, bytes >> 20, frames.freeBytes() >> 20);
+  if (bytes > frames.freeBytes())
+    crash("too little RAM: %s wants %d MiB, %d MiB are free", name, bytes >> 20, frames.freeBytes() >> 20);
   crash(
     "%s cannot be made: %d tables of stage 2 do not do (its quota; %d are free), or a region finds no RAM in one piece",
     name,
@@ -134,7 +141,7 @@ export function refuse(vm: Vm): void {
 export function unmake(vm: Vm): bool {
   if (vm.stage2.root == 0) return true;
   if (!stage2.isEmpty(vm.stage2)) {
-    vm.workAt = stage2.unmap(vm.stage2, vm.workAt as Ipa, (RAM_BASE as u64) as Ipa, vm.bytes) as u64;
+    vm.workAt = stage2.unmap(vm.stage2, vm.workAt as Ipa, RAM_BASE as u64 as Ipa, vm.bytes) as u64;
     return false;
   }
   for (let n: u32 = 0; n < vm.regions; n++) {

@@ -125,7 +125,8 @@ function readShared(): void {
   let node = bundle.firstOf(0, DT_SHARED);
   for (let n: u32 = 0; n < table.sharedCount(); n++) {
     const bytes = bundle.number(node, DT_SIZE);
-    if (bytes == 0 || (bytes & 4095) != 0 || bytes > IPA_LIMIT) crash("the bundle is corrupt: a shared region of 0x%x bytes", bytes);
+    if (bytes == 0 || (bytes & 4095) != 0 || bytes > IPA_LIMIT)
+      crash("the bundle is corrupt: a shared region of 0x%x bytes", bytes);
     table.shared(n).bytes = bytes;
     node = bundle.nextOf(node);
   }
@@ -138,7 +139,12 @@ function checkDoorbells(): void {
     for (let n: u32 = 0; n < vm.doorbells; n++) {
       const doorbell = table.doorbell(vm, n);
       if (doorbell.peer < table.count() && doorbell.number < table.vm(doorbell.peer).doorbells) continue;
-      crash("the bundle is corrupt: a doorbell of vm%d rings number %d of vm%d, which is not there", id, doorbell.number, doorbell.peer);
+      crash(
+        "the bundle is corrupt: a doorbell of vm%d rings number %d of vm%d, which is not there",
+        id,
+        doorbell.number,
+        doorbell.peer,
+      );
     }
   }
 }

@@ -42,7 +42,6 @@ import {
   MAX_SEGMENTS,
   MAX_SHARE,
   MAX_SHARES_OF_VM,
-
 } from "../../build/gen/bundle";
 import { IPA_LIMIT, RAM_BASE, STOLEN_BASE, STOLEN_SIZE } from "../../build/gen/guest";
 import { HYP_SIZE } from "../../build/gen/layout";
@@ -80,7 +79,13 @@ function readName(vm: Vm, node: u32): void {
 function readRun(vm: Vm, node: u32, cpus: u32): void {
   vm.priority = bundle.within(node, DT_PRIORITY, 0, MAX_PRIORITY, "the bundle is corrupt: a VM of priority %d");
   vm.share = bundle.within(node, DT_SHARE, 1, MAX_SHARE, "the bundle is corrupt: a VM with %d shares of CPU time");
-  vm.cap = bundle.within(node, DT_CAP, 0, 100 * vm.vcpus, "the bundle is corrupt: a VM that may have %d percent of a CPU, of at most %d");
+  vm.cap = bundle.within(
+    node,
+    DT_CAP,
+    0,
+    100 * vm.vcpus,
+    "the bundle is corrupt: a VM that may have %d percent of a CPU, of at most %d",
+  );
   vm.crashPolicy = bundle.within(node, DT_CRASH_POLICY, 0, CRASH_STOP_ALL, "the bundle is corrupt: crash policy %d");
   vm.tableQuota = bundle.within(node, DT_TABLE_QUOTA, 1, HYP_SIZE >> 12, "the bundle is corrupt: a quota of %d tables");
   vm.autostart = u32(bundle.has(node, DT_NO_AUTOSTART) == 0);
@@ -88,7 +93,8 @@ function readRun(vm: Vm, node: u32, cpus: u32): void {
   vm.timeRuns = bundle.has(node, DT_TIME_RUNS);
   const affinity = bundle.within(node, DT_AFFINITY, 0, 0xffffffff, "the bundle is corrupt: a VM with affinity 0x%x");
   vm.affinity = affinity == 0 ? cpus : affinity & cpus;
-  if (vm.affinity == 0) crash("vm%d may run on none of the board's CPUs: its affinity is 0x%x, theirs 0x%x", vm.id, affinity, cpus);
+  if (vm.affinity == 0)
+    crash("vm%d may run on none of the board's CPUs: its affinity is 0x%x, theirs 0x%x", vm.id, affinity, cpus);
 }
 
 function readSegments(vm: Vm, node: u32): void {
@@ -148,7 +154,11 @@ function readFiles(vm: Vm, node: u32): void {
   );
   vm.entry = bundle.number(node, DT_KERNEL_ENTRY);
   if (vm.entry > vm.bytes - 4 || (vm.entry & 3) != 0)
-    crash("the kernel starts outside the RAM of its VM, or not at an instruction: at 0x%x, the RAM ends at 0x%x", vm.entry, vm.bytes);
+    crash(
+      "the kernel starts outside the RAM of its VM, or not at an instruction: at 0x%x, the RAM ends at 0x%x",
+      vm.entry,
+      vm.bytes,
+    );
   readSegments(vm, node);
   if (bundle.payload(node, DT_INITRD, at + offsetof<Vm>("initrd"))) {
     vm.initrdLoad = bundle.number(node, DT_INITRD_LOAD);
@@ -197,7 +207,12 @@ function readShares(vm: Vm, node: u32): void {
 }
 
 function readDoorbells(vm: Vm, node: u32): void {
-  vm.doorbells = bundle.countOf(node, DT_DOORBELLS, MAX_DOORBELLS_OF_VM, "the bundle is corrupt: a VM has more than %d doorbells");
+  vm.doorbells = bundle.countOf(
+    node,
+    DT_DOORBELLS,
+    MAX_DOORBELLS_OF_VM,
+    "the bundle is corrupt: a VM has more than %d doorbells",
+  );
   vm.firstDoorbell = changetype<Doorbell>(arena.take(offsetof<Doorbell>() * vm.doorbells, 8));
   let at = bundle.firstOf(node, DT_DOORBELLS);
   for (let n: u32 = 0; n < vm.doorbells; n++) {
