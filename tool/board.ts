@@ -36,6 +36,7 @@ export interface Outcome {
 export interface BoardListener {
   vm(bytes: Buffer): void;
   log(line: string): void;
+  note?(line: string, switched: boolean): void;
 }
 
 const QEMU = "qemu-system-aarch64";
@@ -88,6 +89,7 @@ export class Board {
         if (this.#halted !== undefined) setTimeout(() => this.stop(), POWER_OFF_MS).unref();
         listener.log(line);
       },
+      note: (line, switched) => listener.note?.(line, switched),
     });
     // setpriv has the kernel end QEMU when this process is gone, however it went. A process group of its own keeps the terminal's
     // signals away from it: they are this process's to handle.

@@ -1,18 +1,23 @@
-// The keys that leave a VM's console, as QEMU has them: Ctrl-A x ends the run, Ctrl-A a sends one Ctrl-A to the VM. Any other key behind
-// Ctrl-A goes to the VM together with it.
+// The keys that leave the console, as QEMU has them: Ctrl-A x ends the run. Where the console in the core has keys of its own (docs/consoles.md),
+// everything else is its to read; where it has none, Ctrl-A a sends one Ctrl-A, and any other key goes to the VM together with it.
 
 const CTRL_A = 0x01;
 const LEAVE = new Set([0x78, 0x58]);
 const LITERAL = new Set([0x61, 0x41, CTRL_A]);
 
 export interface Keys {
-  /** What the VM receives. */
+  /** What the board receives. */
   readonly forward: Buffer;
   readonly leave: boolean;
 }
 
 export class EscapeKeys {
+  readonly #coreHasKeys: boolean;
   #escaped = false;
+
+  constructor(coreHasKeys: boolean) {
+    this.#coreHasKeys = coreHasKeys;
+  }
 
   feed(typed: Uint8Array): Keys {
     const forward: number[] = [];
@@ -25,7 +30,7 @@ export class EscapeKeys {
       this.#escaped = false;
       if (LEAVE.has(key)) return { forward: Buffer.from(forward), leave: true };
       forward.push(CTRL_A);
-      if (!LITERAL.has(key)) forward.push(key);
+      if (this.#coreHasKeys || !LITERAL.has(key)) forward.push(key);
     }
     return { forward: Buffer.from(forward), leave: false };
   }

@@ -35,7 +35,7 @@ const report = ({ halted, qemu }: Outcome): Stop => {
 
 /** The exit code of the run. */
 export const runSystem = async (path: string, options: RunOptions): Promise<number> => {
-  const terminal = new Terminal();
+  const terminal = new Terminal(options.console ?? "lines");
   const board = await startSystem(path, options, terminal);
   let stopped: Stop | undefined;
   const stop = (reason: Stop): void => {

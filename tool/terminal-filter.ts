@@ -132,5 +132,20 @@ export class TerminalFilter {
   }
 }
 
-/** Undoes what a guest may have left set: colours, hidden cursor, mouse reports, bracketed paste, line drawing. */
-export const TERMINAL_RESET = `${ESC}[0m${ESC}(B${ESC}[?25h${[1000, 1002, 1003, 1004, 1005, 1006, 2004].map((mode) => `${ESC}[?${mode}l`).join("")}`;
+/** Switches to the alternate screen and back. */
+const ALTERNATE_SCREEN = new RegExp(`${ESC}\\[\\?[\\d;]*\\b(?:47|1047|1049)\\b[\\d;]*([hl])`, "g");
+
+/** Whether the alternate screen is shown behind this text, which has passed the filter; `before` says whether it was. */
+export const showsAlternateScreen = (text: string, before: boolean): boolean => {
+  const last = [...text.matchAll(ALTERNATE_SCREEN)].at(-1);
+  return last === undefined ? before : last[1] === "h";
+};
+
+const MOUSE_AND_PASTE = [1000, 1002, 1003, 1004, 1005, 1006, 2004].map((mode) => `${ESC}[?${mode}l`).join("");
+
+/**
+ * Undoes what a guest may have left set, and leaves the cursor and the text where they are: a soft reset (margins, modes of the cursor and the
+ * keypad), automatic wrap, colours, hidden cursor, mouse reports, bracketed paste, line drawing; the alternate screen, if that is shown.
+ */
+export const terminalReset = (alternateScreen: boolean): string =>
+  `${alternateScreen ? `${ESC}[?1049l` : ""}${ESC}[!p${ESC}[?7h${ESC}[0m${ESC}(B${ESC}[?25h${MOUSE_AND_PASTE}`;

@@ -1,47 +1,82 @@
-// Ties this process's standard streams to a board: what a VM prints goes to stdout, log lines to stderr, stdin to the VM. On a terminal,
-// keys reach the VM as they are typed, the escape keys leave, and what a guest prints cannot harm the terminal.
+// Ties this process's standard streams to a board: what VMs print goes to stdout, log lines to stderr, stdin to the console in the core. On a
+// terminal, keys reach it as they are typed, the escape keys leave, and what a guest prints harms neither the terminal nor what another one prints.
 
 import pc from "picocolors";
 import type { Board, BoardListener } from "./board.ts";
+import type { ConsoleMode } from "./bundle.ts";
 import { parseLogLine } from "./console.ts";
 import { EscapeKeys } from "./escape-keys.ts";
-import { TERMINAL_RESET, TerminalFilter } from "./terminal-filter.ts";
+import { showsAlternateScreen, TerminalFilter, terminalReset } from "./terminal-filter.ts";
 
 const ERROR = 3;
 const WARNING = 4;
+const LF = 0x0a;
 
 const coloured = (line: string): string => {
   const { severity } = parseLogLine(line);
   return severity <= ERROR ? pc.red(line) : severity === WARNING ? pc.yellow(line) : pc.dim(line);
 };
 
+/** A line of the hypervisor, as a terminal may show it. */
+const safe = (line: string): string => new TerminalFilter().filter(Buffer.from(line, "latin1"));
+
+/** The bytes, cut behind each end of line. */
+const lines = (bytes: Buffer): Buffer[] => {
+  const result: Buffer[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const at = bytes.indexOf(LF, from);
+    const to = at === -1 ? bytes.length : at + 1;
+    result.push(bytes.subarray(from, to));
+    from = to;
+  }
+  return result;
+};
+
 export class Terminal implements BoardListener {
-  readonly #filter = new TerminalFilter();
-  /** Whether the VM's last line on the terminal is unfinished. */
+  readonly #mode: ConsoleMode;
+  #filter = new TerminalFilter();
+  /** Whether the last line of a VM on the terminal is unfinished. */
   #unfinished = false;
-  /** Whether the VM has sent control functions to the terminal. */
+  /** Whether the VM has sent control functions to the terminal, and what they have left it at. */
   #controlled = false;
+  #alternateScreen = false;
   #restore: (() => void) | undefined;
 
+  constructor(mode: ConsoleMode) {
+    this.#mode = mode;
+  }
+
   vm(bytes: Buffer): void {
-    if (process.stdout.isTTY) {
-      const text = this.#filter.filter(bytes);
-      this.#controlled ||= text.includes("\u001b");
-      process.stdout.write(text);
-    } else {
+    this.#unfinished = bytes.at(-1) !== LF;
+    if (!process.stdout.isTTY) {
       process.stdout.write(bytes);
+      return;
     }
-    this.#unfinished = bytes.at(-1) !== 0x0a;
+    // Line by line, the next one may be another VM's.
+    for (const part of this.#mode === "lines" ? lines(bytes) : [bytes]) {
+      const text = this.#filter.filter(part);
+      this.#controlled ||= text.includes("\u001b");
+      this.#alternateScreen = showsAlternateScreen(text, this.#alternateScreen);
+      process.stdout.write(text);
+      if (this.#mode === "lines" && part.at(-1) === LF) this.#reset();
+    }
   }
 
   log(line: string): void {
-    if (!process.stderr.isTTY) {
+    if (process.stderr.isTTY) {
+      this.#endLine(process.stderr);
+      process.stderr.write(`${coloured(safe(line))}\n`);
+    } else process.stderr.write(`${line}\n`);
+  }
+
+  note(line: string, switched: boolean): void {
+    if (!process.stdout.isTTY) {
       process.stderr.write(`${line}\n`);
       return;
     }
-    const safe = new TerminalFilter().filter(Buffer.from(line, "latin1"));
-    process.stderr.write(`${this.#unfinished && process.stdout.isTTY ? "\n" : ""}${coloured(safe)}\n`);
-    this.#unfinished = false;
+    if (switched) this.#reset();
+    this.#endLine(process.stdout);
+    process.stdout.write(`${(switched ? pc.bold : pc.dim)(safe(line))}\n`);
   }
 
   /** Sends stdin to the board from now on; calls `leave` when the escape keys ask for it. */
@@ -52,10 +87,10 @@ export class Terminal implements BoardListener {
       stdin.pipe(board.input, { end: false });
       return;
     }
-    const keys = new EscapeKeys();
+    const keys = new EscapeKeys(this.#mode === "terminal");
     this.#restore = (): void => {
       stdin.setRawMode(false);
-      if (this.#controlled) process.stdout.write(TERMINAL_RESET);
+      this.#reset();
     };
     process.once("exit", this.#restore);
     stdin.setRawMode(true);
@@ -75,5 +110,19 @@ export class Terminal implements BoardListener {
     this.#restore();
     this.#restore = undefined;
     if (this.#unfinished) process.stderr.write("\n");
+  }
+
+  /** Nothing that a VM has begun or set reaches what follows. */
+  #reset(): void {
+    this.#filter = new TerminalFilter();
+    if (this.#controlled) process.stdout.write(terminalReset(this.#alternateScreen));
+    this.#controlled = false;
+    this.#alternateScreen = false;
+  }
+
+  /** What follows stands on a line of its own. */
+  #endLine(stream: NodeJS.WriteStream): void {
+    if (this.#unfinished && process.stdout.isTTY) stream.write("\n");
+    this.#unfinished = false;
   }
 }
