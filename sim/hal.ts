@@ -40,6 +40,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     read64: (pa: bigint) => ram.read(door.phys(u64(pa), 8), 8),
     write8: writer(1),
     write32: writer(4),
+    write64: writer(8),
     copy: (to: bigint, from: bigint, bytes: bigint) => {
       const length = size(bytes);
       const [target, source] = [door.phys(u64(to), length), door.phys(u64(from), length)];

@@ -14,7 +14,7 @@ import { Door } from "./door.ts";
 import { Absent, Violation } from "./faults.ts";
 import { Firmware } from "./firmware.ts";
 import { Guest } from "./guest.ts";
-import { makeHal } from "./hal.ts";
+import { type Hal, makeHal } from "./hal.ts";
 import { InterruptController, intids } from "./interrupts.ts";
 import { Order } from "./order.ts";
 import { BoardUart } from "./pl011.ts";
@@ -43,9 +43,10 @@ export const REDISTRIBUTORS = 0x080a_0000;
 const MEMORY_DEVICE = 0x04;
 
 let compiled: WebAssembly.Module | undefined;
-const core = (): WebAssembly.Module => {
+/** core.wasm on a board's HAL. */
+const compiledCore = (hal: Hal): Core => {
   compiled ??= new WebAssembly.Module(readFileSync(join(ROOT, "build/core.wasm")));
-  return compiled;
+  return new WebAssembly.Instance(compiled, hal as WebAssembly.Imports).exports as unknown as Core;
 };
 
 export interface MachineOptions {
@@ -63,6 +64,8 @@ export interface MachineOptions {
   readonly endlessRedistributors?: boolean;
   /** Which CPU enters the core next, of those that something waits for; by default the first. */
   readonly pick?: Pick;
+  /** In place of core.wasm: a script, for what is about the simulator itself. */
+  readonly core?: (hal: Hal) => Core;
 }
 
 export const DEFAULT_BANKS: readonly Bank[] = [{ base: 0x4000_0000, size: 0x1000_0000 }];
@@ -115,7 +118,7 @@ export class Machine {
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
     this.run = new Run(this, options.pick);
-    this.core = new WebAssembly.Instance(core(), makeHal(this) as WebAssembly.Imports).exports as unknown as Core;
+    this.core = (options.core ?? compiledCore)(makeHal(this));
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }

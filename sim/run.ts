@@ -10,9 +10,9 @@ import type { Machine } from "./machine.ts";
 export type Pick = (called: readonly Cpu[]) => Cpu | undefined;
 
 /** So many exits with no time between them are taken to be a storm: the longest work of a VM takes fewer pieces. */
-const STORM = 200_000;
+const STORM = 100_000;
 /** So many times in vain a CPU asks whether another one has answered. */
-const PATIENCE = 100_000;
+const PATIENCE = 20_000;
 
 export class Run {
   readonly #machine: Machine;

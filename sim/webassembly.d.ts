@@ -13,6 +13,7 @@ declare namespace WebAssembly {
     static exports(module: Module): Omit<Descriptor, "module">[];
   }
   class Memory {
+    constructor(descriptor: { readonly initial: number });
     readonly buffer: ArrayBuffer;
   }
   class Instance {
