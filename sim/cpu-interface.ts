@@ -19,8 +19,8 @@ export class CpuInterface {
   #groupEnabled = false;
   /** Priorities that run, the most urgent last. */
   readonly #running: number[] = [];
-  /** Only SGIs have arrived so far: a CPU that answers another one in the middle of that one's exit (machine.ts). */
-  sgisAlone = false;
+  /** What has arrived so far, if that is not all that is pending. */
+  #arrived: Set<number> | undefined;
 
   constructor(controller: InterruptController, cpu: number, mpidr: bigint) {
     this.#controller = controller;
@@ -28,10 +28,18 @@ export class CpuInterface {
     this.#mpidr = mpidr;
   }
 
+  /** The SGIs that are pending now have arrived; everything else does later, when all has. */
+  holdBack(): void {
+    this.#arrived = this.#controller.pendingSgis(this.#cpu);
+  }
+  letAll(): void {
+    this.#arrived = undefined;
+  }
+
   /** The interrupt that would be taken now. */
   pending(): number | undefined {
     if (!this.#groupEnabled || (this.#sre & 1n) === 0n) return undefined;
-    const best = this.#controller.highest(this.#cpu, this.sgisAlone ? gicIds.FIRST_PPI : undefined);
+    const best = this.#controller.highest(this.#cpu, this.#arrived);
     if (best === undefined) return undefined;
     const { priority } = this.#controller.at(best, this.#cpu);
     return priority < this.#mask && priority < (this.#running.at(-1) ?? IDLE) ? best : undefined;
@@ -68,6 +76,7 @@ export class CpuInterface {
     const one = this.#controller.at(intid, this.#cpu);
     one.active = true;
     one.latch = false;
+    this.#arrived?.delete(intid);
     this.#running.push(one.priority);
     return BigInt(intid);
   }

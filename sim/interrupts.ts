@@ -93,14 +93,14 @@ export class InterruptController {
     return this.at(intid, cpu).enabled;
   }
 
-  /** The most urgent pending interrupt of those below `limit` that is for a CPU, whether its interface lets it through or not. */
-  highest(cpu: number, limit = INTIDS): number | undefined {
+  /** The most urgent pending interrupt that is for a CPU, whether its interface lets it through or not; of `among` alone, if that is given. */
+  highest(cpu: number, among?: ReadonlySet<number>): number | undefined {
     const { interrupts, affinity, asleep } = this.#redistributor(cpu);
     if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || asleep) return undefined;
     let best: Interrupt | undefined;
     let intid: number | undefined;
     const consider = (one: Interrupt, number: number): void => {
-      if (!one.enabled || one.active || !one.group1 || number >= limit) return;
+      if (!one.enabled || one.active || !one.group1 || among?.has(number) === false) return;
       if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) return;
       if ((best !== undefined && one.priority >= best.priority) || !one.isPending) return;
       best = one;
@@ -109,6 +109,12 @@ export class InterruptController {
     for (const [n, one] of interrupts.entries()) consider(one, n);
     for (const [n, one] of this.#shared.entries()) consider(one, FIRST_SPI + n);
     return intid;
+  }
+
+  /** The SGIs that are pending at a CPU. */
+  pendingSgis(cpu: number): Set<number> {
+    const sgis = this.#redistributor(cpu).interrupts.slice(0, FIRST_PPI);
+    return new Set(sgis.flatMap((one, intid) => (one.isPending ? intid : [])));
   }
 
   /** An SGI of group 1 reaches the CPUs whose affinity `isTarget` takes; where it is in group 0 it goes nowhere (12.2.20). */

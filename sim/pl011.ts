@@ -1,4 +1,5 @@
-// The board's UART: a PL011 (Arm DDI 0183), as far as a hypervisor drives it: output is kept, input waits in a FIFO of 32 bytes and behind it.
+// The board's UART: a PL011 (Arm DDI 0183), as far as a hypervisor drives it: output is kept, and on a slow line waits in a FIFO; input waits in a FIFO
+// of 32 bytes and behind it.
 
 import { pl011 } from "../abi/pl011.ts";
 import type { Device } from "./device.ts";
@@ -14,11 +15,13 @@ export class BoardUart implements Device {
   /** What was sent to the board, the first DEPTH bytes of which are in the FIFO. */
   readonly #input: number[] = [];
   #mask = 0;
-  /** Raw receive interrupts: set by what comes in, taken back by reading the FIFO down, or by ICR. */
+  /** Raw interrupts: set by what comes in and what goes out, taken back by reading the FIFO down, by filling it up, or by ICR. */
   #raw = 0;
   #control = pl011.CR_TXE | pl011.CR_RXE;
-  /** Reads of FR that still say that the FIFO for output is full. */
-  busy = 0;
+  /** How many bytes the FIFO for output holds on a slow line; a line that takes every byte at once needs none. */
+  outputDepth = Number.POSITIVE_INFINITY;
+  /** How many wait in it. */
+  #queued = 0;
 
   constructor(base = 0x0900_0000) {
     this.base = base;
@@ -33,6 +36,29 @@ export class BoardUart implements Device {
     const { output } = this;
     this.#sent.length = 0;
     return output;
+  }
+
+  /** The line takes bytes out of the FIFO: at half of it comes the interrupt. */
+  transmit(bytes: number): void {
+    const before = this.#queued;
+    this.#queued = Math.max(0, before - bytes);
+    const half = this.outputDepth / 2;
+    if (before > half && this.#queued <= half) this.#raw |= pl011.INT_TX;
+  }
+
+  #send(byte: number): void {
+    if (this.#queued >= this.outputDepth) throw new Violation("a byte is sent while the UART's FIFO is full");
+    if ((this.#control & pl011.CR_TXE) !== 0) this.#sent.push(byte);
+    if (this.outputDepth === Number.POSITIVE_INFINITY) this.#raw |= pl011.INT_TX;
+    else if (++this.#queued > this.outputDepth / 2) this.#raw &= ~pl011.INT_TX;
+  }
+
+  /** Whoever waits for room by looking for it lets time pass. */
+  #flags(): number {
+    const full = this.#queued >= this.outputDepth;
+    const transmitter = this.#queued === 0 ? pl011.FR_TXFE : pl011.FR_BUSY | (full ? pl011.FR_TXFF : 0);
+    if (this.#queued > 0) this.transmit(1);
+    return transmitter | (this.#input.length === 0 ? pl011.FR_RXFE : 0);
   }
 
   /** Types input. */
@@ -63,21 +89,15 @@ export class BoardUart implements Device {
 
   read(offset: number, bytes: number): bigint {
     if (bytes !== 4) throw new Violation(`a read of ${bytes} bytes from the board's UART`);
-    if (offset === pl011.UART_FR) {
-      const full = this.busy > 0 ? pl011.FR_TXFF : pl011.FR_TXFE;
-      if (this.busy > 0) this.busy--;
-      return BigInt(full | (this.#input.length === 0 ? pl011.FR_RXFE : 0));
-    }
+    if (offset === pl011.UART_FR) return BigInt(this.#flags());
     if (offset === pl011.UART_DR) return BigInt(this.#receive());
     throw new Violation(`the board's UART has no register to read at ${hex(offset)}`);
   }
 
   write(offset: number, bytes: number, value: bigint): void {
     if (bytes !== 4) throw new Violation(`a write of ${bytes} bytes to the board's UART`);
-    if (offset === pl011.UART_DR) {
-      if (this.busy > 0) throw new Violation("a byte is sent while the UART's FIFO is full");
-      if ((this.#control & pl011.CR_TXE) !== 0) this.#sent.push(Number(value) & 0xff);
-    } else if (offset === pl011.UART_ICR) this.#raw &= ~Number(value);
+    if (offset === pl011.UART_DR) this.#send(Number(value) & 0xff);
+    else if (offset === pl011.UART_ICR) this.#raw &= ~Number(value);
     else if (offset === pl011.UART_IMSC) this.#mask = Number(value);
     else if (offset === pl011.UART_CR) this.#control = Number(value);
     else throw new Violation(`the board's UART has no register to write at ${hex(offset)}`);

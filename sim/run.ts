@@ -136,15 +136,15 @@ export class Run {
   }
 
   /**
-   * cpu.relax: the others may answer. Of what has arrived for them they see the SGIs alone, those that a CPU in the middle of an exit can be waiting
-   * for; the rest arrives later, as it could on a board.
+   * cpu.relax: the others may answer. They see the SGIs alone that are pending for them, since a CPU in the middle of an exit can be waiting for those;
+   * the rest, and what they bring about, arrives when that exit is over, as it could on a board.
    */
   relax(): void {
     const waiting = this.#waited;
     for (const cpu of this.#machine.cpus.filter(({ isInside }) => !isInside)) {
-      cpu.interface.sgisAlone = true;
+      cpu.interface.holdBack();
       if (cpu.isCalled) this.#take(cpu);
-      cpu.interface.sgisAlone = false;
+      cpu.interface.letAll();
     }
     this.#waited = waiting + 1;
     if (this.#waited > PATIENCE) throw new Violation("the core waits for what never comes");
