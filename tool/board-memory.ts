@@ -17,8 +17,11 @@ const frames = (sizes: readonly (number | undefined)[]): number =>
 
 const mib = (bytes: number): string => `${bytes / MIB} MiB`;
 
-/** Whether the system fits into its board, as far as sizes are known; `bundleSize` is 0 where there is no bundle yet. */
-export const checkBoardMemory = (system: Draft<System>, bundleSize: number): Mistake[] => {
+/**
+ * Whether the system fits into its board, as far as sizes are known; `bundleSize` is 0 where there is no bundle yet, `place` is where the
+ * board's memory was said.
+ */
+export const checkBoardMemory = (system: Draft<System>, bundleSize: number, place: string): Mistake[] => {
   const has = system.board?.memory;
   if (has === undefined) return [];
   const vms = system.vms ?? [];
@@ -33,5 +36,5 @@ export const checkBoardMemory = (system: Draft<System>, bundleSize: number): Mis
   const needs = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
   if (needs <= has) return [];
   const words = parts.filter(([, bytes]) => bytes > 0).map(([name, bytes]) => `${name} ${mib(bytes)}`);
-  return [{ place: "board.memory", rule: rules.BOARD_TOO_SMALL(mib(has), words.join(", "), mib(needs)) }];
+  return [{ place, rule: rules.BOARD_TOO_SMALL(mib(has), words.join(", "), mib(needs)) }];
 };

@@ -96,7 +96,9 @@ const examine = async (value: unknown, folder: string, options: BuildOptions, of
   ];
   const complete = parsed.system !== undefined && mistakes.length === 0 && files.unseen.length === 0;
   const built = complete ? build(withBoard(parsed.system, options), drafts, folder, options) : undefined;
-  mistakes.push(...checkBoardMemory(draft, built?.bundle.length ?? 0));
+  mistakes.push(
+    ...checkBoardMemory(draft, built?.bundle.length ?? 0, options.memory === undefined ? "board.memory" : "--memory"),
+  );
   return { mistakes, unseen: files.unseen, built: mistakes.length === 0 ? built : undefined };
 };
 

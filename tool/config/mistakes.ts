@@ -2,7 +2,6 @@
 
 import type { z } from "zod";
 import { exitCodes, UserError } from "../user-error.ts";
-import { valueRules } from "./rules.ts";
 
 export interface Mistake {
   /** `vms[0].memory`; empty for the configuration as a whole. */
@@ -38,9 +37,8 @@ const unionMistakes = (issue: z.core.$ZodIssueInvalidUnion, path: readonly Prope
 export const mistakesOf = (issue: z.core.$ZodIssue, outer: readonly PropertyKey[] = []): Mistake[] => {
   const path = [...outer, ...issue.path];
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ place: placeOf([...path, key]), rule: valueRules.UNKNOWN }));
+    return issue.keys.map((key) => ({ place: placeOf([...path, key]), rule: issue.message }));
   }
   if (issue.code === "invalid_union") return unionMistakes(issue, path);
-  if (issue.code === "invalid_key") return [{ place: placeOf(path), rule: issue.issues[0]?.message ?? issue.message }];
   return [{ place: placeOf(path), rule: issue.message }];
 };

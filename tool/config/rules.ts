@@ -97,7 +97,7 @@ export const rules = {
   NOTHING_STARTS: () => "one VM at least must start by itself (`autostart`): nobody could start the others",
   NOBODY_STARTS: () => "nobody could start it: without `autostart` it takes another VM that is `controller`",
   CAP_OF_VCPUS: (most: string, vcpus: string) => `must be at most ${most}: the VM has ${vcpus} of 100 % each`,
-  CPU_OF_BOARD: (cpu: string, cpus: string) => `there is no CPU ${cpu}: the board has ${cpus} (board.cpus)`,
+  CPU_OF_BOARD: (cpu: string, cpus: string) => `there is no CPU ${cpu}: the board has ${cpus} (\`board.cpus\`, or --cpus)`,
   QUOTA_TOO_SMALL: (least: string) => `must be at least ${least}: that is what the VM's memory takes`,
   BOARD_TOO_SMALL: (has: string, parts: string, needs: string) =>
     `the board has ${has}, and the system takes ${needs} (${parts}): give the board more, or the VMs less`,

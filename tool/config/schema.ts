@@ -24,6 +24,10 @@ import {
 /** Fetches or makes a file, and returns its path. */
 export type FileFunction = () => string | Promise<string>;
 
+/** An object of these settings and no others; `words` say what it must be. */
+const settings = <Shape extends z.core.$ZodLooseShape>(shape: Shape, words: string) =>
+  z.strictObject(shape, { error: (issue) => (issue.code === "unrecognized_keys" ? rule.UNKNOWN : words) });
+
 const whole = (min: number, max: number, words: string) => z.int(words).min(min, words).max(max, words);
 const choice = <const T extends readonly string[]>(values: T, words: string) => z.enum(values, words);
 const flag = (usual: boolean) => z.boolean(rule.BOOLEAN).default(usual);
@@ -67,30 +71,41 @@ const made = z.custom<FileFunction>((value) => typeof value === "function");
 const kernel = z.union(
   [
     path(rule.KERNEL),
-    z.strictObject({
-      debian: choice(["linux-6.1", "linux-6.12", "u-boot"], rule.DEBIAN).describe("Debian's own build for arm64, fetched once."),
-    }),
+    settings(
+      {
+        debian: choice(["linux-6.1", "linux-6.12", "u-boot"], rule.DEBIAN).describe(
+          "Debian's own build for arm64, fetched once.",
+        ),
+      },
+      rule.KERNEL,
+    ),
     made,
   ],
   rule.KERNEL,
 );
 
-const busybox = z.strictObject({
-  command: z.string(rule.COMMAND).optional().describe("What the shell runs in place of talking to the terminal."),
-  programs: z
-    .record(z.string(), path(rule.PROGRAMS), rule.PROGRAMS)
-    .optional()
-    .describe("Programs beside busybox: the file of each by its name in /bin."),
-});
+const busybox = settings(
+  {
+    command: z.string(rule.COMMAND).optional().describe("What the shell runs in place of talking to the terminal."),
+    programs: z
+      .record(z.string(), path(rule.PROGRAMS), rule.PROGRAMS)
+      .optional()
+      .describe("Programs beside busybox: the file of each by its name in /bin."),
+  },
+  rule.BUSYBOX,
+);
 
 const initrd = z.union(
   [
     path(rule.INITRD),
-    z.strictObject({
-      busybox: z
-        .union([z.literal(true), busybox], rule.BUSYBOX)
-        .describe("A static busybox (Debian's, fetched once) and an init that ends in a shell on the console."),
-    }),
+    settings(
+      {
+        busybox: z
+          .union([z.literal(true), busybox], rule.BUSYBOX)
+          .describe("A static busybox (Debian's, fetched once) and an init that ends in a shell on the console."),
+      },
+      rule.INITRD,
+    ),
     made,
   ],
   rule.INITRD,
@@ -98,7 +113,7 @@ const initrd = z.union(
 
 const file = z.union([path(rule.FILE), made], rule.FILE);
 
-const region = z.strictObject(
+const region = settings(
   {
     ipa: ipa.describe("Where the VM sees it: an address in its memory map, a multiple of 4 KiB."),
     size: pages.describe("A multiple of 4 KiB."),
@@ -108,7 +123,7 @@ const region = z.strictObject(
   rule.REGION,
 );
 
-const shareOfVm = z.strictObject(
+const shareOfVm = settings(
   {
     region: z.string(rule.NAME).describe("The name of a region of the system's `shared`."),
     ipa: ipa.optional().describe("Where the VM sees it; by default each region has an address of its own, the same in all VMs."),
@@ -131,7 +146,7 @@ const bootargs = z
   .string(rule.BOOTARGS)
   .refine((value) => Buffer.byteLength(value) <= BOOTARGS_MAX && !value.includes("\0"), rule.BOOTARGS);
 
-export const vmSchema = z.strictObject(
+export const vmSchema = settings(
   {
     name: name.describe("What the console, the log and the other VMs call it."),
     memory: memory.describe("RAM, at 0x40000000: a multiple of 2 MiB, at least 16 MiB."),
@@ -155,14 +170,13 @@ export const vmSchema = z.strictObject(
       ),
     initrd: initrd.optional().describe("The initial RAM disk."),
     bootargs: bootargs.optional().describe("The kernel's command line."),
-    devices: z
-      .strictObject(
-        {
-          uart: flag(true).describe("The PL011 is in the device tree."),
-          rtc: flag(true).describe("The PL031 is in the device tree."),
-        },
-        rule.DEVICES,
-      )
+    devices: settings(
+      {
+        uart: flag(true).describe("The PL011 is in the device tree."),
+        rtc: flag(true).describe("The PL031 is in the device tree."),
+      },
+      rule.DEVICES,
+    )
       .prefault({})
       .describe("Which devices the device tree names. They answer all the same."),
     regions: z
@@ -191,13 +205,11 @@ export const vmSchema = z.strictObject(
 );
 
 /** By module of the core. */
-export const logLevels = z.partialRecord(
-  z.enum(logModules, rule.LOG_MODULE),
-  choice(levelNames, rule.LOG_LEVEL),
-  rule.LOG_LEVELS,
-);
+export const logLevels = z.partialRecord(z.enum(logModules), choice(levelNames, rule.LOG_LEVEL), {
+  error: (issue) => ("keys" in issue ? rule.LOG_MODULE : rule.LOG_LEVELS),
+});
 
-const board = z.strictObject(
+const board = settings(
   {
     cpus: whole(1, layout.MAX_CPUS, rule.BOARD_CPUS).default(1).describe("How many CPUs it has."),
     memory: size
@@ -208,7 +220,7 @@ const board = z.strictObject(
   rule.BOARD,
 );
 
-const scheduler = z.strictObject(
+const scheduler = settings(
   {
     policy: choice(["priority", "share"], rule.POLICY)
       .default("priority")
@@ -218,12 +230,12 @@ const scheduler = z.strictObject(
   rule.SCHEDULER,
 );
 
-const sharedRegion = z.strictObject(
+const sharedRegion = settings(
   { name: name.describe("What the VMs call it."), size: pages.describe("A multiple of 4 KiB.") },
   rule.SHARED,
 );
 
-export const systemSchema = z.strictObject(
+export const systemSchema = settings(
   {
     $schema: z
       .string(rule.SCHEMA)

@@ -25,13 +25,13 @@ export interface Running {
 
 export const HALTED_OFF = "printf '\\036<6>[    0.000001] halted: off\\r\\n'";
 
-/** A system with a raw kernel of zeros, or with what `vm` says in place of that. */
-export const scratchSystem = (vm = '{ name: "guest", memory: "64M", kernel: "kernel" }'): string => {
+/** A system with a raw kernel of zeros, or with what `vm` says in place of that; `settings` are the system's. */
+export const scratchSystem = (vm = '{ name: "guest", memory: "64M", kernel: "kernel" }', settings = ""): string => {
   const folder = scratch();
   writeFileSync(join(folder, "kernel"), new Uint8Array(4096));
   writeFileSync(
     join(folder, "hyper-lite.config.ts"),
-    `import { defineSystem } from "${ROOT}/tool/config.ts";\nexport default defineSystem({ vms: [${vm}] });\n`,
+    `import { defineSystem } from "${ROOT}/tool/config.ts";\nexport default defineSystem({ vms: [${vm}], ${settings} });\n`,
   );
   return folder;
 };

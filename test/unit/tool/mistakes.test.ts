@@ -13,6 +13,9 @@ const fileWith = (name: string, content: string): string => {
   return join(folder, name);
 };
 mkdirSync(join(folder, "empty"));
+mkdirSync(join(folder, "two"));
+fileWith("two/hyper-lite.config.ts", "");
+fileWith("two/hyper-lite.config.json", "");
 
 const mistakes: readonly [title: string, args: string[], status: number, message: RegExp][] = [
   ["no command", [], 2, /Usage: hyper-lite/],
@@ -22,9 +25,17 @@ const mistakes: readonly [title: string, args: string[], status: number, message
   ["an unknown option", ["run", folder, "--fast"], 2, /unknown option '--fast'/],
   ["memory that is no size", ["run", folder, "--memory", "much"], 2, /argument 'much' is invalid. It must be whole MiB/],
   ["memory of half a MiB", ["run", folder, "--memory", "512K"], 2, /It must be whole MiB/],
+  ["a board of no CPUs", ["run", folder, "--cpus", "0"], 2, /argument '0' is invalid. It must be a whole number from 1 to 8/],
+  ["a board of nine CPUs", ["run", folder, "--cpus", "9"], 2, /It must be a whole number from 1 to 8/],
+  ["a console mode that does not exist", ["run", folder, "--console", "raw"], 2, /Allowed choices are terminal, lines/],
   ["a timeout of nothing", ["run", folder, "--timeout", "0"], 2, /It must be a number of seconds above 0/],
   ["a system that is not there", ["run", join(folder, "none")], 3, /none: no such file or folder\n$/],
-  ["a folder without a configuration", ["run", join(folder, "empty")], 3, /empty: the folder has no hyper-lite\.config\.ts\n$/],
+  [
+    "a folder without a configuration",
+    ["run", join(folder, "empty")],
+    3,
+    /empty: the folder has no hyper-lite\.config\.ts or hyper-lite\.config\.json\n$/,
+  ],
   [
     "a configuration that is no TypeScript",
     ["run", fileWith("a.config.ts", "const const")],
@@ -55,6 +66,20 @@ const mistakes: readonly [title: string, args: string[], status: number, message
     3,
     /^hyper-lite: .*vms\[0\]\.name: .*\nhyper-lite: .*vms\[0\]\.memory: .*\n$/,
   ],
+  [
+    "too little memory for the system",
+    ["run", scratchSystem(), "--memory", "128M"],
+    3,
+    /config\.ts: --memory: the board has 128 MiB, and the system takes 1\d\d MiB/,
+  ],
+  [
+    "fewer CPUs than a VM is bound to",
+    ["run", scratchSystem('{ name: "x", memory: "64M", kernel: "kernel", affinity: [1] }'), "--cpus", "1"],
+    3,
+    /vms\[0\]\.affinity\[0\]: there is no CPU 1/,
+  ],
+  ["a JSON file that is none", ["run", fileWith("d.json", '{ "vms": ')], 3, /d\.json: cannot be loaded: /],
+  ["two configurations in a folder", ["run", join(folder, "two")], 3, /two: the folder has hyper-lite\.config\.ts and .*\.json/],
   ["log levels for no module", ["run", scratchSystem(), "--log-levels", "disk=debug"], 3, /--log-levels: disk: unknown module/],
   ["log levels without a level", ["run", scratchSystem(), "--log-levels", "vgic"], 3, /--log-levels: vgic: must be a level/],
   ["an output that cannot be written", ["build", scratchSystem(), "-o", "/proc/none/x"], 1, /ENOENT.*\/proc\/none\/x/],

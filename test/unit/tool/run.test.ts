@@ -104,14 +104,21 @@ test("the board is the one that was asked for", async () => {
   const { stdout } = await run([], `echo "$@"; ${HALTED_OFF}`).ended;
   assert.match(
     stdout,
-    /^-machine virt,gic-version=3,virtualization=on -cpu cortex-a57 -m 1024M -nic none -display none -monitor none -serial stdio /,
+    /^-machine virt,gic-version=3,virtualization=on -cpu cortex-a57 -smp 1 -m 1024M -nic none -display none -monitor none -serial stdio /,
   );
   assert.match(stdout, /-kernel \S+\/hyper-lite\.Image -initrd \S+\/bundle\n/);
-  const args = ["--el3", "--cpu", "max", "--memory", "512M", "--icount", "--qemu-arg=-d", "--qemu-arg", "int"];
+  const args = ["--el3", "--cpu", "max", "--cpus", "4", "--memory", "512M", "--icount", "--qemu-arg=-d", "--qemu-arg", "int"];
   const other = (await run(args, `echo "$@"; ${HALTED_OFF}`).ended).stdout;
-  assert.match(other, /virtualization=on,secure=on -cpu max,cntfrq=1000000000 -icount shift=0,sleep=off -seed 1 -m 512M /);
+  assert.match(other, /virtualization=on,secure=on -cpu max,cntfrq=1000000000 -icount shift=0,sleep=off -seed 1 -smp 4 -m 512M /);
   assert.match(other, /-bios \S+\/hyper-lite\.rom -device loader,file=\S+\/bundle,addr=1207959552,force-raw=on -d int\n/);
   assert.doesNotMatch(stdout + other, /semihosting/);
+});
+
+test("the board is as large as the system says", async () => {
+  const system = scratchSystem('{ name: "guest", memory: "64M", kernel: "kernel" }', 'board: { cpus: 3, memory: "512M" }');
+  const script = `echo "$@"; ${HALTED_OFF}`;
+  assert.match((await hyperLite(["run", system], script).ended).stdout, / -smp 3 -m 512M /);
+  assert.match((await hyperLite(["run", system, "--cpus", "2", "--memory", "1G"], script).ended).stdout, / -smp 2 -m 1024M /);
 });
 
 test("the bundle is there during the run, and gone afterwards", async () => {
@@ -122,7 +129,8 @@ test("the bundle is there during the run, and gone afterwards", async () => {
 });
 
 test("too little RAM for the bundle at EL3 is said before anything starts", async () => {
-  const { status, stderr } = await run(["--el3", "--memory", "128M"]).ended;
+  const system = scratchSystem('{ name: "guest", memory: "16M", kernel: "kernel" }');
+  const { status, stderr } = await hyperLite(["run", system, "--el3", "--memory", "128M"]).ended;
   assert.equal(status, 1);
   assert.match(stderr, /--memory: the board's RAM must reach to the end of the bundle/);
 });
