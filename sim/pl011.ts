@@ -22,6 +22,8 @@ export class BoardUart implements Device {
   outputDepth = Number.POSITIVE_INFINITY;
   /** How many wait in it. */
   #queued = 0;
+  /** The flags were read, and nothing was sent since. */
+  #looked = false;
 
   constructor(base = 0x0900_0000) {
     this.base = base;
@@ -47,17 +49,19 @@ export class BoardUart implements Device {
   }
 
   #send(byte: number): void {
+    this.#looked = false;
     if (this.#queued >= this.outputDepth) throw new Violation("a byte is sent while the UART's FIFO is full");
     if ((this.#control & pl011.CR_TXE) !== 0) this.#sent.push(byte);
     if (this.outputDepth === Number.POSITIVE_INFINITY) this.#raw |= pl011.INT_TX;
     else if (++this.#queued > this.outputDepth / 2) this.#raw &= ~pl011.INT_TX;
   }
 
-  /** Whoever waits for room by looking for it lets time pass. */
+  /** Whoever looks again and again lets time pass. */
   #flags(): number {
+    if (this.#looked) this.transmit(1);
+    this.#looked = true;
     const full = this.#queued >= this.outputDepth;
     const transmitter = this.#queued === 0 ? pl011.FR_TXFE : pl011.FR_BUSY | (full ? pl011.FR_TXFF : 0);
-    if (this.#queued > 0) this.transmit(1);
     return transmitter | (this.#input.length === 0 ? pl011.FR_RXFE : 0);
   }
 

@@ -135,11 +135,54 @@ for (const bytes of [1, 2, 4] as const) {
   });
 }
 
-test("output waits for the board's UART", () => {
+test("what the board's UART has no room for is sent when it interrupts, and the guest does not wait for that", () => {
   const guest = at();
-  guest.machine.uart.busy = 50;
+  const { uart } = guest.machine;
+  uart.outputDepth = 4;
+  for (const char of "twelve bytes") write(guest, UART_DR, char.charCodeAt(0));
+  assert.equal(uart.output, "twel");
+  assert.equal(read(guest, UART_FR) & pl011.FR_TXFF, 0);
+  for (let n = 0; n < 4; n++) {
+    uart.transmit(4);
+    guest.poll();
+  }
+  assert.equal(uart.output, "twelve bytes");
+  uart.transmit(4);
+  assert.equal(uart.line, false, "nobody waits for room any more");
+});
+
+test("a guest that prints faster than the line for long is told to wait, and loses nothing", () => {
+  const guest = at();
+  const { uart } = guest.machine;
+  uart.outputDepth = 16;
+  write(guest, UART_IMSC, pl011.INT_TX);
+  let printed = "";
+  while ((read(guest, UART_FR) & pl011.FR_TXFF) === 0) {
+    const char = String.fromCharCode(33 + (printed.length % 90));
+    write(guest, UART_DR, char.charCodeAt(0));
+    printed += char;
+  }
+  assert.ok(printed.length > 60_000 && printed.length <= 65_536 + 16, `${printed.length} bytes`);
+  assert.equal(read(guest, UART_FR) & pl011.FR_TXFE, 0);
+  assert.equal(read(guest, UART_MIS), 0, "no room to tell of");
+  for (let n = 0; n < 10_000 && uart.output.length < printed.length; n++) {
+    uart.transmit(16);
+    guest.poll();
+  }
+  assert.equal(uart.output, printed);
+  assert.equal(read(guest, UART_FR) & (pl011.FR_TXFF | pl011.FR_TXFE), pl011.FR_TXFE);
+  assert.equal(read(guest, UART_MIS), pl011.INT_TX, "there is room again");
+});
+
+test("a UART whose line takes nothing stops no guest and no log line for long", () => {
+  const guest = at();
+  guest.machine.uart.outputDepth = 0;
   write(guest, UART_DR, 0x41);
-  assert.equal(guest.machine.uart.output, "A");
+  guest.exception(0x3f, 0n);
+  guest.exception(0x3f, 0n);
+  guest.machine.uart.outputDepth = Number.POSITIVE_INFINITY;
+  guest.exception(0x3f, 0n);
+  assert.match(guest.machine.uart.output, /<4>\[.*\] cpu0 vm0 traps: /);
 });
 
 test("transmission interrupts after a byte, until it is cleared", () => {
