@@ -4,14 +4,28 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { bundle } from "../../../abi/bundle.ts";
-import { guestTree } from "../../../tool/guest-tree.ts";
+import { type GuestMachine, guestTree } from "../../../tool/guest-tree.ts";
 import { MIB } from "../../../tool/size.ts";
 
-const machine = {
+const bare: GuestMachine = { memory: 16 * MIB, vcpus: 1, devices: { uart: true, rtc: true }, shared: [], doorbells: [] };
+
+const machine: GuestMachine = {
+  ...bare,
   memory: 128 * MIB,
-  vcpus: 1,
   bootargs: "console=ttyAMA0 quiet",
   initrd: { start: 0x4400_0000, size: 0x1234 },
+};
+
+const linked: GuestMachine = {
+  ...bare,
+  shared: [
+    { name: "ring", index: 0, ipa: 0x1000_0000, size: 0x3000, readOnly: false },
+    { name: "clock", index: 3, ipa: 0x1020_0000, size: 0x1000, readOnly: true },
+  ],
+  doorbells: [
+    { peer: 1, peerName: "two", number: 0 },
+    { peer: 4, peerName: "five", number: 2 },
+  ],
 };
 
 const source = (blob: Buffer): { dts: string; complaints: string } => {
@@ -22,7 +36,9 @@ const source = (blob: Buffer): { dts: string; complaints: string } => {
 
 test("dtc has no complaint", () => {
   assert.equal(source(guestTree(machine)).complaints, "");
-  assert.equal(source(guestTree({ memory: 16 * MIB, vcpus: 4 })).complaints, "");
+  assert.equal(source(guestTree({ ...bare, vcpus: 8 })).complaints, "");
+  assert.equal(source(guestTree(linked)).complaints, "");
+  assert.equal(source(guestTree({ ...linked, devices: { uart: false, rtc: false } })).complaints, "");
 });
 
 test("memory, bootargs and initrd are the VM's", () => {
@@ -33,7 +49,7 @@ test("memory, bootargs and initrd are the VM's", () => {
 });
 
 test("without bootargs and initrd nothing speaks of them", () => {
-  assert.doesNotMatch(source(guestTree({ memory: 16 * MIB, vcpus: 1 })).dts, /bootargs|initrd/);
+  assert.doesNotMatch(source(guestTree(bare)).dts, /bootargs|initrd/);
 });
 
 test("room for the seeds that the core fills in", () => {
@@ -43,11 +59,53 @@ test("room for the seeds that the core fills in", () => {
 });
 
 test("one redistributor frame and one CPU node for each vCPU", () => {
-  const { dts } = source(guestTree({ memory: 16 * MIB, vcpus: 3 }));
+  const { dts } = source(guestTree({ ...bare, vcpus: 3 }));
   assert.match(dts, /reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00 0x60000>;/);
   assert.equal(dts.match(/cpu@\d \{/g)?.length, 3);
 });
 
+test("a doorbell is a node with its interrupt, rising edges of an SPI, and its peer's name", () => {
+  const { dts } = source(guestTree(linked));
+  const node = (number: number, spi: string, peer: string): RegExp =>
+    new RegExp(
+      `doorbell-${number} \\{\\s+compatible = "hyper-lite,doorbell";\\s+interrupts = <0x00 ${spi} 0x01>;\\s+` +
+        `hyper-lite,number = <0x0${number}>;\\s+hyper-lite,peer = "${peer}";`,
+    );
+  assert.match(dts, node(0, "0x04", "two"));
+  assert.match(dts, node(1, "0x05", "five"));
+});
+
+test("a shared region is reserved memory that the kernel does not map, with its name", () => {
+  const { dts } = source(guestTree(linked));
+  const properties = (reg: string, label: string): string =>
+    `compatible = "hyper-lite,shared-memory";\\s+reg = <${reg}>;\\s+no-map;\\s+label = "${label}";\\s+`;
+  assert.match(dts, new RegExp(`shared@10000000 \\{\\s+${properties("0x00 0x10000000 0x00 0x3000", "ring")}\\}`));
+  assert.match(
+    dts,
+    new RegExp(`shared@10200000 \\{\\s+${properties("0x00 0x10200000 0x00 0x1000", "clock")}hyper-lite,read-only;\\s+\\}`),
+  );
+});
+
+test("a VM alone has neither", () => {
+  assert.doesNotMatch(source(guestTree(bare)).dts, /reserved-memory|doorbell/);
+});
+
+test("a device that is switched off is not named", () => {
+  const without = (devices: GuestMachine["devices"]): string => source(guestTree({ ...bare, devices })).dts;
+  assert.doesNotMatch(without({ uart: false, rtc: true }), /pl011|stdout-path/);
+  assert.match(without({ uart: false, rtc: true }), /pl031@9010000/);
+  assert.doesNotMatch(without({ uart: true, rtc: false }), /pl031/);
+  assert.doesNotMatch(without({ uart: false, rtc: false }), /apb-pclk/);
+});
+
 test("it is as small as the core wants it", () => {
-  assert.ok(guestTree({ ...machine, bootargs: "x".repeat(2047) }).length < bundle.GUEST_FDT_MAX);
+  const name = "n".repeat(bundle.MAX_NAME);
+  const largest: GuestMachine = {
+    ...machine,
+    vcpus: bundle.MAX_VCPUS,
+    bootargs: "x".repeat(2047),
+    shared: Array.from({ length: bundle.MAX_SHARES_OF_VM }, (_, index) => ({ ...linked.shared[1]!, name, ipa: index << 21 })),
+    doorbells: Array.from({ length: bundle.MAX_DOORBELLS_OF_VM }, () => ({ peer: 0, peerName: name, number: 0 })),
+  };
+  assert.ok(guestTree(largest).length < bundle.GUEST_FDT_MAX);
 });
