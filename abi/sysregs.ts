@@ -55,7 +55,7 @@ export const halRegisters: HalRegister[] = [
   reg("CNTFRQ_EL0", "r"),
   reg("CNTHP_CTL_EL2", "w"),
   reg("CNTHP_CVAL_EL2", "w"),
-  reg("CNTV_CTL_EL0", "r"),
+  reg("CNTV_CTL_EL0", "rw"),
   // the CPU
   reg("MIDR_EL1", "r"),
   reg("MPIDR_EL1", "r"),

@@ -1,5 +1,5 @@
 // From the loader to the first line of TypeScript: arm64 Image header, entry at EL2 with the MMU off, the tables that the build made, the
-// core's memory zeroed, a stack. (Linux: Documentation/arm64/booting.rst; Arm ARM D8 for translation.)
+// core's memory zeroed, a stack; and the way of the other CPUs. (Linux: Documentation/arm64/booting.rst; Arm ARM D8 for translation.)
 
 #include "abi.h"
 
@@ -30,6 +30,7 @@ start_from_rom:
   msr   daifset, #15
   mov   x20, x0
   mov   x21, x1
+  mov   x22, xzr                  // the number of this CPU
   mrs   x2, CurrentEL
   cmp   x2, #(2 << 2)
   b.ne  wrong_level
@@ -54,7 +55,17 @@ start_from_rom:
   cmp   x0, x1
   b.ne  3b
   dsb   sy
+  b     translate
 
+// Where the firmware lets another CPU in, at EL2 with the MMU off (PSCI CPU_ON). x0: its number.
+.global start_cpu
+start_cpu:
+  msr   spsel, #1
+  msr   daifset, #15
+  mov   x22, x0
+  adr   x19, image_start
+
+translate:
   // E2H = 0, TGE = 0: this is EL2 and nothing else.
   mov   x0, #(1 << 31)
   msr   hcr_el2, x0
@@ -108,11 +119,14 @@ switch_vectors:                   // only the entry for a synchronous exception 
   .skip 0x200
 mapped:
   mov64 x0, (CPU_AREAS + CPU_AREA_SIZE - CPU_BLOCK_SIZE)
+  add   x0, x0, x22, lsl #CPU_AREA_SHIFT
   mov   sp, x0
   adrp  x0, vectors
   add   x0, x0, :lo12:vectors
   msr   vbar_el2, x0
   isb
+  mov   x29, xzr
+  cbnz  x22, other_cpu
 
   // Zero .bss and the core's memory.
   adrp  x0, bss_start
@@ -125,8 +139,12 @@ mapped:
   bl    hl_zero
   adrp  x0, image_pa
   str   x19, [x0, :lo12:image_pa]
-  mov   x29, xzr
   mov   x0, x20
   mov   x1, x21
   bl    hl_boot
+  b     enter_vcpu
+
+other_cpu:
+  mov   x0, x22
+  bl    hl_boot_cpu
   b     enter_vcpu

@@ -5,11 +5,12 @@
 // The ways out of onSync, each a function with a frame of its own: as one function, all of them would pay for the largest. A name that
 // the core no longer has fails the build.
 typedef struct w2c_core w2c_core;
-#define APART(type, name, ...) static __attribute__((noinline)) type w2c_core_src0x2F##name(w2c_core *, u32 __VA_OPT__(, ) __VA_ARGS__)
-APART(u32, traps0x2Fabort0x2Fdata, u64);
-APART(u32, traps0x2Fsystem0x2Dregister0x2Fother, u64);
-APART(u32, traps0x2Fsync0x2Frare, u64);
-APART(u32, smccc0x2Fdispatch0x2Fcall);
+#define APART(type, name, ...) static __attribute__((noinline)) type w2c_core_src0x2F##name(w2c_core * __VA_OPT__(, ) __VA_ARGS__)
+APART(u32, traps0x2Fabort0x2Fdata, u32, u64);
+APART(u32, traps0x2Fsystem0x2Dregister0x2Fother, u32, u64);
+APART(u32, traps0x2Fsync0x2Frare, u32, u64);
+APART(u32, traps0x2Fsync0x2Fcall, u32);
+APART(u32, traps0x2Frun0x2Fchoose);
 
 // What wasm2c emits, its prelude above all, is not warned about.
 #pragma GCC diagnostic push

@@ -88,6 +88,7 @@ HAL_PHYS_READ(32, u32)
 HAL_PHYS_READ(64, u64)
 HAL_PHYS_WRITE(8, u32)
 HAL_PHYS_WRITE(32, u32)
+HAL_PHYS_WRITE(64, u64)
 
 HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
   REFUSE_IF((to | from) % 16 != 0 || bytes % 64 != 0, REFUSE_PHYS);

@@ -49,9 +49,10 @@ guest_sync:
   mrs   x1, esr_el2
   bl    hl_sync
 
-// x0: the record of the vCPU to run, as TypeScript knows it. The stack is empty here.
+// x0: the record of the vCPU to run, as TypeScript knows it; 0: there is none. The stack is empty here.
 .global enter_vcpu
 enter_vcpu:
+  cbz   w0, idle
   movz  x1, #((WINDOW >> 32) & 0xffff), lsl #32
   add   x0, x1, w0, uxtw
   str   x0, [sp, #CPU_BLOCK_VCPU]
@@ -68,6 +69,13 @@ enter_vcpu:
 
 refuse_spsr:
   brk   #0x220
+
+// Nothing to run: interrupts stay masked, one that is pending ends the wait all the same.
+idle:
+  dsb   sy
+  wfi
+  bl    hl_idle
+  b     enter_vcpu
 
 guest_irq:
   save_guest
@@ -86,16 +94,35 @@ guest_serror:
   bl    hl_serror
   b     enter_vcpu
 
-// x0: the number of the vector, its old value in TPIDR_EL2. Saves all into crash_frame and goes to TypeScript on the emergency stack. A
-// crash in there is the second: nothing but its last words are tried.
+// x0: the number of the vector, its old value in TPIDR_EL2. The first CPU that comes here saves all into crash_frame and goes to TypeScript on its
+// emergency stack; another one stops. A crash in the report is the second of one CPU: nothing but its last words are tried.
 crash:
   msr   spsel, #1
-  msr   vttbr_el2, x1             // two more scratch registers that nothing needs again
+  msr   cntvoff_el2, x1           // three more scratch registers that nothing needs again
+  msr   cnthp_cval_el2, x2
+  msr   cntv_cval_el0, x3
+  mov   x3, sp                    // the CPU, by the area that SP points into; CPU 0, if it does not
+  movz  x1, #((CPU_AREAS >> 32) & 0xffff), lsl #32
+  movk  x1, #((CPU_AREAS >> 16) & 0xffff), lsl #16
+  sub   x3, x3, x1
+  lsr   x3, x3, #CPU_AREA_SHIFT
+  cmp   x3, #MAX_CPUS
+  csel  x3, x3, xzr, lo
+  add   x3, x3, #1
+  adrp  x1, crashed_cpu
+  add   x1, x1, :lo12:crashed_cpu
+1:ldaxr w2, [x1]
+  cbnz  w2, crashed_before
+  stlxr w2, w3, [x1]
+  cbnz  w2, 1b
+
   adrp  x1, crash_frame
   add   x1, x1, :lo12:crash_frame
+  mrs   x2, cnthp_cval_el2
+  mrs   x3, cntv_cval_el0
   general_registers stp, x1
   mrs   x2, tpidr_el2
-  mrs   x3, vttbr_el2
+  mrs   x3, cntvoff_el2
   stp   x2, x3, [x1]
   mov   x2, sp
   mrs   x3, elr_el2
@@ -107,20 +134,11 @@ crash:
   stp   x3, x4, [x1, #256]
   stp   x5, x6, [x1, #272]
   str   x7, [x1, #288]
-  adrp  x2, crashes
-  add   x2, x2, :lo12:crashes
-  ldr   w3, [x2]
-  add   w4, w3, #1
-  str   w4, [x2]
-  cbnz  w3, last_words
-  // The emergency stack of the area that SP points into, if it does; else that of CPU 0.
-  mov   x2, sp
+  adrp  x2, crashed_cpu
+  ldr   w2, [x2, :lo12:crashed_cpu]
+  sub   x2, x2, #1
   movz  x3, #((CPU_AREAS >> 32) & 0xffff), lsl #32
   movk  x3, #((CPU_AREAS >> 16) & 0xffff), lsl #16
-  sub   x2, x2, x3
-  lsr   x2, x2, #CPU_AREA_SHIFT
-  cmp   x2, #MAX_CPUS
-  csel  x2, x2, xzr, lo
   add   x3, x3, x2, lsl #CPU_AREA_SHIFT
   add   x3, x3, #EMERGENCY_END
   mov   sp, x3
@@ -129,10 +147,12 @@ crash:
 1:wfi
   b     1b
 
-// The report of a crash crashed itself, or even this did.
-last_words:
-  cmp   w3, #2
-  b.hs  3f
+// w2: the CPU that has crashed, plus one; w3: this one. The report of a crash crashed itself, or even what follows did, or another CPU reports.
+crashed_before:
+  cmp   w2, w3
+  b.ne  3f
+  mov   w2, #0xff
+  str   w2, [x1]
   movz  x0, #((DEVICE_MAP >> 32) & 0xffff), lsl #32
   movk  x0, #(EARLY_UART >> 16), lsl #16
   adr   x1, last_words_text
@@ -161,7 +181,18 @@ fp_load:
   msr   fpsr, x2
   ret
 
+.global fp_save
+fp_save:
+  vector_registers stp, x0
+  add   x0, x0, #512
+  mrs   x1, fpcr
+  mrs   x2, fpsr
+  stp   x1, x2, [x0]
+  ret
+
+// The CPU that has crashed, plus one.
 .section .bss
 .balign 8
-crashes:
+.global crashed_cpu
+crashed_cpu:
   .skip 8

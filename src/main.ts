@@ -1,14 +1,20 @@
-// What the vectors call, and nothing else. Each function returns the record of the vCPU to enter.
+// What the vectors call, and nothing else. Each function returns the record of the vCPU to enter, or 0: there is nothing to run.
 
 import * as interrupt from "./devices/interrupt";
 import * as bootstrap from "./traps/boot";
 import * as crash from "./traps/crash";
+import * as run from "./traps/run";
 import * as sync from "./traps/sync";
 import { Vcpu } from "./vm/records";
 
 /** The first call, on the first CPU: its device tree's physical address, and flags (abi/layout.ts). */
 export function boot(fdt: u64, flags: u64): usize {
   return changetype<usize>(bootstrap.boot(fdt, flags));
+}
+
+/** The first call on every other CPU, by its number. */
+export function bootCpu(number: u32): usize {
+  return changetype<usize>(bootstrap.bootCpu(number));
 }
 
 /** A synchronous exception of the vCPU on this CPU. */
@@ -20,8 +26,14 @@ export function onSync(vcpu: usize, esr: u64): usize {
 export function onIrq(vcpu: usize): usize {
   const self = changetype<Vcpu>(vcpu);
   self.interrupts++;
-  interrupt.handle(self);
-  return vcpu;
+  interrupt.handle();
+  return changetype<usize>(run.next(self));
+}
+
+/** An interrupt has ended the wait of a CPU that had nothing to run. */
+export function onIdle(): usize {
+  interrupt.handle();
+  return changetype<usize>(run.next(changetype<Vcpu>(0)));
 }
 
 /** An SError while the vCPU was on this CPU. */

@@ -20,6 +20,7 @@ import {
   HCR_TIDCP,
   HCR_TLOR,
   HCR_TSC,
+  HCR_TWI,
   HCR_VM,
   HCR_VSE,
   MDCR_HPMN_MASK,
@@ -129,21 +130,50 @@ export function resetFrame(frame: VcpuFrame, entry: u64, argument: u64): void {
   frame.sctlrEl1 = SCTLR_EL1_RESET;
 }
 
-/** Makes the guest's memory and identity those of this VM and vCPU. An SError that is pending is that of what ran before. */
-export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64): void {
-  sysreg.writeHcrEl2(sysreg.readHcrEl2() & ~HCR_VSE);
+/**
+ * Makes the guest's memory, identity and time those of this VM and vCPU; `serror`: a virtual SError waits for it. The other registers follow. `root` without
+ * anything in it, and VMID 0, is nobody's.
+ */
+export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64, serror: bool): void {
+  const controls = sysreg.readHcrEl2() & ~HCR_VSE;
+  sysreg.writeHcrEl2(serror ? controls | HCR_VSE : controls);
   sysreg.writeVttbrEl2(root | ((vmid as u64) << 48));
   sysreg.writeVmpidrEl2(mpidr);
   sysreg.writeCntvoffEl2(countOffset);
   barrier.isb();
 }
 
-/** Empties the TLBs of what the selected VM's former life has left: its stage 1 starts anew (D8.14). */
+/** Whether a virtual SError waits for the guest. */
+export function hasSerror(): bool {
+  return (sysreg.readHcrEl2() & HCR_VSE) != 0;
+}
+
+/** The guest's virtual timer does not fire. */
+export function stopVirtualTimer(): void {
+  sysreg.writeCntvCtlEl0(0);
+}
+
+/** Lets the guest's WFI trap, or not. It is in force from the entry into the guest on. */
+export function trapWfi(on: bool): void {
+  const controls = sysreg.readHcrEl2() & ~HCR_TWI;
+  sysreg.writeHcrEl2(on ? controls | HCR_TWI : controls);
+}
+
+/** Empties the TLBs of all CPUs of what the selected VMID has left there: its stage 1 and 2 start anew (D8.14). */
 export function forgetTranslations(): void {
   barrier.dsbIshst();
   tlb.vmalls12e1is();
   barrier.dsbIsh();
   barrier.isb();
+}
+
+/**
+ * Empties this CPU's TLB of the selected VM's stage 1: another of its vCPUs ran here, whose ASIDs may mean something else (a vCPU may take its TLB for
+ * its own while HCR_EL2.FB only widens what it invalidates).
+ */
+export function forgetOtherVcpu(): void {
+  tlb.vmalle1();
+  barrier.dsbNsh();
 }
 
 /** Whether the guest's virtual timer asserts its line: enabled, not masked, condition met (D11.2.4). */

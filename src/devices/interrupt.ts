@@ -5,9 +5,12 @@ import { INTID_SPECIAL } from "../../build/gen/gic";
 import { Board } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
 import * as log from "../log/log";
+import * as cpu from "../hal/cpu";
+import * as cpus from "../sched/cpus";
+import { Cpu, IPI, Request } from "../sched/cpus";
+import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as vgic from "./vgic";
-import * as vrtc from "./vrtc";
 import * as vtimer from "./vtimer";
 import * as vuart from "./vuart";
 
@@ -21,34 +24,68 @@ class Sources {
 }
 const sources = changetype<Sources>(memory.data(16, 4));
 
-/** Lets the interrupts through that the hypervisor lives on. */
+/** Once: names the interrupts that the hypervisor lives on, and lets the UART's through to this CPU. */
 export function init(board: Board): void {
   sources.virtualTimer = board.virtualTimer;
   sources.hypervisorTimer = board.hypervisorTimer;
   sources.maintenance = board.maintenance;
   sources.uart = board.uartInterrupt == 0 ? INTID_SPECIAL : board.uartInterrupt;
-  gicv3.enablePrivate(board.virtualTimer);
-  gicv3.enablePrivate(board.hypervisorTimer);
-  gicv3.enablePrivate(board.maintenance);
   if (board.uartInterrupt != 0) gicv3.enableShared(board.uartInterrupt);
 }
 
-/** Handles what is pending on this CPU, for the vCPU that is on it. */
-export function handle(vcpu: Vcpu): void {
+/** On each CPU: lets its own ones through. */
+export function initCpu(): void {
+  gicv3.enablePrivate(IPI);
+  gicv3.enablePrivate(sources.virtualTimer);
+  gicv3.enablePrivate(sources.hypervisorTimer);
+  gicv3.enablePrivate(sources.maintenance);
+}
+
+/** What other CPUs, or this one, have asked of this one. */
+function requested(self: Cpu): void {
+  // One that has crashed wants all others to stop.
+  cpu.relax();
+  const what = cpus.requests();
+  if ((what & Request.SCHEDULE) != 0) self.resched = 1;
+  if ((what & Request.LOOK) != 0) vgic.requested();
+}
+
+/** EL2's own timer: deadlines of vCPUs, the end of a slice. */
+function expire(self: Cpu): void {
+  for (;;) {
+    const vcpu = sched.expired(self);
+    if (changetype<usize>(vcpu) == 0) return;
+    vtimer.expired(vcpu);
+  }
+}
+
+/** The board's virtual timer stays active until the guest whose it is has ended its interrupt; that of nobody is late. */
+function virtualTimer(vcpu: Vcpu): void {
+  if (changetype<usize>(vcpu) == 0) gicv3.deactivate(sources.virtualTimer);
+  else vgic.timerFired(vcpu);
+}
+
+/** Handles what is pending on this CPU. */
+export function handle(): void {
+  const self = cpus.self();
   for (;;) {
     const intid = gicv3.acknowledge();
     if (intid >= INTID_SPECIAL) return;
     gicv3.dropPriority(intid);
     if (intid == sources.virtualTimer) {
-      // Stays active on the board until the guest has ended it.
-      vgic.timerFired(vcpu);
+      virtualTimer(self.loaded);
       continue;
     }
-    if (intid == sources.hypervisorTimer) {
-      vrtc.update(vcpu);
-      vtimer.update(vcpu);
-    } else if (intid == sources.maintenance) vgic.maintain(vcpu);
-    else if (intid == sources.uart) vuart.pull(vcpu);
+    // An SGI may come again while it is handled: what it stands for is looked at afterwards.
+    if (intid == IPI) {
+      gicv3.deactivate(intid);
+      requested(self);
+      continue;
+    }
+    if (intid == sources.hypervisorTimer) expire(self);
+    else if (intid == sources.maintenance) {
+      if (changetype<usize>(self.loaded) != 0) vgic.maintain(self.loaded);
+    } else if (intid == sources.uart) vuart.boardInterrupt();
     else {
       log.err(IN_GIC, "interrupt %d, which nobody asked for", intid);
       gicv3.disable(intid);

@@ -1,7 +1,10 @@
-// ICH_LR<n>_EL2 by number (Arm IHI 0069, 12.4.8), and what else the hypervisor's CPU interface holds of a guest.
+// ICH_LR<n>_EL2 by number (Arm IHI 0069, 12.4.8), and what else the hypervisor's CPU interface holds of a vCPU that is loaded.
 
 import * as sysreg from "../hal/sysreg";
+import { Vcpu } from "../vm/records";
 
+const LOW: u64 = 0xffffffff;
+/** How many list registers there are, and how many words of active priorities: on every CPU as on the first. */
 const implemented: usize = memory.data(8, 8);
 
 /** Reads how many there are, and how many words of active priorities. */
@@ -108,21 +111,43 @@ export function write(n: u32, value: u64): void {
   }
 }
 
-/** Nothing listed, nothing active, masks as at reset. */
-export function reset(): void {
-  for (let n: u32 = 0; n < count(); n++) write(n, 0);
+/** The active priorities beyond the first 32, of which most CPUs have none. */
+function saveHigh(vcpu: Vcpu, words: u32): void {
+  vcpu.activeGroup0 |= sysreg.readIchAp0r1El2() << 32;
+  vcpu.activeGroup1 |= sysreg.readIchAp1r1El2() << 32;
+  if (words == 2) return;
+  vcpu.activeGroup0High = sysreg.readIchAp0r2El2() | (sysreg.readIchAp0r3El2() << 32);
+  vcpu.activeGroup1High = sysreg.readIchAp1r2El2() | (sysreg.readIchAp1r3El2() << 32);
+}
+function loadHigh(vcpu: Vcpu, words: u32): void {
+  sysreg.writeIchAp0r1El2(vcpu.activeGroup0 >> 32);
+  sysreg.writeIchAp1r1El2(vcpu.activeGroup1 >> 32);
+  if (words == 2) return;
+  sysreg.writeIchAp0r2El2(vcpu.activeGroup0High & LOW);
+  sysreg.writeIchAp0r3El2(vcpu.activeGroup0High >> 32);
+  sysreg.writeIchAp1r2El2(vcpu.activeGroup1High & LOW);
+  sysreg.writeIchAp1r3El2(vcpu.activeGroup1High >> 32);
+}
+
+/** Masks and active priorities of the guest's CPU interface into its record. */
+export function save(vcpu: Vcpu): void {
   const words = load<u32>(implemented + 4);
-  sysreg.writeIchAp0r0El2(0);
-  sysreg.writeIchAp1r0El2(0);
-  if (words > 1) {
-    sysreg.writeIchAp0r1El2(0);
-    sysreg.writeIchAp1r1El2(0);
-  }
-  if (words > 2) {
-    sysreg.writeIchAp0r2El2(0);
-    sysreg.writeIchAp1r2El2(0);
-    sysreg.writeIchAp0r3El2(0);
-    sysreg.writeIchAp1r3El2(0);
-  }
-  sysreg.writeIchVmcrEl2(0);
+  vcpu.vmcr = sysreg.readIchVmcrEl2();
+  vcpu.activeGroup0 = sysreg.readIchAp0r0El2();
+  vcpu.activeGroup1 = sysreg.readIchAp1r0El2();
+  if (words > 1) saveHigh(vcpu, words);
+}
+
+/** Likewise out of its record. No list register is in use. */
+export function restore(vcpu: Vcpu): void {
+  const words = load<u32>(implemented + 4);
+  sysreg.writeIchVmcrEl2(vcpu.vmcr);
+  sysreg.writeIchAp0r0El2(vcpu.activeGroup0 & LOW);
+  sysreg.writeIchAp1r0El2(vcpu.activeGroup1 & LOW);
+  if (words > 1) loadHigh(vcpu, words);
+}
+
+/** Nothing is listed on this CPU, whatever a loader has left. */
+export function clear(): void {
+  for (let n: u32 = 0; n < count(); n++) write(n, 0);
 }

@@ -2,7 +2,9 @@
 
 import { GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, RTC_BASE, RTC_SIZE, UART_BASE, UART_SIZE } from "../../build/gen/guest";
 import { Ipa } from "../hal/addr";
-import { Vcpu } from "../vm/records";
+import { Vcpu, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as guard from "./guard";
 import * as vgicRegisters from "./vgic-registers";
 import * as vrtc from "./vrtc";
 import * as vtimer from "./vtimer";
@@ -33,21 +35,56 @@ function part(register: u32, at: u64, bytes: u32): u64 {
   return bytes == 4 ? shifted : shifted & (((1 as u64) << (bytes << 3)) - 1);
 }
 
+/** The vCPU whose redistributor an IPA lies in, and the offset in it. */
+function redistributor(vm: Vm, at: u64): Vcpu {
+  return table.vcpu(vm, ((at - GICR_BASE) / GICR_STRIDE) as u32);
+}
+function inRedistributor(at: u64): u32 {
+  return ((at - GICR_BASE) % GICR_STRIDE) as u32;
+}
+
+function readUart(vm: Vm, at: u64): u32 {
+  guard.enter(vm);
+  const value = vuart.read(vm, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32)));
+  guard.leave(vm);
+  return value;
+}
+
+function readClock(vm: Vm, at: u64): u32 {
+  guard.enter(vm);
+  const value = vrtc.read(vm, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32)));
+  guard.leave(vm);
+  return value;
+}
+
 /** Reads 1, 2, 4 or 8 bytes, as `find` has allowed. */
 export function read(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32): u64 {
   const at = ipa as u64;
   switch (device) {
     case Device.UART:
-      return part(vuart.read(vcpu, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32))), at, bytes);
+      return part(readUart(vcpu.vm, at), at, bytes);
     case Device.DISTRIBUTOR:
       return vgicRegisters.read(vcpu, false, (at - GICD_BASE) as u32, bytes);
     case Device.REDISTRIBUTOR:
-      return vgicRegisters.read(vcpu, true, (at - GICR_BASE) as u32, bytes);
+      return vgicRegisters.read(redistributor(vcpu.vm, at), true, inRedistributor(at), bytes);
     case Device.RTC:
-      return part(vrtc.read(vcpu, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32))), at, bytes);
+      return part(readClock(vcpu.vm, at), at, bytes);
     default:
       return 0;
   }
+}
+
+function writeUart(vm: Vm, at: u64, value: u32): void {
+  guard.enter(vm);
+  vuart.write(vm, (at as u32) & (UART_SIZE - 1), value);
+  guard.leave(vm);
+}
+
+function writeClock(vm: Vm, at: u64, value: u32): void {
+  guard.enter(vm);
+  vrtc.write(vm, (at as u32) & (RTC_SIZE - 1), value);
+  vtimer.updateClock(vm);
+  guard.leave(vm);
 }
 
 /**
@@ -60,18 +97,16 @@ export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u
   const word = (bytes == 4 ? value : value & (((1 as u64) << (bytes << 3)) - 1)) as u32;
   switch (device) {
     case Device.UART:
-      if (whole) vuart.write(vcpu, (at as u32) & (UART_SIZE - 1), word);
+      if (whole) writeUart(vcpu.vm, at, word);
       break;
     case Device.DISTRIBUTOR:
       vgicRegisters.write(vcpu, false, (at - GICD_BASE) as u32, bytes, value);
       break;
     case Device.REDISTRIBUTOR:
-      vgicRegisters.write(vcpu, true, (at - GICR_BASE) as u32, bytes, value);
+      vgicRegisters.write(redistributor(vcpu.vm, at), true, inRedistributor(at), bytes, value);
       break;
     case Device.RTC:
-      if (!whole) break;
-      vrtc.write(vcpu, (at as u32) & (RTC_SIZE - 1), word);
-      vtimer.update(vcpu);
+      if (whole) writeClock(vcpu.vm, at, word);
       break;
     default:
       break;

@@ -4,20 +4,22 @@
 //  | 0   | Aff3 | RS  |   |IRM| Aff2 |  0  | INTID | Aff1 | TargetList |
 
 import { Vcpu } from "../vm/records";
+import * as table from "../vm/table";
 import * as vgic from "./vgic";
 
 const IRM: u64 = (1 as u64) << 40;
-/** Of an MPIDR_EL1: the affinity within a cluster. */
-const AFF0: u64 = 0xff;
-/** Aff3, Aff2 and Aff1. */
-const CLUSTER: u64 = 0x00ff00ff00ff0000;
+/** Aff3, Aff2, Aff1 and RS: a VM's vCPUs are all in the cluster where they are 0. */
+const CLUSTER: u64 = 0x00fff0ff00ff0000;
+const LIST: u64 = 0xffff;
 
 /** An SGI is for all others with IRM set, else for the listed ones of one cluster; it goes through if its group at the target is that of the register. */
 export function send(vcpu: Vcpu, value: u64, group1: bool): void {
-  if ((value & IRM) != 0) return;
+  const vm = vcpu.vm;
   const intid = ((value >> 24) & 15) as u32;
-  const first = ((value >> 44) & 15) << 4;
-  const own = vcpu.mpidr & AFF0;
-  if ((value & CLUSTER) != 0 || own < first || own - first > 15 || ((value >> (own - first)) & 1) == 0) return;
-  if ((((vcpu.irqs.group >> intid) & 1) != 0) == group1) vgic.raise(vcpu, intid);
+  const present = ((1 as u32) << vm.vcpus) - 1;
+  let targets: u32;
+  if ((value & IRM) != 0) targets = present & ~((1 as u32) << vcpu.id);
+  else if ((value & CLUSTER) != 0) return;
+  else targets = ((value & LIST) as u32) & present;
+  for (; targets != 0; targets &= targets - 1) vgic.sendSgi(table.vcpu(vm, ctz<u32>(targets)), intid, group1);
 }

@@ -32,7 +32,10 @@ import {
 } from "../../build/gen/gic";
 import { INTIDS } from "../../build/gen/guest";
 import { IrqWord, Vcpu, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as guard from "./guard";
 import * as vgic from "./vgic";
+import * as lists from "./vgic-lists";
 
 /** JEP106 0x3b (Arm) in bits 11-0: who designed the programmer's model. */
 const IIDR: u32 = 0x43b;
@@ -60,12 +63,34 @@ function gather(word: u32): u32 {
   return result;
 }
 
+/** Folds the list registers of all vCPUs that hold interrupts of a word. The VM's lock is held. */
+function unlist(vcpu: Vcpu, word: IrqWord, bits: u32): void {
+  for (let n: u32 = 0; (word.listed & bits) != 0 && n < vcpu.vm.vcpus; n++) lists.foldOf(table.vcpu(vcpu.vm, n));
+}
+
+/** Has list registers refilled after some interrupts of a word have changed. */
+function relist(vcpu: Vcpu, word: IrqWord, bits: u32): void {
+  if (word == vcpu.irqs) vgic.look(vcpu);
+  else vgic.lookShared(vcpu.vm, word, bits);
+}
+
+/** The pending or active bits of a word, which list registers may hold. */
+function readState(vcpu: Vcpu, word: IrqWord, pending: bool): u32 {
+  guard.enter(vcpu.vm);
+  const listed = word.listed;
+  unlist(vcpu, word, listed);
+  const result = pending ? lists.pendingOf(word) : word.active;
+  if (listed != 0) relist(vcpu, word, listed);
+  guard.leave(vcpu.vm);
+  return result;
+}
+
 /** A word of the banks that distributor and SGI frame share; `first` and `words`: the interrupts that are here. */
 function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
   if (offset < GICD_IPRIORITYR) {
     const index = (offset & 0x7f) >> 2;
     if (index < first || index >= words) return 0;
-    const word = vgic.wordOf(vcpu, index);
+    const word = lists.wordOf(vcpu, index);
     switch (offset & ~(0x7f as u32)) {
       case GICD_IGROUPR:
         return word.group;
@@ -75,12 +100,8 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
       case GICD_ISPENDR:
       case GICD_ICPENDR:
       case GICD_ISACTIVER:
-      case GICD_ICACTIVER: {
-        vgic.fold(vcpu);
-        const result = offset < GICD_ISACTIVER ? vgic.pendingOf(word) : word.active;
-        vgic.refill(vcpu);
-        return result;
-      }
+      case GICD_ICACTIVER:
+        return readState(vcpu, word, offset < GICD_ISACTIVER);
       default:
         return 0;
     }
@@ -89,67 +110,78 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
     const intid = offset - GICD_IPRIORITYR;
     const index = intid >> 5;
     if (index < first || index >= words) return 0;
-    return load<u32>(changetype<usize>(vgic.wordOf(vcpu, index)) + (intid & 28), offsetof<IrqWord>("priority0"));
+    return load<u32>(changetype<usize>(lists.wordOf(vcpu, index)) + (intid & 28), offsetof<IrqWord>("priority0"));
   }
   if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
     const half = (offset - GICD_ICFGR) >> 2;
     const index = half >> 1;
     if (index < first || index >= words) return 0;
-    return spread(vgic.wordOf(vcpu, index).edge >> ((half & 1) << 4));
+    return spread(lists.wordOf(vcpu, index).edge >> ((half & 1) << 4));
   }
   return 0;
 }
 
-/** Writes those bytes of a word that `mask` has; `value` is zero elsewhere. Called between fold and refill. */
+/** Changes one of the fields of one bit; `value` is zero outside of `mask`. */
+function writeBits(vcpu: Vcpu, word: IrqWord, field: u32, value: u32, mask: u32): void {
+  switch (field) {
+    case GICD_IGROUPR:
+      word.group = (word.group & ~mask) | value;
+      break;
+    case GICD_ISENABLER:
+      word.enabled |= value;
+      break;
+    case GICD_ICENABLER:
+      word.enabled &= ~value;
+      break;
+    case GICD_ISPENDR:
+      word.latch |= value;
+      break;
+    case GICD_ICPENDR:
+      word.latch &= ~value;
+      break;
+    case GICD_ISACTIVER:
+      vgic.activate(word, value);
+      break;
+    case GICD_ICACTIVER:
+      lists.deactivate(vcpu, word, value);
+      break;
+    default:
+      break;
+  }
+}
+
+/** Writes those bytes of a word that `mask` has; `value` is zero elsewhere. */
 function writeBank(vcpu: Vcpu, offset: u32, value: u32, mask: u32, first: u32, words: u32): void {
+  let index: u32;
+  let bits: u32;
   if (offset < GICD_IPRIORITYR) {
-    const index = (offset & 0x7f) >> 2;
-    if (index < first || index >= words) return;
-    const word = vgic.wordOf(vcpu, index);
-    switch (offset & ~(0x7f as u32)) {
-      case GICD_IGROUPR:
-        word.group = (word.group & ~mask) | value;
-        break;
-      case GICD_ISENABLER:
-        word.enabled |= value;
-        break;
-      case GICD_ICENABLER:
-        word.enabled &= ~value;
-        break;
-      case GICD_ISPENDR:
-        word.latch |= value;
-        break;
-      case GICD_ICPENDR:
-        word.latch &= ~value;
-        break;
-      case GICD_ISACTIVER:
-        word.active |= value;
-        break;
-      case GICD_ICACTIVER:
-        vgic.deactivate(vcpu, word, value);
-        break;
-      default:
-        break;
-    }
+    index = (offset & 0x7f) >> 2;
+    bits = (offset & ~(0x7f as u32)) == GICD_IGROUPR ? mask : value;
   } else if (offset < GICD_ITARGETSR) {
-    const intid = offset - GICD_IPRIORITYR;
-    const index = intid >> 5;
-    if (index < first || index >= words) return;
-    const at = changetype<usize>(vgic.wordOf(vcpu, index)) + (intid & 28);
-    store<u32>(
-      at,
-      (load<u32>(at, offsetof<IrqWord>("priority0")) & ~mask) | (value & PRIORITY_BITS),
-      offsetof<IrqWord>("priority0"),
-    );
+    index = (offset - GICD_IPRIORITYR) >> 5;
+    bits = (0xf as u32) << (offset & 28);
   } else if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
-    const half = (offset - GICD_ICFGR) >> 2;
-    const index = half >> 1;
     // SGIs are edges for good, PPIs levels: their sources are timers (whether a PPI's field can be written is up to us: IHI 0069, GICR_ICFGR1).
-    if (index == 0 || index < first || index >= words) return;
-    const word = vgic.wordOf(vcpu, index);
-    const shift = (half & 1) << 4;
+    index = (offset - GICD_ICFGR) >> 3;
+    if (index == 0) return;
+    bits = (0xffff as u32) << (((offset >> 2) & 1) << 4);
+  } else {
+    return;
+  }
+  if (index < first || index >= words) return;
+  const word = lists.wordOf(vcpu, index);
+  unlist(vcpu, word, bits);
+  if (offset < GICD_IPRIORITYR) {
+    writeBits(vcpu, word, offset & ~(0x7f as u32), value, mask);
+  } else if (offset < GICD_ITARGETSR) {
+    const at = changetype<usize>(word) + (offset & 28);
+    const old = load<u32>(at, offsetof<IrqWord>("priority0"));
+    store<u32>(at, (old & ~mask) | (value & PRIORITY_BITS), offsetof<IrqWord>("priority0"));
+  } else {
+    const shift = ((offset >> 2) & 1) << 4;
     word.edge = (word.edge & ~(gather(mask) << shift)) | (gather(value) << shift);
   }
+  relist(vcpu, word, bits);
 }
 
 /** GICD_IROUTER<n> as two words; those of the private interrupts are reserved. */
@@ -160,10 +192,18 @@ function route(vm: Vm, offset: u32): usize {
 
 /** The vCPU that an interrupt goes to follows from its route; a route to nobody leaves it pending. */
 function retarget(vcpu: Vcpu, intid: u32, affinity: u64): void {
-  const word = vgic.wordOf(vcpu, intid >> 5);
-  const nobody: u32 = 0xff;
-  const target = affinity < vcpu.vm.vcpus ? (affinity as u32) : nobody;
+  const word = lists.wordOf(vcpu, intid >> 5);
+  const bit = (1 as u32) << (intid & 31);
+  const target = affinity < vcpu.vm.vcpus ? (affinity as u32) : lists.NO_TARGET;
+  unlist(vcpu, word, bit);
   store<u8>(changetype<usize>(word) + (intid & 31), target, offsetof<IrqWord>("target0"));
+  vgic.lookShared(vcpu.vm, word, bit);
+}
+
+/** GICD_CTLR: what is let through changes for every vCPU. */
+function enableGroups(vm: Vm, groups: u32): void {
+  vm.gicEnable = groups;
+  for (let n: u32 = 0; n < vm.vcpus; n++) vgic.look(table.vcpu(vm, n));
 }
 
 function readDistributorWord(vcpu: Vcpu, offset: u32): u32 {
@@ -183,12 +223,12 @@ function readDistributorWord(vcpu: Vcpu, offset: u32): u32 {
     const at = route(vcpu.vm, offset);
     return at == 0 ? 0 : load<u32>(at + (offset & 4));
   }
-  return readBank(vcpu, offset, 1, vgic.WORDS);
+  return readBank(vcpu, offset, 1, lists.WORDS);
 }
 
 function writeDistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): void {
   if (offset == GICD_CTLR) {
-    vcpu.vm.gicEnable = ((vcpu.vm.gicEnable & ~mask) | value) & 3;
+    enableGroups(vcpu.vm, ((vcpu.vm.gicEnable & ~mask) | value) & 3);
   } else if (offset >= GICD_IROUTER) {
     const at = route(vcpu.vm, offset);
     if (at == 0) return;
@@ -197,7 +237,7 @@ function writeDistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): v
     store<u64>(at, load<u64>(at) & AFFINITY);
     retarget(vcpu, (offset - GICD_IROUTER) >> 3, load<u64>(at));
   } else {
-    writeBank(vcpu, offset, value, mask, 1, vgic.WORDS);
+    writeBank(vcpu, offset, value, mask, 1, lists.WORDS);
   }
 }
 
@@ -237,8 +277,8 @@ function writeWord(vcpu: Vcpu, redistributor: bool, offset: u32, value: u32, mas
 }
 
 /**
- * Reads 1, 2, 4 or 8 bytes of the distributor, or of the redistributor of a vCPU: a VM has one, so it is the one that asks. The offset is a
- * multiple of them.
+ * Reads 1, 2, 4 or 8 bytes of the distributor, or of the redistributor of a vCPU. The offset is a multiple of them. Words are read one by one, as
+ * they are at that moment; only those that list registers may hold take the VM's lock.
  */
 export function read(vcpu: Vcpu, redistributor: bool, offset: u32, bytes: u32): u64 {
   if (bytes == 4) return readWord(vcpu, redistributor, offset);
@@ -248,9 +288,9 @@ export function read(vcpu: Vcpu, redistributor: bool, offset: u32, bytes: u32): 
   return ((readWord(vcpu, redistributor, offset & ~(3 as u32)) as u64) >> ((offset & 3) << 3)) & lowBits(bytes);
 }
 
-/** Writes likewise. */
+/** Writes likewise, under the VM's lock. */
 export function write(vcpu: Vcpu, redistributor: bool, offset: u32, bytes: u32, value: u64): void {
-  vgic.fold(vcpu);
+  guard.enter(vcpu.vm);
   if (bytes == 8) {
     writeWord(vcpu, redistributor, offset, value as u32, 0xffffffff);
     writeWord(vcpu, redistributor, offset + 4, (value >> 32) as u32, 0xffffffff);
@@ -259,5 +299,5 @@ export function write(vcpu: Vcpu, redistributor: bool, offset: u32, bytes: u32, 
     const mask = lowBits(bytes);
     writeWord(vcpu, redistributor, offset & ~(3 as u32), ((value & mask) as u32) << shift, (mask as u32) << shift);
   }
-  vgic.refill(vcpu);
+  guard.leave(vcpu.vm);
 }

@@ -1,258 +1,178 @@
-// The virtual GICv3 (Arm IHI 0069): which interrupts of a vCPU are pending, and their way through the list registers.
+// The virtual GICv3 (Arm IHI 0069) of a VM: which interrupts become pending for which vCPU, wherever that is.
 //
-// The truth about an interrupt is in its IrqWord, except while a list register holds it: then the guest's CPU interface changes its state without
-// an exit. `fold` takes all of that back, `refill` hands the most urgent ones out again; whoever changes something does so between the two.
-// Nothing is read back on an exit that does not need it.
+// After a change of words, `look` has the CPU on which the vCPU is refill its list registers (vgic-lists.ts). SGIs of group 1 go through the vCPU's inbox,
+// without a lock. Where it says nothing else, the VM's lock is held.
 
-import {
-  ICH_HCR_EN,
-  ICH_HCR_UIE,
-  LR_ACTIVE,
-  LR_EOI,
-  LR_GROUP1,
-  LR_HW,
-  LR_PENDING,
-  LR_PINTID_SHIFT,
-  LR_PRIORITY_SHIFT,
-} from "../../build/gen/gic";
 import { INTIDS, VTIMER_INTID } from "../../build/gen/guest";
-import * as el2 from "../cpu/el2";
-import * as gicv3 from "../drivers/gicv3";
-import * as sysreg from "../hal/sysreg";
-import { IrqWord, Vcpu, VcpuState } from "../vm/records";
+import * as atomic from "../hal/atomic";
+import * as cpus from "../sched/cpus";
+import { Request } from "../sched/cpus";
+import * as sched from "../sched/sched";
+import { IrqWord, Vcpu, VcpuState, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as guard from "./guard";
 import * as lr from "./list-registers";
+import * as lists from "./vgic-lists";
 
-/** Interrupts in words of 32. */
-export const WORDS: u32 = INTIDS >> 5;
-/** ICH_HCR_EL2.LRENPIE: maintenance when the guest ends an interrupt that no list register holds. */
-const LRENPIE: u64 = 4;
-const EOI_COUNT_SHIFT: u64 = 27;
+/** Bits of a vCPU's inbox: its SGIs of group 1, and that its words have changed. */
+const INBOX_SGIS: u32 = 0xffff;
+const INBOX_LOOK: u32 = 0x10000;
 
-/** The INTID of the board that the guest's virtual timer is linked to. */
-const timerIntid: usize = memory.data(4, 4);
-
-/** Once, with the INTID of the board's virtual timer. */
-export function init(physicalTimer: u32): void {
-  store<u32>(timerIntid, physicalTimer);
-  lr.init();
-  sysreg.writeIchHcrEl2(ICH_HCR_EN);
+/** Brings the list registers of a vCPU that is loaded here in step with its words. */
+function update(vcpu: Vcpu): void {
+  lists.fold(vcpu);
+  const inbox = atomic.swap32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
+  vcpu.irqs.latch |= inbox & vcpu.irqs.group & INBOX_SGIS;
+  lists.refill(vcpu);
 }
 
-/** Word `index` of the interrupts that a vCPU sees. */
-export function wordOf(vcpu: Vcpu, index: u32): IrqWord {
-  return index == 0 ? vcpu.irqs : changetype<IrqWord>(vcpu.vm.spis + (index - 1) * offsetof<IrqWord>());
+/** Has a vCPU see what is in its inbox: it is woken, or its CPU is interrupted. One that is loaded nowhere sees it when it is. */
+function deliver(vcpu: Vcpu, bits: u32): void {
+  const at = changetype<usize>(vcpu);
+  if ((atomic.or32(at + offsetof<Vcpu>("inbox"), bits) & bits) == bits) return;
+  if (atomic.load32(at + offsetof<Vcpu>("state")) == VcpuState.BLOCKED && sched.wake(vcpu)) return;
+  const on = atomic.load32(at + offsetof<Vcpu>("loadedOn"));
+  if (on != 0) cpus.request(cpus.at(on - 1), Request.LOOK);
 }
 
-export function priorityOf(word: IrqWord, bit: u32): u32 {
-  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("priority0"));
-}
-
-function targetOf(word: IrqWord, bit: u32): u32 {
-  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("target0"));
-}
-
-/** Level-sensitive interrupts follow their line; edges, SGIs and writes to ISPENDR are kept. */
-export function pendingOf(word: IrqWord): u32 {
-  return word.latch | (word.level & ~word.edge);
-}
-
-/** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
-function wanted(vcpu: Vcpu, word: IrqWord): u32 {
-  const enable = vcpu.vm.gicEnable;
-  const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
-  return (word.active | (pendingOf(word) & word.enabled & groups)) & ~word.listed;
-}
-
-/** Lets the board's virtual timer interrupt come again, if it is held for this vCPU. */
-function releaseTimer(vcpu: Vcpu): void {
-  if (vcpu.timerHeld == 0) return;
-  vcpu.timerHeld = 0;
-  gicv3.deactivate(load<u32>(timerIntid));
-}
-
-/** Takes what the list registers hold back into the words. Afterwards none is in use. */
-export function fold(vcpu: Vcpu): void {
-  endUnlisted(vcpu);
-  let used = vcpu.listed;
-  for (; used != 0; used &= used - 1) {
-    const n = ctz<u32>(used);
-    const value = lr.read(n);
-    const intid = load<u8>(changetype<usize>(vcpu) + n, offsetof<Vcpu>("lrIntid0")) as u32;
-    const word = wordOf(vcpu, intid >> 5);
-    const bit = (1 as u32) << (intid & 31);
-    const wasActive = (word.active & bit) != 0;
-    const isActive = (value & LR_ACTIVE) != 0;
-    word.listed &= ~bit;
-    word.active = isActive ? word.active | bit : word.active & ~bit;
-    if ((value & LR_PENDING) == 0) word.latch &= ~bit;
-    if (intid == VTIMER_INTID) foldTimer(vcpu, value, wasActive && !isActive);
-    lr.write(n, 0);
+/** After the words of a vCPU have changed. The VM's lock is held. */
+export function look(vcpu: Vcpu): void {
+  if (!lists.isHere(vcpu)) {
+    deliver(vcpu, INBOX_LOOK);
+    return;
   }
-  vcpu.listed = 0;
+  update(vcpu);
+  if (vcpu.interruptPending != 0 && vcpu.state == VcpuState.BLOCKED) sched.wake(vcpu);
 }
 
-/**
- * The virtual timer's interrupt comes out of a list register. Taken by the guest, its line is seen again when the board's comes again. That of a
- * linked one that is neither pending nor active was deactivated by the guest's own doing; one that `ended` unlinked is ours to deactivate.
- */
-function foldTimer(vcpu: Vcpu, value: u64, ended: bool): void {
-  const state = value & (LR_PENDING | LR_ACTIVE);
-  if (state != LR_PENDING) vcpu.irqs.level &= ~((1 as u32) << VTIMER_INTID);
-  if ((value & LR_HW) == 0) {
-    if (ended) releaseTimer(vcpu);
-  } else if (state == 0) {
-    vcpu.timerHeld = 0;
+/** The same for the vCPUs that some SPIs of a word go to. */
+export function lookShared(vm: Vm, word: IrqWord, bits: u32): void {
+  let seen: u32 = 0;
+  for (; bits != 0; bits &= bits - 1) {
+    const target = lists.targetOf(word, ctz<u32>(bits));
+    if (target == lists.NO_TARGET || ((seen >> target) & 1) != 0) continue;
+    seen |= (1 as u32) << target;
+    look(table.vcpu(vm, target));
   }
 }
 
-/** Ends as many active interrupts as the guest has ended while no list register held them: the most urgent first. */
-function endUnlisted(vcpu: Vcpu): void {
-  for (let count = sysreg.readIchHcrEl2() >> EOI_COUNT_SHIFT; count != 0; count--) {
-    let best: u32 = 0x100;
-    let bestWord = vcpu.irqs;
-    let bestBit: u32 = 0;
-    for (let index: u32 = 0; index < WORDS; index++) {
-      const word = wordOf(vcpu, index);
-      for (let active = word.active & ~word.listed; active != 0; active &= active - 1) {
-        const bit = ctz<u32>(active);
-        if (priorityOf(word, bit) >= best) continue;
-        best = priorityOf(word, bit);
-        bestWord = word;
-        bestBit = bit;
-      }
-    }
-    if (best == 0x100) return;
-    deactivate(vcpu, bestWord, (1 as u32) << bestBit);
-  }
+/** Another CPU has asked to look at the vCPU that is loaded here. */
+export function requested(): void {
+  lists.serveFold();
+  const vcpu = cpus.self().loaded;
+  if (changetype<usize>(vcpu) != 0) maintain(vcpu);
 }
 
-/**
- * The virtual timer's interrupt is linked to the board's, which is active since it came. A guest that has set its timer anew meanwhile gets no
- * interrupt for the old time, and the board's may come again.
- */
-function settleTimer(vcpu: Vcpu): void {
+/** Sends an SGI through the register of one group: it is pending if it is of that group at the vCPU. */
+export function sendSgi(vcpu: Vcpu, intid: u32, group1: bool): void {
+  const bit = (1 as u32) << intid;
+  if (group1 && !lists.isHere(vcpu)) {
+    deliver(vcpu, bit);
+    return;
+  }
+  guard.enter(vcpu.vm);
+  vcpu.irqs.latch |= bit & (group1 ? vcpu.irqs.group : ~vcpu.irqs.group);
+  look(vcpu);
+  guard.leave(vcpu.vm);
+}
+
+/** Sets the line of a private interrupt. The VM's lock is held. */
+export function setPrivateLine(vcpu: Vcpu, intid: u32, high: bool): void {
+  const bit = (1 as u32) << intid;
   const word = vcpu.irqs;
-  const bit = (1 as u32) << VTIMER_INTID;
-  if ((word.level & bit) == 0 || (word.active & bit) != 0 || el2.virtualTimerFires()) return;
-  word.level &= ~bit;
-  releaseTimer(vcpu);
+  if (((word.level & bit) != 0) == high) return;
+  word.level = high ? word.level | bit : word.level & ~bit;
+  look(vcpu);
 }
 
-/** Puts an interrupt into list register `n`; returns whether it is pending there. */
-function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
-  const bit = intid & 31;
-  const mask = (1 as u32) << bit;
-  const pending = (pendingOf(word) & mask) != 0;
-  const active = (word.active & mask) != 0;
-  let value = (intid as u64) | ((priorityOf(word, bit) as u64) << LR_PRIORITY_SHIFT);
-  if ((word.group & mask) != 0) value |= LR_GROUP1;
-  if (active) value |= LR_ACTIVE;
-  if (pending) value |= LR_PENDING;
-  if (intid == VTIMER_INTID && vcpu.timerHeld != 0 && active != pending) {
-    // Linked: the guest's end of it is the board's. A linked one is active or pending, not both (ICH_LR<n>_EL2.State).
-    value |= LR_HW | ((load<u32>(timerIntid) as u64) << LR_PINTID_SHIFT);
-  } else if ((word.level & ~word.edge & mask) != 0 || (intid == VTIMER_INTID && vcpu.timerHeld != 0)) {
-    // Its end is to be told: a line that is still high makes it pending again, a board's interrupt that is held is let go.
-    value |= LR_EOI;
-  }
-  word.listed |= mask;
-  vcpu.listed |= (1 as u32) << n;
-  store<u8>(changetype<usize>(vcpu) + n, intid, offsetof<Vcpu>("lrIntid0"));
-  lr.write(n, value);
-  return pending;
-}
-
-/**
- * Fills the list registers by priority; at the same priority what is active comes first, then by number. Those that find no place are asked for by
- * maintenance. A vCPU that sleeps wakes when one is pending.
- */
-export function refill(vcpu: Vcpu): void {
-  settleTimer(vcpu);
-  const count = lr.count();
-  let control: u64 = ICH_HCR_EN;
-  let pending = false;
-  for (let n: u32 = 0; ; n++) {
-    let best: u32 = 0x400;
-    let bestIntid: u32 = 0;
-    for (let index: u32 = 0; index < WORDS; index++) {
-      const word = wordOf(vcpu, index);
-      for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
-        const bit = ctz<u32>(bits);
-        if (index != 0 && targetOf(word, bit) != vcpu.id) continue;
-        const rank = (priorityOf(word, bit) << 1) | (((word.active >> bit) & 1) != 0 ? 0 : 1);
-        if (rank >= best) continue;
-        best = rank;
-        bestIntid = (index << 5) | bit;
-      }
-    }
-    if (best == 0x400) break;
-    if (n == count) {
-      control |= (ICH_HCR_UIE as u64) | LRENPIE;
-      break;
-    }
-    if (list(vcpu, n, bestIntid, wordOf(vcpu, bestIntid >> 5))) pending = true;
-  }
-  sysreg.writeIchHcrEl2(control);
-  vcpu.interruptPending = u32(pending);
-  if (pending && vcpu.state == VcpuState.BLOCKED) vcpu.state = VcpuState.READY;
-}
-
-/** Makes an edge-triggered interrupt or an SGI pending. */
-export function raise(vcpu: Vcpu, intid: u32): void {
-  fold(vcpu);
-  const word = wordOf(vcpu, intid >> 5);
-  word.latch |= (1 as u32) << (intid & 31);
-  refill(vcpu);
-}
-
-/** Sets the line of an interrupt's source; where the guest has configured it as edge-triggered, a rise is kept. */
-export function setLine(vcpu: Vcpu, intid: u32, high: bool): void {
-  const word = wordOf(vcpu, intid >> 5);
+/** Sets the line of an SPI's source; where the guest has configured it as edge-triggered, a rise is kept. The VM's lock is held. */
+export function setSharedLine(vm: Vm, intid: u32, high: bool): void {
+  const word = lists.sharedWord(vm, intid >> 5);
   const bit = (1 as u32) << (intid & 31);
   if (((word.level & bit) != 0) == high) return;
-  fold(vcpu);
   word.level = high ? word.level | bit : word.level & ~bit;
   if (high) word.latch |= bit & word.edge;
-  refill(vcpu);
+  lookShared(vm, word, bit);
 }
 
-/** Ends active interrupts that no list register holds; the virtual timer's ends on the board as well. */
-export function deactivate(vcpu: Vcpu, word: IrqWord, bits: u32): void {
-  const timer = (1 as u32) << VTIMER_INTID;
-  if (word == vcpu.irqs && (word.active & bits & timer) != 0) releaseTimer(vcpu);
-  word.active &= ~bits;
+/** An edge of an SPI's source. The VM's lock is held. */
+export function raiseShared(vm: Vm, intid: u32): void {
+  const word = lists.sharedWord(vm, intid >> 5);
+  const bit = (1 as u32) << (intid & 31);
+  word.latch |= bit;
+  lookShared(vm, word, bit);
 }
 
-/** The board's virtual timer has fired while this vCPU was on the CPU; its interrupt is active now. */
+/** Makes interrupts active that no list register holds; SPIs on the vCPU that they go to. */
+export function activate(word: IrqWord, bits: u32): void {
+  for (let fresh = bits & ~word.active; fresh != 0; fresh &= fresh - 1) {
+    const bit = ctz<u32>(fresh);
+    lists.setHolder(word, bit, lists.targetOf(word, bit));
+  }
+  word.active |= bits;
+}
+
+/** The board's virtual timer has fired while this vCPU was loaded here; its interrupt is active now. */
 export function timerFired(vcpu: Vcpu): void {
-  fold(vcpu);
+  guard.enter(vcpu.vm);
   vcpu.timerHeld = 1;
   vcpu.irqs.level |= (1 as u32) << VTIMER_INTID;
-  refill(vcpu);
+  look(vcpu);
+  guard.leave(vcpu.vm);
 }
 
-/** A maintenance interrupt: list registers have become free, or the guest has ended what it should tell of. */
+/** The list registers of a vCPU that is loaded here may not be what they should. */
 export function maintain(vcpu: Vcpu): void {
-  fold(vcpu);
-  refill(vcpu);
+  guard.enter(vcpu.vm);
+  look(vcpu);
+  guard.leave(vcpu.vm);
 }
 
-/** Whether an interrupt waits for the vCPU, whatever its masks are: what ends a WFI. */
+/** Whether an interrupt waits for the running vCPU, whatever its masks are: what ends a WFI. */
 export function hasPending(vcpu: Vcpu): bool {
   maintain(vcpu);
   return vcpu.interruptPending != 0;
 }
 
-/** As at reset: everything disabled, nothing pending; SPIs go to vCPU 0. */
-export function reset(vcpu: Vcpu): void {
-  fold(vcpu);
-  releaseTimer(vcpu);
-  vcpu.vm.gicEnable = 0;
-  vcpu.asleep = 1;
-  for (let index: u32 = 0; index < WORDS; index++) memory.fill(changetype<usize>(wordOf(vcpu, index)), 0, offsetof<IrqWord>());
-  // SGIs are edges, always (GICR_ICFGR0).
-  vcpu.irqs.edge = 0xffff;
-  memory.fill(vcpu.vm.routes, 0, (INTIDS - 32) << 3);
-  lr.reset();
-  sysreg.writeIchHcrEl2(ICH_HCR_EN);
+/** Takes everything of a vCPU out of this CPU. */
+export function save(vcpu: Vcpu): void {
+  guard.enter(vcpu.vm);
+  lists.fold(vcpu);
+  lists.releaseTimer(vcpu);
+  guard.leave(vcpu.vm);
+  lr.save(vcpu);
+}
+
+/** Puts a vCPU's interrupts into this CPU, which has its timer already. */
+export function restore(vcpu: Vcpu): void {
+  lr.restore(vcpu);
+  guard.enter(vcpu.vm);
+  lists.loadTimer(vcpu);
+  update(vcpu);
+  guard.leave(vcpu.vm);
+}
+
+/** A vCPU's CPU interface and inbox as at reset. It is loaded nowhere. */
+export function resetCpu(vcpu: Vcpu): void {
+  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
+  vcpu.vmcr = 0;
+  vcpu.activeGroup0 = 0;
+  vcpu.activeGroup0High = 0;
+  vcpu.activeGroup1 = 0;
+  vcpu.activeGroup1High = 0;
+}
+
+/** A VM's GIC as at reset: everything disabled, nothing pending; SPIs go to vCPU 0. None of its vCPUs is loaded. */
+export function reset(vm: Vm): void {
+  vm.gicEnable = 0;
+  memory.fill(vm.spis, 0, (lists.WORDS - 1) * offsetof<IrqWord>());
+  memory.fill(vm.routes, 0, (INTIDS - 32) << 3);
+  for (let n: u32 = 0; n < vm.vcpus; n++) {
+    const vcpu = table.vcpu(vm, n);
+    memory.fill(changetype<usize>(vcpu.irqs), 0, offsetof<IrqWord>());
+    // SGIs are edges, always (GICR_ICFGR0).
+    vcpu.irqs.edge = INBOX_SGIS;
+    vcpu.asleep = 1;
+    resetCpu(vcpu);
+  }
 }

@@ -15,7 +15,7 @@ import {
 } from "../../build/gen/pl031";
 import * as timer from "../drivers/timer";
 import * as sysreg from "../hal/sysreg";
-import { Rtc, Vcpu, Vm } from "../vm/records";
+import { Rtc, Vm } from "../vm/records";
 import * as vgic from "./vgic";
 
 const INTID: u32 = 32 + RTC_SPI;
@@ -39,21 +39,21 @@ export function deadline(vm: Vm): u64 {
   return vm.countOffset + ((rtc.match - rtc.base) as u64) * frequency;
 }
 
-/** Sets the line after a register has changed or the deadline has come. */
-export function update(vcpu: Vcpu): void {
-  const rtc = vcpu.vm.rtc;
-  if (rtc.armed != 0 && ((now(vcpu.vm) - rtc.match) as i32) >= 0) {
+/** Sets the line after a register has changed or the deadline has come. The VM's lock is held, as for all that follows. */
+export function update(vm: Vm): void {
+  const rtc = vm.rtc;
+  if (rtc.armed != 0 && ((now(vm) - rtc.match) as i32) >= 0) {
     rtc.armed = 0;
     rtc.raw = 1;
   }
-  vgic.setLine(vcpu, INTID, (rtc.raw & rtc.mask) != 0);
+  vgic.setSharedLine(vm, INTID, (rtc.raw & rtc.mask) != 0);
 }
 
-export function read(vcpu: Vcpu, offset: u32): u32 {
-  const rtc = vcpu.vm.rtc;
+export function read(vm: Vm, offset: u32): u32 {
+  const rtc = vm.rtc;
   switch (offset) {
     case RTC_DR:
-      return now(vcpu.vm);
+      return now(vm);
     case RTC_MR:
       return rtc.match;
     case RTC_LR:
@@ -72,9 +72,9 @@ export function read(vcpu: Vcpu, offset: u32): u32 {
   return offset < RTC_PERIPH_ID ? 0 : (((PL031_ID >> (((offset - RTC_PERIPH_ID) as u64) << 1)) & 0xff) as u32);
 }
 
-/** The caller updates the timer afterwards. */
-export function write(vcpu: Vcpu, offset: u32, value: u32): void {
-  const rtc = vcpu.vm.rtc;
+/** The caller has line and deadline updated afterwards (vtimer.updateClock). */
+export function write(vm: Vm, offset: u32, value: u32): void {
+  const rtc = vm.rtc;
   switch (offset) {
     case RTC_MR:
       rtc.match = value;
@@ -82,7 +82,7 @@ export function write(vcpu: Vcpu, offset: u32, value: u32): void {
       break;
     case RTC_LR:
       rtc.load = value;
-      rtc.base = value - (elapsed(vcpu.vm) as u32);
+      rtc.base = value - (elapsed(vm) as u32);
       break;
     case RTC_IMSC:
       rtc.mask = value & 1;
@@ -93,7 +93,6 @@ export function write(vcpu: Vcpu, offset: u32, value: u32): void {
     default:
       break;
   }
-  update(vcpu);
 }
 
 /** As at power-on, showing `base` seconds at count zero. */

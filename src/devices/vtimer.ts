@@ -1,10 +1,15 @@
 // The guest's time. Its virtual counter is the CPU's, its virtual timer too: the board's interrupt is linked to the guest's (vgic.ts). The
-// physical counter traps and shows the same count; the physical timer is emulated against it with EL2's own timer (Arm ARM D11.2).
+// physical counter traps and shows the same count; the physical timer is emulated against it (Arm ARM D11.2). While a vCPU is loaded nowhere, EL2's
+// own timer stands for both.
 
 import { CNT_CTL_ENABLE, CNT_CTL_IMASK, CNT_CTL_ISTATUS } from "../../build/gen/controls";
 import { PTIMER_INTID } from "../../build/gen/guest";
 import * as timer from "../drivers/timer";
-import { Vcpu } from "../vm/records";
+import { NEVER } from "../drivers/timer";
+import * as sched from "../sched/sched";
+import { Vcpu, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as guard from "./guard";
 import * as vgic from "./vgic";
 import * as vrtc from "./vrtc";
 
@@ -13,28 +18,72 @@ export function count(vcpu: Vcpu): u64 {
   return timer.now() - vcpu.vm.countOffset;
 }
 
-/** Whether the condition of the physical timer is met. */
-function met(vcpu: Vcpu): bool {
-  return count(vcpu) >= vcpu.cntpCval;
+function isLive(control: u32): bool {
+  return (control & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE;
 }
 
-/** Brings line and EL2's timer in step with the registers: the next deadline of this vCPU and of its VM's clock. */
-export function update(vcpu: Vcpu): void {
-  const live = (vcpu.cntpCtl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE;
-  const fires = live && met(vcpu);
-  vgic.setLine(vcpu, PTIMER_INTID, fires);
-  let deadline = vrtc.deadline(vcpu.vm);
-  if (live && !fires) {
-    const at = vcpu.cntpCval + vcpu.vm.countOffset;
-    // A compare value beyond the end of the board's count never comes.
-    if (at >= vcpu.cntpCval) deadline = min<u64>(deadline, at);
+/** The board's count at which a compare value of a VM's count is reached; NEVER for one that lies beyond the end of the board's count. */
+function boardCount(vm: Vm, compare: u64): u64 {
+  const at = compare + vm.countOffset;
+  return at < compare ? NEVER : at;
+}
+
+/**
+ * When the next of the deadlines that EL2 keeps for a vCPU comes: its physical timer, its virtual one while it is in the record, and for the first vCPU its
+ * VM's clock. Sets the lines of those that have come.
+ */
+function deadline(vcpu: Vcpu): u64 {
+  const live = isLive(vcpu.cntpCtl);
+  const fires = live && count(vcpu) >= vcpu.cntpCval;
+  vgic.setPrivateLine(vcpu, PTIMER_INTID, fires);
+  let next = NEVER;
+  if (vcpu.id == 0) {
+    vrtc.update(vcpu.vm);
+    next = vrtc.deadline(vcpu.vm);
   }
-  timer.arm(deadline);
+  if (vcpu.timerSaved != 0 && isLive(vcpu.cntvCtlEl0 as u32)) next = min<u64>(next, boardCount(vcpu.vm, vcpu.cntvCvalEl0));
+  return live && !fires ? min<u64>(next, boardCount(vcpu.vm, vcpu.cntpCval)) : next;
+}
+
+/** Brings lines and EL2's timer in step with the registers. The VM's lock is held. */
+export function updateLocked(vcpu: Vcpu): void {
+  sched.setTimer(vcpu, deadline(vcpu));
+}
+
+export function update(vcpu: Vcpu): void {
+  guard.enter(vcpu.vm);
+  updateLocked(vcpu);
+  guard.leave(vcpu.vm);
+}
+
+/** The VM's clock has changed: the first vCPU's deadlines are its. The VM's lock is held. */
+export function updateClock(vm: Vm): void {
+  updateLocked(table.vcpu(vm, 0));
+}
+
+/** One of the deadlines of a vCPU has come. */
+export function expired(vcpu: Vcpu): void {
+  guard.enter(vcpu.vm);
+  // That of the virtual timer has done its part when the vCPU is awake: it finds its interrupt when it is loaded.
+  const saved = vcpu.timerSaved;
+  vcpu.timerSaved = 0;
+  updateLocked(vcpu);
+  vcpu.timerSaved = saved;
+  if (saved != 0) vgic.look(vcpu);
+  guard.leave(vcpu.vm);
+}
+
+/** A vCPU's EL1 registers have come into its record (`saved`), or into this CPU. */
+export function moved(vcpu: Vcpu, saved: bool): void {
+  guard.enter(vcpu.vm);
+  vcpu.timerSaved = u32(saved);
+  updateLocked(vcpu);
+  guard.leave(vcpu.vm);
 }
 
 export function control(vcpu: Vcpu): u64 {
   const enabled = (vcpu.cntpCtl & CNT_CTL_ENABLE) != 0;
-  return (vcpu.cntpCtl | (enabled && met(vcpu) ? CNT_CTL_ISTATUS : 0)) as u64;
+  return (vcpu.cntpCtl | (enabled && count(vcpu) >= vcpu.cntpCval ? CNT_CTL_ISTATUS : 0)) as u64;
 }
 export function setControl(vcpu: Vcpu, value: u64): void {
   vcpu.cntpCtl = (value as u32) & (CNT_CTL_ENABLE | CNT_CTL_IMASK);

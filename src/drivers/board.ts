@@ -2,6 +2,7 @@
 // timer, UART, clock, firmware, reserved memory, and where the loader put the bundle. Every node is looked at once, in order; interrupts are read
 // afterwards, when the GIC's node has said how many cells they take.
 
+import { MAX_CPUS } from "../../build/gen/layout";
 import { Pa } from "../hal/addr";
 import * as fdt from "../lib/fdt";
 import { Fdt } from "../lib/fdt";
@@ -16,6 +17,8 @@ const PPI: u32 = 1;
 const MIN_CELLS: u32 = 3;
 const MAX_CELLS: u32 = 8;
 
+/** Affinities of CPUs, in the order of the tree: MAX_CPUS of them. */
+const affinities: usize = memory.data(64, 8);
 /** Ranges of reserved memory, address and size each. */
 const reservedRanges: usize = memory.data(2048, 8);
 
@@ -76,6 +79,7 @@ export class Board {
   /** Where the board's seed lies, and its bytes. */
   seed: u64;
   seedBytes: u32;
+  /** How many CPUs the tree names; the first MAX_CPUS of them have an affinity here. */
   cpus: u32;
   /** How many ranges are reserved; more than fit are an error. */
   reserved: u32;
@@ -97,6 +101,11 @@ export function gicrBase(board: Board, n: u32): u64 {
 }
 export function gicrSize(board: Board, n: u32): u64 {
   return load<u64>(changetype<usize>(board) + (n << 4), offsetof<Board>("gicrSize0"));
+}
+
+/** MPIDR_EL1's affinity of CPU `n` of the tree. */
+export function affinity(n: u32): u64 {
+  return load<u64>(affinities + (n << 3));
 }
 
 export function reservedBase(n: u32): u64 {
@@ -180,6 +189,13 @@ function isOkay(tree: Fdt, node: u32): bool {
   return status == 0 || fdt.includes(tree, status, "okay") || fdt.includes(tree, status, "ok");
 }
 
+/** A CPU: `reg` is its affinity as MPIDR_EL1 has it (bindings/arm/cpus.yaml). */
+function cpu(board: Board, tree: Fdt, node: u32, cells: u32): void {
+  const reg = fdt.property(tree, node, "reg");
+  if (board.cpus < MAX_CPUS) store<u64>(affinities + (board.cpus << 3), fdt.number(tree, reg, 0, cells >> 4));
+  board.cpus++;
+}
+
 /** One node; `cells`: #address-cells << 4 | #size-cells of its parent. */
 function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
   if (!isOkay(tree, node)) return;
@@ -189,7 +205,7 @@ function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
       const at = changetype<usize>(board) + offsetof<Board>("bank0") + (board.banks << 4);
       board.banks += ranges(tree, node, cells, at, MAX_BANKS - board.banks);
     } else if (fdt.includes(tree, type, "cpu")) {
-      board.cpus++;
+      cpu(board, tree, node, cells);
     }
     return;
   }

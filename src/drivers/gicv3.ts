@@ -12,6 +12,7 @@ import {
   GICD_IGROUPR,
   GICD_IPRIORITYR,
   GICD_IROUTER,
+  GICD_ISACTIVER,
   GICD_ISENABLER,
   GICD_ICENABLER,
   GICD_TYPER,
@@ -40,13 +41,15 @@ const MAX_REDISTRIBUTORS: u32 = 512;
 const AFFINITY: u64 = 0xff00ffffff;
 
 const distributor: usize = memory.data(8, 8);
-const redistributor: usize = memory.data(8, 8);
+/** Where the redistributor of each CPU is. */
+const redistributors: usize = memory.data(64, 8);
 
 function gicd(offset: u32): Pa {
   return (load<u64>(distributor) + offset) as Pa;
 }
+/** A register of this CPU's redistributor. */
 function gicr(offset: u32): Pa {
-  return (load<u64>(redistributor) + offset) as Pa;
+  return (load<u64>(redistributors + (cpu.number() << 3)) + offset) as Pa;
 }
 
 /** MPIDR's affinity packed as GICR_TYPER has it: Aff3 in bits 31-24. */
@@ -75,7 +78,8 @@ function waitPrivate(): void {
 }
 
 /** Turns the distributor on, with no SPI enabled or active, whatever firmware has left. */
-function initShared(): void {
+export function initShared(dist: Pa): void {
+  store<u64>(distributor, dist as u64);
   // ARE changes only while the groups are off, and never back to 0 (IHI 0069, 12.9.4).
   mmio.write32(gicd(GICD_CTLR), mmio.read32(gicd(GICD_CTLR)) & GICD_CTLR_ARE_NS);
   waitShared();
@@ -91,12 +95,9 @@ function initShared(): void {
   waitShared();
 }
 
-/** Brings up distributor, this CPU's redistributor and its CPU interface. All interrupts are off afterwards. */
-export function init(dist: Pa, redist: Pa): void {
-  store<u64>(distributor, dist as u64);
-  store<u64>(redistributor, redist as u64);
-
-  initShared();
+/** Brings up this CPU's redistributor and its CPU interface. All of its interrupts are off afterwards. */
+export function initPrivate(redist: Pa): void {
+  store<u64>(redistributors + (cpu.number() << 3), redist as u64);
   mmio.write32(gicr(GICR_WAKER), mmio.read32(gicr(GICR_WAKER)) & ~GICR_WAKER_PROCESSOR_SLEEP);
   while ((mmio.read32(gicr(GICR_WAKER)) & GICR_WAKER_CHILDREN_ASLEEP) != 0) cpu.relax();
   mmio.write32(gicr(GICR_SGI_FRAME + GICD_ICENABLER), 0xffffffff);
@@ -114,6 +115,20 @@ export function init(dist: Pa, redist: Pa): void {
   sysreg.writeIccAp1r0El1(0);
   sysreg.writeIccIgrpen1El1(1);
   barrier.isb();
+}
+
+/** Sends an SGI to the CPU with this affinity; stores before it are seen by then (IHI 0069, 12.2.20). */
+export function sendSgi(mpidr: u64, intid: u32): void {
+  const aff0 = mpidr & 0xff;
+  const cluster = ((mpidr & 0xff00) << 8) | ((mpidr & 0xff0000) << 16) | ((mpidr & 0xff00000000) << 16);
+  barrier.dsbIshst();
+  sysreg.writeIccSgi1rEl1(cluster | ((aff0 >> 4) << 44) | ((intid as u64) << 24) | ((1 as u64) << (aff0 & 15)));
+  barrier.isb();
+}
+
+/** Makes an interrupt of this CPU active, as if it had been acknowledged: it does not come until it is deactivated. */
+export function activatePrivate(intid: u32): void {
+  mmio.write32(gicr(GICR_SGI_FRAME + GICD_ISACTIVER), (1 as u32) << intid);
 }
 
 /** Lets an interrupt of this CPU (a PPI) through. */

@@ -4,6 +4,8 @@
 export declare function dsbIshst(): void;
 /** Completes earlier accesses and maintenance, for the inner shareable domain: after a TLB invalidation. */
 export declare function dsbIsh(): void;
+/** Completes maintenance of this CPU alone. */
+export declare function dsbNsh(): void;
 /** Completes everything earlier, for the whole system. */
 export declare function dsbSy(): void;
 /** Makes earlier changes of context visible to the instructions that follow. */

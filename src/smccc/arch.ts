@@ -4,6 +4,7 @@
 
 import {
   NOT_SUPPORTED,
+  PV_TIME_FEATURES,
   SMCCC_ARCH_FEATURES,
   SMCCC_ARCH_WORKAROUND_1,
   SMCCC_ARCH_WORKAROUND_3,
@@ -30,6 +31,7 @@ export function features(id: u64): u64 {
   switch (id as u32) {
     case SMCCC_VERSION:
     case SMCCC_ARCH_FEATURES:
+    case PV_TIME_FEATURES:
       return SUCCESS;
     case SMCCC_ARCH_WORKAROUND_1:
       return load<u64>(answers);

@@ -3,10 +3,20 @@
 
 import {
   HL_CONSOLE_WRITE,
-  HL_NULL,
+  HL_DOORBELL,
   HL_VCPU_FACT,
   HL_VERSION,
+  HL_VM_COUNT,
+  HL_VM_CREATE,
+  HL_VM_DESTROY,
   HL_VM_FACT,
+  HL_VM_NAME,
+  HL_VM_PAUSE,
+  HL_VM_RESET,
+  HL_VM_RESUME,
+  HL_VM_START,
+  HL_VM_STATE,
+  HL_VM_STOP,
   HL_YIELD,
   NOT_SUPPORTED,
   PSCI_AFFINITY_INFO_32,
@@ -23,6 +33,8 @@ import {
   PSCI_SYSTEM_RESET2_32,
   PSCI_SYSTEM_RESET2_64,
   PSCI_VERSION,
+  PV_TIME_FEATURES,
+  PV_TIME_ST,
   SMCCC_ARCH_FEATURES,
   SMCCC_ARCH_WORKAROUND_1,
   SMCCC_ARCH_WORKAROUND_3,
@@ -38,10 +50,13 @@ import {
   VERSION_MINOR,
   VERSION_PATCH,
 } from "../../build/gen/calls";
+import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as arch from "./arch";
+import * as control from "./control";
 import * as lifecycle from "./lifecycle";
 import * as psci from "./psci";
+import * as stolen from "./stolen";
 import * as trng from "./trng";
 import * as vendor from "./vendor";
 
@@ -50,42 +65,38 @@ const SMC64: u32 = 0x40000000;
 /** No trusted OS that would need migration (DEN0022, 5.9). */
 const NO_TRUSTED_OS: u64 = 2;
 
-/** Carries out the call that the vCPU's registers hold; what it returns is in x0 (to x3) then. Returns the vCPU to enter. */
-export function call(vcpu: Vcpu): Vcpu {
+/** Carries out the call that the vCPU's registers hold, HL_NULL apart; what it returns is in x0 (to x3) then. Who runs next may have changed. */
+export function call(vcpu: Vcpu): void {
   const id = vcpu.x0 as u32;
-  if (id == HL_NULL) {
-    vcpu.x0 = SUCCESS;
-    return vcpu;
-  }
-  return table(vcpu, id);
-}
-
-/** All calls but the one that measures the way here. */
-function table(vcpu: Vcpu, id: u32): Vcpu {
   const mask: u64 = (id & SMC64) != 0 ? 0xffffffffffffffff : 0xffffffff;
   const a = vcpu.x1 & mask;
   const b = vcpu.x2 & mask;
+  const c = vcpu.x3 & mask;
   switch (id) {
     case PSCI_SYSTEM_OFF:
       lifecycle.off(vcpu.vm);
       break;
     case PSCI_SYSTEM_RESET:
-      lifecycle.reset(vcpu.vm);
+      lifecycle.resetItself(vcpu.vm);
       break;
     case PSCI_CPU_OFF:
       psci.cpuOff(vcpu);
       break;
     case PSCI_CPU_SUSPEND_32:
     case PSCI_CPU_SUSPEND_64:
-      return psci.cpuSuspend(vcpu, a);
+      psci.cpuSuspend(vcpu, a);
+      break;
+    case HL_YIELD:
+      vcpu.x0 = SUCCESS;
+      sched.yieldSlice(vcpu);
+      break;
     default:
-      vcpu.x0 = answer(vcpu, id, a, b);
+      vcpu.x0 = answer(vcpu, id, a, b, c);
       break;
   }
-  return vcpu;
 }
 
-function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
+function answer(vcpu: Vcpu, id: u32, a: u64, b: u64, c: u64): u64 {
   switch (id) {
     case SMCCC_VERSION:
       return 0x10001;
@@ -102,7 +113,7 @@ function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
       return NO_TRUSTED_OS;
     case PSCI_CPU_ON_32:
     case PSCI_CPU_ON_64:
-      return psci.cpuOn(vcpu, a, b);
+      return psci.cpuOn(vcpu, a, b, c);
     case PSCI_AFFINITY_INFO_32:
     case PSCI_AFFINITY_INFO_64:
       return psci.affinityInfo(vcpu, a, b);
@@ -125,8 +136,23 @@ function answer(vcpu: Vcpu, id: u32, a: u64, b: u64): u64 {
       return ((VERSION_MAJOR as u64) << 32) | (VERSION_MINOR << 16) | VERSION_PATCH;
     case HL_CONSOLE_WRITE:
       return vendor.consoleWrite(vcpu, a, b);
-    case HL_YIELD:
-      return SUCCESS;
+    case HL_DOORBELL:
+      return vendor.doorbell(vcpu, a);
+    case PV_TIME_FEATURES:
+      return stolen.features(a);
+    case PV_TIME_ST:
+      return stolen.structure(vcpu);
+    case HL_VM_COUNT:
+    case HL_VM_STATE:
+    case HL_VM_NAME:
+    case HL_VM_CREATE:
+    case HL_VM_START:
+    case HL_VM_PAUSE:
+    case HL_VM_RESUME:
+    case HL_VM_RESET:
+    case HL_VM_STOP:
+    case HL_VM_DESTROY:
+      return control.call(vcpu, id, a, b);
     case HL_VM_FACT:
       return vendor.vmFact(vcpu, a);
     case HL_VCPU_FACT:

@@ -1,71 +1,239 @@
-// A VM's start, reset and end. What it takes for that of other VMs: nothing.
+// A VM's life, from its creation to its end (vmStates of abi/calls.ts). What it takes for that of other VMs: nothing. Each function that changes a state
+// takes the VM's lock, so that the calls of several CPUs come one after the other; what takes long is work (src/vm/work.ts) that its vCPU 0 does later.
 
-import { IN_VM, LOG_INFO } from "../../build/gen/console";
-import * as el2 from "../cpu/el2";
-import * as vgic from "../devices/vgic";
+import {
+  DENIED,
+  SUCCESS,
+  VM_ABSENT,
+  VM_CRASHED,
+  VM_DESTROYING,
+  VM_LOADING,
+  VM_OFF,
+  VM_PAUSED,
+  VM_RUNNING,
+} from "../../build/gen/calls";
+import { CRASH_RESET, CRASH_STOP_ALL } from "../../build/gen/bundle";
+import { IN_VM, LOG_INFO, LOG_WARNING } from "../../build/gen/console";
+import * as guard from "../devices/guard";
+import * as power from "../devices/power";
 import * as vrtc from "../devices/vrtc";
-import * as vtimer from "../devices/vtimer";
-import * as vuart from "../devices/vuart";
 import * as timer from "../drivers/timer";
-import * as context from "../hal/context";
+import * as atomic from "../hal/atomic";
+import * as console from "../log/console";
 import * as halt from "../log/halt";
 import * as log from "../log/log";
+import { Cpu } from "../sched/cpus";
+import * as sched from "../sched/sched";
+import * as make from "../vm/create";
 import * as guestLog from "../vm/guest-log";
-import * as load from "../vm/load";
-import { Vcpu, VcpuState, Vm } from "../vm/records";
-import { random } from "./trng";
+import { REGISTERS, Vcpu, VcpuState, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import { Work } from "../vm/work";
 
-/** Vcpu's own fields begin behind the frame; those that a start clears. */
-function clear(vcpu: Vcpu): void {
-  vcpu.cntpCtl = 0;
-  vcpu.cntpCval = 0;
-  vcpu.mdscr = 0;
+/** The VM that crashed last and stayed so: it is what a run that ends is told to have ended by. */
+const lastCrash: usize = memory.data(4, 4);
+
+export function nameOf(vm: Vm): usize {
+  return changetype<usize>(vm) + offsetof<Vm>("name0");
 }
 
-/** Puts a VM's vCPU onto this CPU as at power-on, its memory filled. `rtcBase`: seconds that its clock shows. */
-function powerOn(vm: Vm, rtcBase: u32): void {
-  const vcpu = vm.vcpu;
-  el2.resetFrame(vcpu, load.entry(vm) as u64, load.treeAddress(vm) as u64);
-  clear(vcpu);
-  el2.setFp(false);
-  vgic.reset(vcpu);
-  vuart.reset(vm.uart);
-  vm.countOffset = timer.now();
-  vrtc.reset(vm.rtc, rtcBase);
-  context.loadEl1(changetype<usize>(vcpu));
-  el2.select(vm.stage2.root, vm.vmid, vcpu.mpidr, vm.countOffset);
-  el2.forgetTranslations();
-  vtimer.update(vcpu);
-  vuart.pull(vcpu);
-  vcpu.state = VcpuState.READY;
-  vm.startCount = timer.now();
+/** Its state; it may change at once, unless the VM's lock is held. */
+export function stateOf(vm: Vm): u32 {
+  return atomic.load32(changetype<usize>(vm) + offsetof<Vm>("state"));
+}
+function setState(vm: Vm, state: u32): void {
+  atomic.store32(changetype<usize>(vm) + offsetof<Vm>("state"), state);
 }
 
-/** The first start. `zeroed`: its RAM, which nobody had, is made zero. */
-export function start(vm: Vm, zeroed: bool, rtcBase: u32): void {
-  load.load(vm, zeroed, random);
-  log.write(LOG_INFO, IN_VM, vm.id, "%s starts, %d MiB", changetype<usize>(vm) + offsetof<Vm>("name0"), vm.bytes >> 20, 0);
-  powerOn(vm, rtcBase);
-  log.debug(IN_VM, "vm%d runs since the board's count of %d", vm.id, vm.startCount);
+/** Takes a VM from its CPUs for good; the work `next` begins when none holds anything of it. The VM's lock is held. */
+function takeDown(vm: Vm, state: u32, next: u32): void {
+  vm.rtcBase = vm.startCount == 0 ? vm.rtcBase : vrtc.now(vm);
+  sched.enter();
+  setState(vm, state);
+  atomic.store32(changetype<usize>(vm) + offsetof<Vm>("next"), next);
+  sched.suspend(vm, true);
+  sched.settle(vm);
+  sched.leave();
+}
+
+/** Whether a VM may still do something. */
+function isAlive(vm: Vm): bool {
+  const state = stateOf(vm);
+  return state != VM_ABSENT && state != VM_OFF && state != VM_CRASHED;
+}
+
+/** A VM has ended: the terminal goes to another one, and with the last the run ends. */
+function ended(vm: Vm): void {
+  console.close(vm.id);
+  for (let n: u32 = 0; n < table.count(); n++) {
+    if (isAlive(table.vm(n))) return;
+  }
+  const crashed = changetype<Vm>(load<u32>(lastCrash));
+  if (changetype<usize>(crashed) == 0) halt.off();
+  halt.crash(crashed.crash.reason, nameOf(crashed), crashed.crash.address);
+}
+
+// --- what VMs do to themselves
+
+/** SYSTEM_OFF, or the last vCPU went off. */
+export function off(vm: Vm): void {
+  guard.enter(vm);
+  log.write(LOG_INFO, IN_VM, vm.id, "%s is off", nameOf(vm), 0, 0);
+  takeDown(vm, VM_OFF, 0);
+  guard.leave(vm);
+  ended(vm);
 }
 
 /** SYSTEM_RESET: everything as at the first start, nothing of before left. */
-export function reset(vm: Vm): void {
-  guestLog.info(vm, IN_VM, "%s resets", changetype<usize>(vm) + offsetof<Vm>("name0"));
-  const now = vrtc.now(vm);
-  load.load(vm, true, random);
-  powerOn(vm, now);
+export function resetItself(vm: Vm): void {
+  guard.enter(vm);
+  guestLog.info(vm, IN_VM, "%s resets", nameOf(vm));
+  takeDown(vm, VM_LOADING, Work.LOAD);
+  guard.leave(vm);
 }
 
-/** SYSTEM_OFF, or its last vCPU went off. With no VM left the run ends well. */
-export function off(vm: Vm): void {
-  log.write(LOG_INFO, IN_VM, vm.id, "%s is off", changetype<usize>(vm) + offsetof<Vm>("name0"), 0, 0);
-  vm.vcpu.state = VcpuState.OFF;
-  halt.off();
+/** Writes down what happened, for the log and for whoever asks later. */
+function record(vcpu: Vcpu, reason: string, address: u64): void {
+  const vm = vcpu.vm;
+  const crash = vm.crash;
+  crash.count++;
+  crash.vcpu = vcpu.id;
+  crash.when = timer.now();
+  crash.reason = reason;
+  crash.address = address;
+  for (let n: u32 = 0; n < REGISTERS; n++) store<u64>(crash.registers + (n << 3), load<u64>(changetype<usize>(vcpu) + (n << 3)));
+  log.write(LOG_WARNING, IN_VM, vm.id, reason, nameOf(vm), address, 0);
+  log.write(LOG_WARNING, IN_VM, vm.id, "vcpu%d pc 0x%x pstate 0x%x", vcpu.id, vcpu.elr, vcpu.spsr);
+  for (let n: u32 = 0; n < 30; n += 3) {
+    const at = changetype<usize>(vcpu) + (n << 3);
+    log.write(LOG_WARNING, IN_VM, vm.id, "  0x%x 0x%x 0x%x", load<u64>(at), load<u64>(at + 8), load<u64>(at + 16));
+  }
+  crash.logEnd = log.end();
 }
 
-/** The one place that stops a VM for what it did: `s` says what, with the address `a`. */
-export function crash(vm: Vm, s: string, a: u64): void {
-  vm.vcpu.state = VcpuState.OFF;
-  halt.crash(s, changetype<usize>(vm) + offsetof<Vm>("name0"), a);
+/** The one place that stops a VM for what it did. `reason` is a text with the VM's name and an address in it. */
+export function crash(vcpu: Vcpu, reason: string, address: u64): void {
+  const vm = vcpu.vm;
+  guard.enter(vm);
+  record(vcpu, reason, address);
+  if (vm.crashPolicy == CRASH_STOP_ALL) halt.crash(reason, nameOf(vm), address);
+  const again = vm.crashPolicy == CRASH_RESET;
+  takeDown(vm, again ? VM_LOADING : VM_CRASHED, again ? Work.LOAD : 0);
+  guard.leave(vm);
+  if (again) return;
+  store<u32>(lastCrash, changetype<usize>(vm) as u32);
+  ended(vm);
+}
+
+// --- what a CPU tells when a VM's work is done
+
+/** This CPU has finished a VM's work of that kind, unless the VM was taken down meanwhile. */
+export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
+  guard.enter(vm);
+  const vcpu = table.vcpu(vm, 0);
+  if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) != VcpuState.RUNNING) {
+    guard.leave(vm);
+    return;
+  }
+  if (kind == Work.LOAD) {
+    power.on(cpu, vm);
+    log.write(LOG_INFO, IN_VM, vm.id, "%s starts, %d MiB, CPUs: %d", nameOf(vm), vm.bytes >> 20, vm.vcpus);
+    setState(vm, VM_RUNNING);
+  } else {
+    sched.enter();
+    setState(vm, VM_ABSENT);
+    sched.suspend(vm, true);
+    sched.leave();
+  }
+  guard.leave(vm);
+  if (kind == Work.CLEAN) ended(vm);
+}
+
+// --- what a controller does to VMs; the answers are those of abi/calls.ts
+
+/** ABSENT to OFF. */
+export function create(vm: Vm): u64 {
+  guard.enter(vm);
+  let answer: u64 = DENIED;
+  if (stateOf(vm) == VM_ABSENT) {
+    answer = make.make(vm);
+    if (answer == SUCCESS) setState(vm, VM_OFF);
+  }
+  guard.leave(vm);
+  return answer;
+}
+
+/** OFF or CRASHED to LOADING, which becomes RUNNING. */
+export function start(vm: Vm): u64 {
+  guard.enter(vm);
+  const state = stateOf(vm);
+  const may = state == VM_OFF || state == VM_CRASHED;
+  if (may) takeDown(vm, VM_LOADING, Work.LOAD);
+  guard.leave(vm);
+  return may ? SUCCESS : DENIED;
+}
+
+/** RUNNING to PAUSED. */
+export function pause(vm: Vm): u64 {
+  guard.enter(vm);
+  const may = stateOf(vm) == VM_RUNNING;
+  if (may) {
+    sched.enter();
+    setState(vm, VM_PAUSED);
+    sched.suspend(vm, false);
+    sched.settle(vm);
+    sched.leave();
+  }
+  guard.leave(vm);
+  return may ? SUCCESS : DENIED;
+}
+
+/** PAUSED to RUNNING; its time has stood still, unless the configuration lets it run. */
+export function resume(vm: Vm): u64 {
+  guard.enter(vm);
+  const may = stateOf(vm) == VM_PAUSED;
+  if (may) {
+    sched.enter();
+    if (vm.pausedAt != 0 && vm.timeRuns == 0) vm.countOffset += timer.now() - vm.pausedAt;
+    vm.pausedAt = 0;
+    setState(vm, VM_RUNNING);
+    sched.resume(vm);
+    sched.leave();
+  }
+  guard.leave(vm);
+  return may ? SUCCESS : DENIED;
+}
+
+function isThere(vm: Vm): bool {
+  const state = stateOf(vm);
+  return state != VM_ABSENT && state != VM_DESTROYING;
+}
+
+/** Any state to LOADING, which becomes RUNNING. */
+export function reset(vm: Vm): u64 {
+  guard.enter(vm);
+  const may = isThere(vm);
+  if (may) takeDown(vm, VM_LOADING, Work.LOAD);
+  guard.leave(vm);
+  return may ? SUCCESS : DENIED;
+}
+
+/** Any state to OFF. */
+export function stop(vm: Vm): u64 {
+  guard.enter(vm);
+  const may = isThere(vm);
+  if (may) takeDown(vm, VM_OFF, 0);
+  guard.leave(vm);
+  if (may) ended(vm);
+  return may ? SUCCESS : DENIED;
+}
+
+/** Any state to DESTROYING, which becomes ABSENT. */
+export function destroy(vm: Vm): u64 {
+  guard.enter(vm);
+  const may = isThere(vm);
+  if (may) takeDown(vm, VM_DESTROYING, Work.CLEAN);
+  guard.leave(vm);
+  if (may) console.close(vm.id);
+  return may ? SUCCESS : DENIED;
 }

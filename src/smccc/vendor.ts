@@ -2,6 +2,7 @@
 
 import {
   CONSOLE_WRITE_MAX,
+  DENIED,
   INVALID_ADDRESS,
   INVALID_PARAMETERS,
   SUCCESS,
@@ -9,19 +10,37 @@ import {
   UID_1,
   UID_2,
   UID_3,
+  VCPU_FACT_CPU,
   VCPU_FACT_EXITS,
   VCPU_FACT_ID,
   VCPU_FACT_INTERRUPTS,
+  VCPU_FACT_RUN_TIME,
+  VCPU_FACT_STOLEN,
+  VCPU_FACT_SWITCHES,
+  VM_FACT_CPUS,
+  VM_FACT_FREE_MEMORY,
+  VM_FACT_FREE_TABLES,
   VM_FACT_ID,
   VM_FACT_MEMORY,
   VM_FACT_START_COUNT,
   VM_FACT_VCPUS,
+  VM_PAUSED,
+  VM_RUNNING,
 } from "../../build/gen/calls";
+import { FIRST_SPI } from "../../build/gen/gic";
+import { DOORBELL_SPI } from "../../build/gen/guest";
+import * as guard from "../devices/guard";
+import * as vgic from "../devices/vgic";
 import { Ipa, Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
 import * as console from "../log/console";
+import * as frames from "../mmu/frames";
 import * as stage2 from "../mmu/stage2";
-import { Vcpu } from "../vm/records";
+import * as tablePool from "../mmu/table-pool";
+import * as cpus from "../sched/cpus";
+import { Doorbell, Vcpu } from "../vm/records";
+import * as table from "../vm/table";
+import * as lifecycle from "./lifecycle";
 
 /** DEN0028, 6.3: 128 bits in four registers. */
 export function uid(vcpu: Vcpu): u64 {
@@ -54,6 +73,19 @@ function number(fact: u64): u32 {
   return min<u64>(fact, 0xffffffff) as u32;
 }
 
+/** Rings a doorbell of the VM: an edge at the peer, unless it cannot hear it. */
+export function doorbell(vcpu: Vcpu, number: u64): u64 {
+  if (number >= vcpu.vm.doorbells) return INVALID_PARAMETERS;
+  const bell = changetype<Doorbell>(changetype<usize>(vcpu.vm.firstDoorbell) + (number as usize) * offsetof<Doorbell>());
+  const peer = table.vm(bell.peer);
+  guard.enter(peer);
+  const state = lifecycle.stateOf(peer);
+  const hears = state == VM_RUNNING || state == VM_PAUSED;
+  if (hears) vgic.raiseShared(peer, FIRST_SPI + DOORBELL_SPI + bell.number);
+  guard.leave(peer);
+  return hears ? SUCCESS : DENIED;
+}
+
 export function vmFact(vcpu: Vcpu, fact: u64): u64 {
   const vm = vcpu.vm;
   switch (number(fact)) {
@@ -68,6 +100,14 @@ export function vmFact(vcpu: Vcpu, fact: u64): u64 {
       break;
     case VM_FACT_START_COUNT:
       vcpu.x1 = vm.startCount;
+      break;
+    case VM_FACT_CPUS:
+      vcpu.x1 = cpus.count();
+      break;
+    case VM_FACT_FREE_MEMORY:
+    case VM_FACT_FREE_TABLES:
+      if (vm.controller == 0) return DENIED;
+      vcpu.x1 = number(fact) == VM_FACT_FREE_MEMORY ? frames.freeBytes() : tablePool.freePages();
       break;
     default:
       return INVALID_PARAMETERS;
@@ -85,6 +125,18 @@ export function vcpuFact(vcpu: Vcpu, fact: u64): u64 {
       break;
     case VCPU_FACT_INTERRUPTS:
       vcpu.x1 = vcpu.interrupts;
+      break;
+    case VCPU_FACT_RUN_TIME:
+      vcpu.x1 = vcpu.runTime;
+      break;
+    case VCPU_FACT_STOLEN:
+      vcpu.x1 = vcpu.stolen;
+      break;
+    case VCPU_FACT_SWITCHES:
+      vcpu.x1 = vcpu.switches;
+      break;
+    case VCPU_FACT_CPU:
+      vcpu.x1 = vcpu.lastCpu;
       break;
     default:
       return INVALID_PARAMETERS;

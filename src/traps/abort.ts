@@ -31,6 +31,7 @@ import * as lifecycle from "../smccc/lifecycle";
 import * as guestLog from "../vm/guest-log";
 import { Vcpu } from "../vm/records";
 import * as registers from "./registers";
+import * as run from "./run";
 import * as skip from "./skip";
 
 /** A translation fault, not on a walk, no cache maintenance, its syndrome valid: what a device may answer. */
@@ -67,12 +68,16 @@ export function data(vcpu: Vcpu, esr: u64): Vcpu {
   const device = mmio.find(vcpu, ipa, bytes);
   if (device == Device.NONE) return unanswered(vcpu, esr);
   const register = ((esr >> ISS_SRT_SHIFT) & 31) as u32;
-  if ((esr & ISS_WNR) != 0) mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register));
-  else registers.write(vcpu, register, extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
   // The way of nearly all accesses, without a call.
   if ((vcpu.spsr & SPSR_AARCH32) == 0) vcpu.elr += 4;
   else skip.instruction(vcpu, esr);
-  return vcpu;
+  if ((esr & ISS_WNR) == 0) {
+    registers.write(vcpu, register, extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
+    return vcpu;
+  }
+  mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register));
+  // It may have woken somebody.
+  return run.next(vcpu);
 }
 
 /** An abort that no device answers. */
@@ -93,7 +98,8 @@ export function fetch(vcpu: Vcpu, esr: u64): void {
   const address = sysreg.readFarEl2();
   guestLog.warning(vcpu.vm, IN_TRAPS, "a fetch from 0x%x (syndrome 0x%x)", address, esr);
   if (!inject.fromEl0(vcpu) && address == sysreg.readVbarEl1() + VECTOR_SAME_SYNC) {
-    lifecycle.crash(vcpu.vm, "%s: its exception vector at 0x%x cannot be fetched", address);
+    lifecycle.crash(vcpu, "%s: its exception vector at 0x%x cannot be fetched", address);
+    return;
   }
   refuse(vcpu, esr, true);
 }

@@ -1,39 +1,50 @@
-// From the first line of TypeScript to the first instruction of the guest: the board from its device tree, EL2's map of it, the interrupt
-// controller, the bundle, the VM. A board or bundle that will not do ends the run with one message.
+// From the first line of TypeScript to the first instruction of a guest: the board from its device tree, EL2's map of it, the interrupt
+// controller, the bundle, the other CPUs, the VMs. A board or bundle that will not do ends the run with one message.
 
-import { IN_GIC, IN_MAIN } from "../../build/gen/console";
-import { BOARD_RAM_MIN, BOOT_OWN_EL3, EARLY_UART, HYP_SIZE, PHYS_LIMIT, ROM_BUNDLE } from "../../build/gen/layout";
+import { SUCCESS } from "../../build/gen/calls";
+import { IN_CPU, IN_GIC, IN_MAIN } from "../../build/gen/console";
+import { BOARD_RAM_MIN, BOOT_OWN_EL3, EARLY_UART, HYP_SIZE, MAX_CPUS, PHYS_LIMIT, ROM_BUNDLE } from "../../build/gen/layout";
 import * as el2 from "../cpu/el2";
 import * as features from "../cpu/features";
+import * as exchange from "../devices/exchange";
 import * as interrupt from "../devices/interrupt";
 import * as listRegisters from "../devices/list-registers";
-import * as vgic from "../devices/vgic";
+import * as lists from "../devices/vgic-lists";
 import * as board from "../drivers/board";
 import { Board, Gic } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
 import * as pl031 from "../drivers/pl031";
+import * as timer from "../drivers/timer";
 import { Pa } from "../hal/addr";
 import * as barrier from "../hal/barrier";
 import * as cache from "../hal/cache";
+import * as cpu from "../hal/cpu";
 import * as image from "../hal/image";
 import * as phys from "../hal/phys";
 import * as stage1Lock from "../hal/stage1";
-import * as chacha20 from "../lib/chacha20";
+import * as sysreg from "../hal/sysreg";
 import * as fdt from "../lib/fdt";
 import { Fdt } from "../lib/fdt";
+import * as random from "../lib/random";
 import * as console from "../log/console";
 import { crash, useFirmware } from "../log/halt";
 import * as log from "../log/log";
 import * as frames from "../mmu/frames";
 import * as stage1 from "../mmu/stage1";
+import * as stage2 from "../mmu/stage2";
 import * as tablePool from "../mmu/table-pool";
 import * as arch from "../smccc/arch";
 import * as lifecycle from "../smccc/lifecycle";
-import { random } from "../smccc/trng";
+import * as cpus from "../sched/cpus";
+import * as sched from "../sched/sched";
 import * as create from "../vm/create";
 import * as manifest from "../vm/manifest";
 import { Vcpu } from "../vm/records";
+import * as table from "../vm/table";
+import * as run from "./run";
 
+/** The affinity fields of MPIDR_EL1. */
+const AFFINITY: u64 = 0xff00ffffff;
 /** The most that a board's device tree may take. */
 const TREE_MAX: u64 = 0x200000;
 
@@ -50,12 +61,12 @@ function takeSeed(): void {
   const seed = theBoard.seed;
   const bytes = theBoard.seedBytes;
   if (bytes == 0) return;
-  for (let n: u32 = 0; n + 8 <= bytes; n += 8) chacha20.mix(random, n >> 3, phys.read64((seed + n) as Pa));
+  for (let n: u32 = 0; n + 8 <= bytes; n += 8) random.mix(n >> 3, phys.read64((seed + n) as Pa));
   for (let n: u32 = 0; n < bytes; n++) phys.write8((seed + n) as Pa, 0);
   // The guest reads past the caches until it has turned its own on.
   cache.cleanInvalidate(seed as Pa, bytes);
   barrier.dsbSy();
-  if (bytes >= 32) chacha20.start(random);
+  if (bytes >= 32) random.start();
 }
 
 /** Everything from here on is said on the board's own UART, or on none. */
@@ -161,18 +172,67 @@ function mapBoard(): void {
   stage1Lock.lock();
 }
 
-/** Brings the GIC up; returns where this CPU's redistributor is. */
-function startInterrupts(): u64 {
-  let redistributor: u64 = 0;
-  for (let n: u32 = 0; n < theBoard.redistributors && redistributor == 0; n++) {
-    redistributor = gicv3.findRedistributor(board.gicrBase(theBoard, n) as Pa, board.gicrSize(theBoard, n)) as u64;
+/** Where this CPU's redistributor is; 0: in none of the regions that the tree names. */
+function redistributor(): u64 {
+  let found: u64 = 0;
+  for (let n: u32 = 0; n < theBoard.redistributors && found == 0; n++) {
+    found = gicv3.findRedistributor(board.gicrBase(theBoard, n) as Pa, board.gicrSize(theBoard, n)) as u64;
   }
-  if (redistributor == 0) crash("this CPU has no redistributor in the device tree's regions");
-  gicv3.init(theBoard.distributor as Pa, redistributor as Pa);
-  vgic.init(theBoard.virtualTimer);
+  return found;
+}
+
+/** What each CPU has of its own: its interface to the GIC, and how guests run on it. */
+function initCpu(redist: u64): void {
+  gicv3.initPrivate(redist as Pa);
+  lists.initCpu();
+  interrupt.initCpu();
+  el2.init();
+  exchange.select(cpus.self());
+}
+
+/** Brings the GIC up, and this CPU. */
+function startInterrupts(): void {
+  const redist = redistributor();
+  if (redist == 0) crash("this CPU has no redistributor in the device tree's regions");
+  gicv3.initShared(theBoard.distributor as Pa);
+  lists.init(theBoard.virtualTimer);
   if (listRegisters.count() < 2) crash("this CPU's GIC has one list register, Hyper-LITE needs two");
+  if (!stage2.init()) crash("stage 2: no page for a root");
+  exchange.init(stage2.nothing() as u64);
+  cpus.describe(0, sysreg.readMpidrEl1());
   interrupt.init(theBoard);
-  return redistributor;
+  initCpu(redist);
+  log.debug(IN_GIC, "distributor at 0x%x, redistributor at 0x%x", theBoard.distributor, redist);
+}
+
+/** Waits until a CPU that the firmware has started takes part: a second at most. */
+function waitFor(number: u32): bool {
+  const start = timer.now();
+  const second = sysreg.readCntfrqEl0();
+  while (!cpus.isOnline(number)) {
+    if (timer.now() - start > second) return false;
+    cpu.relax();
+  }
+  return true;
+}
+
+/** Has the firmware start the other CPUs. One that does not come is left out. */
+function startOthers(): void {
+  cpus.enter();
+  const own = sysreg.readMpidrEl1() & AFFINITY;
+  let number: u32 = 1;
+  for (let n: u32 = 0; n < min<u32>(theBoard.cpus, MAX_CPUS); n++) {
+    const affinity = board.affinity(n);
+    if (affinity == own || number == MAX_CPUS) continue;
+    cpus.describe(number, affinity);
+    const answer = cpu.start(affinity, number);
+    if (answer != SUCCESS || !waitFor(number)) {
+      log.err(IN_CPU, "the CPU with affinity 0x%x does not start (PSCI: 0x%x)", affinity, answer);
+    }
+    // One that comes late all the same has its number for itself.
+    if (answer == SUCCESS) number++;
+  }
+  if (theBoard.cpus > MAX_CPUS) log.notice(IN_CPU, "of %d CPUs %d are used", theBoard.cpus, MAX_CPUS as u64);
 }
 
 /** The bundle: the initrd, or where our ROM expects it. */
@@ -186,6 +246,22 @@ function openBundle(flags: u64): void {
   const bytes = manifest.open(start as Pa, end - start);
   frames.setFree(start as Pa, bytes, false);
   manifest.setLogLevels();
+  manifest.read(cpus.count());
+  create.init();
+  console.setMode(manifest.isTerminal(), table.count());
+  sched.init(manifest.policy(), manifest.slice());
+}
+
+/** Makes the VMs that start by themselves, and starts them: their memory is filled when they are scheduled. */
+function startVms(): void {
+  const time: u32 = theBoard.rtc == 0 ? 0 : pl031.seconds(theBoard.rtc as Pa);
+  for (let n: u32 = 0; n < table.count(); n++) {
+    const vm = table.vm(n);
+    vm.rtcBase = time;
+    if (vm.autostart == 0) continue;
+    if (lifecycle.create(vm) != SUCCESS) create.refuse(vm);
+    lifecycle.start(vm);
+  }
 }
 
 /** The end of the guests' RAM that an address lies in; 0 if it does not. */
@@ -204,15 +280,18 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   check();
   mapBoard();
   log.info(IN_MAIN, "Hyper-LITE, CPUs: %d, RAM for VMs: %d MiB", theBoard.cpus, frames.freeBytes() >> 20);
-  const redistributor = startInterrupts();
-  el2.init();
+  startInterrupts();
+  startOthers();
   openBundle(flags);
-  // The bundle has said which levels are logged.
-  log.debug(IN_GIC, "distributor at 0x%x, redistributor at 0x%x", theBoard.distributor, redistributor);
-  const first = manifest.firstVm();
-  if (first == fdt.NONE) crash("the bundle has no VM");
-  if (manifest.nextVm(first) != fdt.NONE) crash("the bundle has several VMs, this version runs one");
-  const vm = create.vm(first);
-  lifecycle.start(vm, manifest.scrubs(), theBoard.rtc == 0 ? 0 : pl031.seconds(theBoard.rtc as Pa));
-  return vm.vcpu;
+  startVms();
+  return run.choose();
+}
+
+/** Another CPU takes part; returns the vCPU to enter, null: nothing to run. */
+export function bootCpu(number: u32): Vcpu {
+  const redist = redistributor();
+  if (redist == 0) crash("CPU %d has no redistributor in the device tree's regions", number);
+  initCpu(redist);
+  cpus.enter();
+  return run.choose();
 }

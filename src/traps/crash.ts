@@ -4,6 +4,7 @@ import { IMAGE_VA } from "../../build/gen/layout";
 import * as crash from "../hal/crash";
 import * as halt from "../log/halt";
 import * as log from "../log/log";
+import * as cpus from "../sched/cpus";
 
 /** Indices of the registers that the vector has saved, behind X0 to X30. */
 const SP: u32 = 31;
@@ -68,6 +69,7 @@ function backtrace(): void {
 
 /** `vector`: which of the sixteen, from 0. Does not return. */
 export function report(vector: u64): void {
+  cpus.stopOthers();
   const esr = crash.register(ESR);
   log.emergency("an exception at EL2: vector %d, class 0x%x, syndrome 0x%x", vector, (esr >> 26) & 63, esr);
   log.emergency("pc 0x%x  sp 0x%x  pstate 0x%x", crash.register(ELR), crash.register(SP), crash.register(SPSR));

@@ -15,25 +15,42 @@ import {
   EC_SMC64,
   EC_SYSREG,
   EC_VMRS,
+  EC_WFX,
   ESR_EC_SHIFT,
 } from "../../build/gen/esr";
+import { HL_NULL, SUCCESS } from "../../build/gen/calls";
 import * as el2 from "../cpu/el2";
 import * as inject from "../cpu/inject";
+import * as vgic from "../devices/vgic";
 import * as context from "../hal/context";
 import * as sysreg from "../hal/sysreg";
+import * as sched from "../sched/sched";
 import * as dispatch from "../smccc/dispatch";
 import * as guestLog from "../vm/guest-log";
 import { Vcpu } from "../vm/records";
 import * as abort from "./abort";
+import * as run from "./run";
 import * as skip from "./skip";
 import * as systemRegister from "./system-register";
 
 /** The immediate of HVC and SMC. */
 const IMMEDIATE: u64 = 0xffff;
 
+/**
+ * A call; what it returns is in the registers then. Returns the vCPU to enter. The one that measures the way here comes first.
+ */
+function call(vcpu: Vcpu): Vcpu {
+  if ((vcpu.x0 as u32) == HL_NULL) {
+    vcpu.x0 = SUCCESS;
+    return vcpu;
+  }
+  dispatch.call(vcpu);
+  return run.next(vcpu);
+}
+
 /** HVC #0 is a call. Others do not exist; the exception is that of the instruction, which is behind us. */
 function hvc(vcpu: Vcpu, esr: u64): Vcpu {
-  if ((esr & IMMEDIATE) == 0) return dispatch.call(vcpu);
+  if ((esr & IMMEDIATE) == 0) return call(vcpu);
   vcpu.elr -= 4;
   inject.undefined(vcpu);
   return vcpu;
@@ -43,7 +60,7 @@ function hvc(vcpu: Vcpu, esr: u64): Vcpu {
 function smc(vcpu: Vcpu, esr: u64): Vcpu {
   if ((esr & IMMEDIATE) == 0) {
     vcpu.elr += 4;
-    return dispatch.call(vcpu);
+    return call(vcpu);
   }
   inject.undefined(vcpu);
   return vcpu;
@@ -52,6 +69,7 @@ function smc(vcpu: Vcpu, esr: u64): Vcpu {
 /** First use of the vector registers: they get the vCPU's values. */
 function fp(vcpu: Vcpu): void {
   el2.setFp(true);
+  vcpu.fpLoaded = 1;
   context.loadFp(changetype<usize>(vcpu));
 }
 
@@ -61,14 +79,24 @@ function aarch32(vcpu: Vcpu, esr: u64): void {
   else skip.instruction(vcpu, esr);
 }
 
+/** WFI, while others wait for this CPU: it goes on when an interrupt is there. (WFE does not trap.) */
+function wfi(vcpu: Vcpu, esr: u64): Vcpu {
+  const passes = skip.passes(vcpu, esr);
+  skip.instruction(vcpu, esr);
+  if (passes && !vgic.hasPending(vcpu)) sched.block(vcpu);
+  return run.next(vcpu);
+}
+
 /** The classes that do not come all the time. */
 function rare(vcpu: Vcpu, esr: u64): Vcpu {
   switch ((esr >> ESR_EC_SHIFT) as u32) {
     case EC_SMC64:
       return smc(vcpu, esr);
+    case EC_WFX:
+      return wfi(vcpu, esr);
     case EC_IABT_LOWER:
       abort.fetch(vcpu, esr);
-      break;
+      return run.next(vcpu);
     case EC_FP:
       fp(vcpu);
       break;

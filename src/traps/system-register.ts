@@ -23,6 +23,7 @@ import * as vtimer from "../devices/vtimer";
 import * as guestLog from "../vm/guest-log";
 import { Vcpu } from "../vm/records";
 import * as registers from "./registers";
+import * as run from "./run";
 
 const REGISTER: u32 = 0x3ffc1e;
 /** The direction: 1 is a read. */
@@ -133,5 +134,6 @@ function other(vcpu: Vcpu, esr: u64): Vcpu {
   }
   if (isRead) registers.write(vcpu, rt, read(vcpu, register));
   vcpu.elr += 4;
-  return vcpu;
+  // An SGI may have woken somebody.
+  return run.next(vcpu);
 }

@@ -36,7 +36,6 @@ function takeForSystem(bytes: u64): u64 {
 
 /** What all VMs need: at boot, behind `manifest.read`. */
 export function init(): void {
-  if (!stage2.init()) crash("stage 2: no page for its root");
   const stolen = takeForSystem((table.count() as u64) * STOLEN_SIZE);
   for (let id: u32 = 0; id < table.count(); id++) table.vm(id).stolenPage = stolen + (id as u64) * STOLEN_SIZE;
   for (let n: u32 = 0; n < table.sharedCount(); n++) {

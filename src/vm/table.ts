@@ -4,7 +4,7 @@
 import { INTIDS } from "../../build/gen/guest";
 import * as arena from "../lib/arena";
 import { Stage2 } from "../mmu/stage2";
-import { CrashRecord, Doorbell, IrqWord, Region, Rtc, Segment, Share, Shared, Uart, Vcpu, Vm } from "./records";
+import { CrashRecord, Doorbell, IrqWord, REGISTERS, Region, Rtc, Segment, Share, Shared, Uart, Vcpu, Vm } from "./records";
 
 /** Addresses of the records, and how many there are. */
 const slots: usize = memory.data(256, 8);
@@ -32,7 +32,7 @@ export function vm(id: u32): Vm {
 
 /** Its vCPU of a number below `vm.vcpus`. */
 export function vcpu(vm: Vm, n: u32): Vcpu {
-  return changetype<Vcpu>(changetype<usize>(vm.firstVcpu) + n * STRIDE);
+  return changetype<Vcpu>(changetype<usize>(vm.firstVcpu) + (n as usize) * STRIDE);
 }
 
 /** A slot for one more VM, with its vCPUs: records of zeros but for who they are. At boot, at most MAX_VMS times. */
@@ -44,6 +44,7 @@ export function add(vcpus: u32): Vm {
   vm.vcpus = vcpus;
   vm.stage2 = changetype<Stage2>(arena.take(offsetof<Stage2>(), 8));
   vm.crash = changetype<CrashRecord>(arena.take(offsetof<CrashRecord>(), 8));
+  vm.crash.registers = arena.take(REGISTERS << 3, 8);
   vm.uart = changetype<Uart>(arena.take(offsetof<Uart>(), 8));
   vm.rtc = changetype<Rtc>(arena.take(offsetof<Rtc>(), 8));
   vm.spis = arena.take(offsetof<IrqWord>() * ((INTIDS >> 5) - 1), 8);

@@ -140,7 +140,7 @@ function copy(to: Pa, from: Pa, bytes: u64): void {
 
 /** Zeroes or copies a piece of a range; returns its size. */
 function fill(vm: Vm, part: u32, n: u32, left: u64): u64 {
-  const zeroes = part <= Part.REGION;
+  const zeroes = part <= (Part.REGION as u32);
   const ipa = targetOf(vm, part, n) + vm.workAt;
   // What is mapped lies together in each block of stage 2, no further.
   const bytes = min<u64>(min<u64>(left, zeroes ? ZEROED : COPIED), FRAME - (ipa & (FRAME - 1)));
@@ -208,8 +208,8 @@ export function step(vm: Vm): bool {
       continue;
     }
     // From the first byte of the bundle on, the memory has to be cleared before anybody else gets it.
-    if (part > Part.REGION) vm.used = 1;
-    vm.workAt += part >= Part.RNG_SEED ? seed(vm, part, left) : fill(vm, part, n, left);
+    if (part > (Part.REGION as u32)) vm.used = 1;
+    vm.workAt += part >= (Part.RNG_SEED as u32) ? seed(vm, part, left) : fill(vm, part, n, left);
     barrier.dsbSy();
     return false;
   }

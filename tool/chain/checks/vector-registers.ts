@@ -4,7 +4,7 @@ import { demangle } from "../symbols.ts";
 import type { Machine } from "./machine.ts";
 import type { Rule } from "./rule.ts";
 
-const MAY = new Set(["fp_load"]);
+const MAY = new Set(["fp_load", "fp_save"]);
 const VECTOR = /\b[qvdshb]([0-9]|[12][0-9]|3[01])\b/;
 
 export const vectorRegisters: Rule<Machine> = {

@@ -1,0 +1,85 @@
+// What moves when a CPU changes its vCPU: EL1 registers, vector registers if they were used, list registers, timers, stage 2, and how long it has waited.
+
+import { MAX_VMS } from "../../build/gen/bundle";
+import { STOLEN_STRIDE } from "../../build/gen/guest";
+import * as el2 from "../cpu/el2";
+import { Pa } from "../hal/addr";
+import * as context from "../hal/context";
+import * as phys from "../hal/phys";
+import * as sysreg from "../hal/sysreg";
+import { Cpu } from "../sched/cpus";
+import * as sched from "../sched/sched";
+import { Vcpu } from "../vm/records";
+import * as vgic from "./vgic";
+import * as vtimer from "./vtimer";
+
+const NANOSECONDS: u64 = 1000000000;
+/** Offset of stolen_time in the structure of a vCPU (DEN0057, 4.2.2). */
+const STOLEN_TIME: u64 = 8;
+
+/** Which vCPU of each VM has run on each CPU last: its id plus one, one byte each for MAX_CPUS times MAX_VMS. */
+const ran: usize = memory.data(512, 8);
+/** Root of a stage 2 with nothing in it, for CPUs that hold no vCPU. */
+const nobody: usize = memory.data(8, 8);
+
+/** Once: the root of nobody's stage 2. */
+export function init(root: u64): void {
+  store<u64>(nobody, root);
+}
+
+/** Leaves this CPU without any VM's translations. */
+export function select(cpu: Cpu): void {
+  el2.select(load<u64>(nobody), 0, cpu.mpidr, 0, false);
+}
+
+/** Brings everything of the vCPU that is loaded into its record. */
+function save(cpu: Cpu): void {
+  const vcpu = cpu.loaded;
+  vgic.save(vcpu);
+  context.saveEl1(changetype<usize>(vcpu));
+  if (vcpu.fpLoaded != 0) {
+    context.saveFp(changetype<usize>(vcpu));
+    el2.setFp(false);
+    vcpu.fpLoaded = 0;
+  }
+  vcpu.serror = u32(el2.hasSerror());
+  vtimer.moved(vcpu, true);
+  cpu.loaded = changetype<Vcpu>(0);
+}
+
+/** Takes the vCPU that is loaded out of this CPU. */
+export function unload(cpu: Cpu): void {
+  const vcpu = cpu.loaded;
+  save(cpu);
+  el2.stopVirtualTimer();
+  select(cpu);
+  sched.left(vcpu);
+}
+
+/** Puts a vCPU into this CPU, in place of the one that is there. */
+export function take(cpu: Cpu, vcpu: Vcpu): void {
+  const other = cpu.loaded;
+  if (changetype<usize>(other) != 0) save(cpu);
+  const vm = vcpu.vm;
+  el2.select(vm.stage2.root, vm.vmid, vcpu.mpidr, vm.countOffset, vcpu.serror != 0);
+  if (changetype<usize>(other) != 0) sched.left(other);
+  context.loadEl1(changetype<usize>(vcpu));
+  const last = ran + cpu.number * MAX_VMS + vm.id;
+  if ((load<u8>(last) as u32) != vcpu.id + 1) {
+    if (load<u8>(last) != 0) el2.forgetOtherVcpu();
+    store<u8>(last, vcpu.id + 1);
+  }
+  cpu.loaded = vcpu;
+  vcpu.switches++;
+  vgic.restore(vcpu);
+  vtimer.moved(vcpu, false);
+  if (vcpu.stolenShown != 0) showStolen(vcpu);
+}
+
+/** Writes how long a vCPU has waited, in nanoseconds, where its guest reads it. */
+export function showStolen(vcpu: Vcpu): void {
+  const frequency = max<u64>(sysreg.readCntfrqEl0(), 1);
+  const seconds = vcpu.stolen / frequency;
+  const time = seconds * NANOSECONDS + ((vcpu.stolen % frequency) * NANOSECONDS) / frequency;
+  phys.write64((vcpu.vm.stolenPage + vcpu.id * STOLEN_STRIDE + STOLEN_TIME) as Pa, time);
+}

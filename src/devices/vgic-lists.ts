@@ -1,0 +1,281 @@
+// Virtual interrupts of the vCPU that this CPU has loaded, on their way through the list registers (Arm IHI 0069, 12.4.8).
+//
+// The truth about an interrupt is in its IrqWord, except while a list register holds it: then the guest's CPU interface changes its state without
+// an exit. `fold` takes all of that back, `refill` hands the most urgent ones out again; whoever changes something does so before a `refill`.
+// Nothing is read back on an exit that does not need it. The words are guarded by the VM's lock (guard.ts); list registers belong to the CPU that they
+// are in.
+
+import {
+  ICH_HCR_EN,
+  ICH_HCR_UIE,
+  LR_ACTIVE,
+  LR_EOI,
+  LR_GROUP1,
+  LR_HW,
+  LR_PENDING,
+  LR_PINTID_SHIFT,
+  LR_PRIORITY_SHIFT,
+} from "../../build/gen/gic";
+import { INTIDS, VTIMER_INTID } from "../../build/gen/guest";
+import * as el2 from "../cpu/el2";
+import * as gicv3 from "../drivers/gicv3";
+import * as atomic from "../hal/atomic";
+import * as cpu from "../hal/cpu";
+import * as sysreg from "../hal/sysreg";
+import * as cpus from "../sched/cpus";
+import { Cpu, Request } from "../sched/cpus";
+import { IrqWord, Vcpu, Vm } from "../vm/records";
+import * as lr from "./list-registers";
+
+/** Interrupts in words of 32. */
+export const WORDS: u32 = INTIDS >> 5;
+/** ICH_HCR_EL2.LRENPIE: maintenance when the guest ends an interrupt that no list register holds. */
+const LRENPIE: u64 = 4;
+const EOI_COUNT_SHIFT: u64 = 27;
+/** The target of an SPI that goes to nobody. */
+export const NO_TARGET: u32 = 0xff;
+
+/** The INTID of the board that the guest's virtual timer is linked to. */
+const timerIntid: usize = memory.data(4, 4);
+
+/** Once, with the INTID of the board's virtual timer. */
+export function init(physicalTimer: u32): void {
+  store<u32>(timerIntid, physicalTimer);
+  lr.init();
+}
+
+/** On each CPU. */
+export function initCpu(): void {
+  lr.clear();
+  sysreg.writeIchHcrEl2(ICH_HCR_EN);
+}
+
+/** Word `index` of a VM's SPIs, from 1. */
+export function sharedWord(vm: Vm, index: u32): IrqWord {
+  return changetype<IrqWord>(vm.spis + (index - 1) * offsetof<IrqWord>());
+}
+
+/** Word `index` of the interrupts that a vCPU sees. */
+export function wordOf(vcpu: Vcpu, index: u32): IrqWord {
+  return index == 0 ? vcpu.irqs : sharedWord(vcpu.vm, index);
+}
+
+export function priorityOf(word: IrqWord, bit: u32): u32 {
+  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("priority0"));
+}
+
+/** The vCPU that an SPI goes to; NO_TARGET: to nobody. */
+export function targetOf(word: IrqWord, bit: u32): u32 {
+  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("target0"));
+}
+
+/** The vCPU that an interrupt of a word belongs to now; private ones have no other. */
+function ownerOf(word: IrqWord, bit: u32): u32 {
+  return ((word.active >> bit) & 1) != 0
+    ? (load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("holder0")) as u32)
+    : targetOf(word, bit);
+}
+
+/** Says on which vCPU an interrupt becomes active. */
+export function setHolder(word: IrqWord, bit: u32, id: u32): void {
+  store<u8>(changetype<usize>(word) + bit, id, offsetof<IrqWord>("holder0"));
+}
+
+/** Level-sensitive interrupts follow their line; edges, SGIs and writes to ISPENDR are kept. */
+export function pendingOf(word: IrqWord): u32 {
+  return word.latch | (word.level & ~word.edge);
+}
+
+/** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
+function wanted(vcpu: Vcpu, word: IrqWord): u32 {
+  const enable = vcpu.vm.gicEnable;
+  const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
+  return (word.active | (pendingOf(word) & word.enabled & groups)) & ~word.listed;
+}
+
+/** Lets the board's virtual timer interrupt come again, if it is held for this vCPU. */
+export function releaseTimer(vcpu: Vcpu): void {
+  if (vcpu.timerHeld == 0) return;
+  vcpu.timerHeld = 0;
+  gicv3.deactivate(load<u32>(timerIntid));
+}
+
+/** Takes what the list registers hold back into the words. Afterwards none is in use. */
+export function fold(vcpu: Vcpu): void {
+  endUnlisted(vcpu);
+  let used = vcpu.listed;
+  for (; used != 0; used &= used - 1) {
+    const n = ctz<u32>(used);
+    const value = lr.read(n);
+    const intid = load<u8>(changetype<usize>(vcpu) + n, offsetof<Vcpu>("lrIntid0")) as u32;
+    const word = wordOf(vcpu, intid >> 5);
+    const bit = (1 as u32) << (intid & 31);
+    const wasActive = (word.active & bit) != 0;
+    const isActive = (value & LR_ACTIVE) != 0;
+    word.listed &= ~bit;
+    word.active = isActive ? word.active | bit : word.active & ~bit;
+    // What was latched and is still pending was not taken.
+    if ((value & LR_PENDING) != 0) word.latch |= bit & word.listedLatch;
+    if (intid == VTIMER_INTID) foldTimer(vcpu, value, wasActive && !isActive);
+    lr.write(n, 0);
+  }
+  vcpu.listed = 0;
+}
+
+/**
+ * The virtual timer's interrupt comes out of a list register. Taken by the guest, its line is seen again when the board's comes again. That of a
+ * linked one that is neither pending nor active was deactivated by the guest's own doing; one that `ended` unlinked is ours to deactivate.
+ */
+function foldTimer(vcpu: Vcpu, value: u64, ended: bool): void {
+  const state = value & (LR_PENDING | LR_ACTIVE);
+  if (state != LR_PENDING) vcpu.irqs.level &= ~((1 as u32) << VTIMER_INTID);
+  if ((value & LR_HW) == 0) {
+    if (ended) releaseTimer(vcpu);
+  } else if (state == 0) {
+    vcpu.timerHeld = 0;
+  }
+}
+
+/** Ends as many active interrupts as the guest has ended while no list register held them: the most urgent first. */
+function endUnlisted(vcpu: Vcpu): void {
+  for (let count = sysreg.readIchHcrEl2() >> EOI_COUNT_SHIFT; count != 0; count--) {
+    let best: u32 = 0x100;
+    let bestWord = vcpu.irqs;
+    let bestBit: u32 = 0;
+    for (let index: u32 = 0; index < WORDS; index++) {
+      const word = wordOf(vcpu, index);
+      for (let active = word.active & ~word.listed; active != 0; active &= active - 1) {
+        const bit = ctz<u32>(active);
+        if (priorityOf(word, bit) >= best || (index != 0 && ownerOf(word, bit) != vcpu.id)) continue;
+        best = priorityOf(word, bit);
+        bestWord = word;
+        bestBit = bit;
+      }
+    }
+    if (best == 0x100) return;
+    deactivate(vcpu, bestWord, (1 as u32) << bestBit);
+  }
+}
+
+/**
+ * The virtual timer's interrupt is linked to the board's, which is active since it came. A guest that has set its timer anew meanwhile gets no
+ * interrupt for the old time, and the board's may come again.
+ */
+function settleTimer(vcpu: Vcpu): void {
+  const word = vcpu.irqs;
+  const bit = (1 as u32) << VTIMER_INTID;
+  if (((word.level & bit) | vcpu.timerHeld) == 0 || (word.active & bit) != 0) return;
+  if ((word.level & bit) != 0 && el2.virtualTimerFires()) return;
+  word.level &= ~bit;
+  releaseTimer(vcpu);
+}
+
+/** Puts an interrupt into list register `n`; returns whether it is pending there. */
+function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
+  const bit = intid & 31;
+  const mask = (1 as u32) << bit;
+  const pending = (pendingOf(word) & mask) != 0;
+  const active = (word.active & mask) != 0;
+  let value = (intid as u64) | ((priorityOf(word, bit) as u64) << LR_PRIORITY_SHIFT);
+  if ((word.group & mask) != 0) value |= LR_GROUP1;
+  if (active) value |= LR_ACTIVE;
+  if (pending) value |= LR_PENDING;
+  if (intid == VTIMER_INTID && vcpu.timerHeld != 0 && active != pending) {
+    // Linked: the guest's end of it is the board's. A linked one is active or pending, not both (ICH_LR<n>_EL2.State).
+    value |= LR_HW | ((load<u32>(timerIntid) as u64) << LR_PINTID_SHIFT);
+  } else if ((word.level & ~word.edge & mask) != 0 || (intid == VTIMER_INTID && vcpu.timerHeld != 0)) {
+    // Its end is to be told: a line that is still high makes it pending again, a board's interrupt that is held is let go.
+    value |= LR_EOI;
+  }
+  setHolder(word, bit, vcpu.id);
+  word.listed |= mask;
+  word.listedLatch = (word.listedLatch & ~mask) | (word.latch & mask);
+  word.latch &= ~mask;
+  vcpu.listed |= (1 as u32) << n;
+  store<u8>(changetype<usize>(vcpu) + n, intid, offsetof<Vcpu>("lrIntid0"));
+  lr.write(n, value);
+  return pending;
+}
+
+/**
+ * Fills the list registers by priority; at the same priority what is active comes first, then by number. Those that find no place are asked for by
+ * maintenance.
+ */
+export function refill(vcpu: Vcpu): void {
+  settleTimer(vcpu);
+  const count = lr.count();
+  let control: u64 = ICH_HCR_EN;
+  let pending = false;
+  for (let n: u32 = 0; ; n++) {
+    let best: u32 = 0x400;
+    let bestIntid: u32 = 0;
+    for (let index: u32 = 0; index < WORDS; index++) {
+      const word = wordOf(vcpu, index);
+      for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
+        const bit = ctz<u32>(bits);
+        if (index != 0 && ownerOf(word, bit) != vcpu.id) continue;
+        const rank = (priorityOf(word, bit) << 1) | (((word.active >> bit) & 1) != 0 ? 0 : 1);
+        if (rank >= best) continue;
+        best = rank;
+        bestIntid = (index << 5) | bit;
+      }
+    }
+    if (best == 0x400) break;
+    if (n == count) {
+      control |= (ICH_HCR_UIE as u64) | LRENPIE;
+      break;
+    }
+    if (list(vcpu, n, bestIntid, wordOf(vcpu, bestIntid >> 5))) pending = true;
+  }
+  sysreg.writeIchHcrEl2(control);
+  vcpu.interruptPending = u32(pending);
+}
+
+/** Whether this CPU has a vCPU loaded. */
+export function isHere(vcpu: Vcpu): bool {
+  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn")) == cpu.number() + 1;
+}
+
+/** Ends active interrupts that no list register holds; the virtual timer's ends on the board as well. */
+export function deactivate(vcpu: Vcpu, word: IrqWord, bits: u32): void {
+  const timer = (1 as u32) << VTIMER_INTID;
+  if (word == vcpu.irqs && (word.active & bits & timer) != 0 && isHere(vcpu)) releaseTimer(vcpu);
+  word.active &= ~bits;
+}
+
+/** Has every list register that holds something of a vCPU folded, on whichever CPU. The VM's lock is held; `look` follows. */
+export function foldOf(vcpu: Vcpu): void {
+  if (isHere(vcpu)) {
+    fold(vcpu);
+    return;
+  }
+  if (vcpu.listed == 0) return;
+  // It cannot leave its CPU without the VM's lock.
+  const other = cpus.at(vcpu.loadedOn - 1);
+  const wanted = changetype<usize>(other) + offsetof<Cpu>("foldWanted");
+  atomic.store32(wanted, 1);
+  cpus.request(other, Request.LOOK);
+  while (atomic.load32(wanted) != 0) {
+    cpu.relax();
+    serveFold();
+  }
+}
+
+/** Folds for a CPU that waits for it; it holds the lock of the VM. The list registers are refilled when this CPU has the lock. */
+export function serveFold(): void {
+  const self = cpus.self();
+  const wanted = changetype<usize>(self) + offsetof<Cpu>("foldWanted");
+  if (atomic.load32(wanted) == 0) return;
+  fold(self.loaded);
+  atomic.store32(wanted, 0);
+  cpus.request(self, Request.LOOK);
+}
+
+/** The timer of a vCPU has been loaded: where it fires, the board's interrupt is made active at once, as if it had come. */
+export function loadTimer(vcpu: Vcpu): void {
+  if (!el2.virtualTimerFires()) return;
+  const timer = (1 as u32) << VTIMER_INTID;
+  gicv3.activatePrivate(load<u32>(timerIntid));
+  vcpu.timerHeld = 1;
+  if ((vcpu.irqs.active & timer) == 0) vcpu.irqs.level |= timer;
+}

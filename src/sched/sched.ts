@@ -1,0 +1,379 @@
+// Which vCPU runs where. A vCPU that is READY waits in the queues of the system's policy, unless its VM is paused; the CPUs take from there what they
+// may run. Whoever makes a vCPU ready also picks the CPU that has to look.
+
+import { POLICY_SHARE } from "../../build/gen/bundle";
+import { VM_PAUSED, VM_RUNNING } from "../../build/gen/calls";
+import * as timer from "../drivers/timer";
+import { NEVER } from "../drivers/timer";
+import * as atomic from "../hal/atomic";
+import * as sysreg from "../hal/sysreg";
+import * as locks from "../lib/lock";
+import { Lock } from "../lib/lock";
+import { Vcpu, VcpuState, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as work from "../vm/work";
+import * as cpus from "./cpus";
+import { Cpu, Request } from "./cpus";
+import * as deadlines from "./deadlines";
+import * as priority from "./priority";
+import * as share from "./share";
+
+@unmanaged
+class Scheduler {
+  policy: u32;
+  /** CPUs that have nothing to run and have not been told that there is something: one bit each. */
+  idle: u32;
+  /** Counts: a slice, and the period of caps. */
+  slice: u64;
+  period: u64;
+}
+const scheduler = changetype<Scheduler>(memory.data(24, 8));
+const lock = changetype<Lock>(memory.data(8, 8));
+
+const NOBODY = changetype<Vcpu>(0);
+/** Caps are counted over 100 ms. */
+const PERIODS_A_SECOND: u64 = 10;
+const MICROSECONDS: u64 = 1000000;
+
+function isNobody(vcpu: Vcpu): bool {
+  return changetype<usize>(vcpu) == 0;
+}
+
+/** Once, before any vCPU is ready. `slice`: microseconds. */
+export function init(policy: u32, slice: u64): void {
+  const frequency = max<u64>(sysreg.readCntfrqEl0(), PERIODS_A_SECOND);
+  scheduler.policy = policy;
+  scheduler.slice = max<u64>((slice * frequency) / MICROSECONDS, 1);
+  scheduler.period = frequency / PERIODS_A_SECOND;
+}
+
+export function enter(): void {
+  locks.acquire(lock);
+}
+export function leave(): void {
+  locks.release(lock);
+}
+
+// --- the policies, by id
+
+function enqueue(vcpu: Vcpu, first: bool): void {
+  vcpu.queued = 1;
+  if (scheduler.policy == POLICY_SHARE) share.enqueue(vcpu, scheduler.slice);
+  else priority.enqueue(vcpu, first);
+}
+
+function dequeue(vcpu: Vcpu): void {
+  if (vcpu.queued == 0) return;
+  vcpu.queued = 0;
+  if (scheduler.policy == POLICY_SHARE) share.dequeue(vcpu);
+  else priority.dequeue(vcpu);
+}
+
+function best(cpu: Cpu): Vcpu {
+  return scheduler.policy == POLICY_SHARE ? share.best(cpu.number) : priority.best(cpu.number);
+}
+
+function preempts(waiting: Vcpu, running: Vcpu): bool {
+  return scheduler.policy == POLICY_SHARE
+    ? share.preempts(waiting, running, scheduler.slice)
+    : priority.preempts(waiting, running);
+}
+
+function takesTurns(waiting: Vcpu, running: Vcpu): bool {
+  return scheduler.policy == POLICY_SHARE || priority.takesTurns(waiting, running);
+}
+
+// --- states
+
+function setState(vcpu: Vcpu, state: VcpuState): void {
+  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("state"), state);
+}
+
+/** Whether a VM's ready vCPUs may have CPUs: its vCPU 0 does its work while it is filled or emptied. */
+function runs(vcpu: Vcpu): bool {
+  return vcpu.vm.state == VM_RUNNING || (vcpu.vm.work != 0 && vcpu.id == 0);
+}
+
+function kick(cpu: Cpu): void {
+  if (cpu.number == cpus.self().number) cpu.resched = 1;
+  else cpus.request(cpu, Request.SCHEDULE);
+}
+
+/** Finds the CPU that has to look at a vCPU that has become ready: an idle one, one whose vCPU gives way, else all that do not know yet that somebody waits. */
+function place(vcpu: Vcpu): void {
+  const allowed: u32 = vcpu.loadedOn != 0 ? (1 as u32) << (vcpu.loadedOn - 1) : vcpu.vm.affinity;
+  const idle = scheduler.idle & allowed;
+  if (idle != 0) {
+    const number = ((idle >> vcpu.lastCpu) & 1) != 0 ? vcpu.lastCpu : ctz<u32>(idle);
+    scheduler.idle &= ~((1 as u32) << number);
+    kick(cpus.at(number));
+    return;
+  }
+  let weakest = changetype<Cpu>(0);
+  for (let bits = allowed; bits != 0; bits &= bits - 1) {
+    const cpu = cpus.at(ctz<u32>(bits));
+    // One that has been told already, or does not take part, finds out by itself.
+    if (isNobody(cpu.current) || !preempts(vcpu, cpu.current)) continue;
+    if (changetype<usize>(weakest) == 0 || preempts(weakest.current, cpu.current)) weakest = cpu;
+  }
+  if (changetype<usize>(weakest) != 0) {
+    kick(weakest);
+    return;
+  }
+  for (let bits = allowed; bits != 0; bits &= bits - 1) {
+    const cpu = cpus.at(ctz<u32>(bits));
+    if (!isNobody(cpu.current) && cpu.watching == 0) kick(cpu);
+  }
+}
+
+/** From OFF or BLOCKED to READY. The lock is held. */
+function makeReady(vcpu: Vcpu): void {
+  setState(vcpu, VcpuState.READY);
+  vcpu.since = timer.now();
+  if (!runs(vcpu) || vcpu.capDeadline != NEVER) return;
+  enqueue(vcpu, false);
+  place(vcpu);
+}
+
+/** Switches a vCPU on, whose record is ready; the VM's lock keeps others from doing the same. */
+export function start(vcpu: Vcpu): void {
+  enter();
+  startLocked(vcpu);
+  leave();
+}
+
+export function startLocked(vcpu: Vcpu): void {
+  vcpu.slice = 0;
+  vcpu.capDeadline = NEVER;
+  vcpu.timerDeadline = NEVER;
+  makeReady(vcpu);
+}
+
+/** Wakes a vCPU; false: it did not sleep. */
+export function wake(vcpu: Vcpu): bool {
+  enter();
+  const slept = vcpu.state == VcpuState.BLOCKED;
+  if (slept) makeReady(vcpu);
+  leave();
+  return slept;
+}
+
+/** The running vCPU waits for an interrupt, unless something has come for it meanwhile. */
+export function block(vcpu: Vcpu): void {
+  enter();
+  setState(vcpu, VcpuState.BLOCKED);
+  // Whoever fills the inbox looks at the state afterwards.
+  if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) setState(vcpu, VcpuState.RUNNING);
+  else cpus.self().resched = 1;
+  leave();
+}
+
+/** The running vCPU gives the rest of its slice away. */
+export function yieldSlice(vcpu: Vcpu): void {
+  enter();
+  charge(cpus.self(), vcpu);
+  vcpu.slice = 0;
+  cpus.self().resched = 1;
+  leave();
+}
+
+/** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */
+export function stop(vcpu: Vcpu): bool {
+  enter();
+  setState(vcpu, VcpuState.OFF);
+  cpus.self().resched = 1;
+  let others = false;
+  for (let n: u32 = 0; n < vcpu.vm.vcpus; n++) {
+    if (table.vcpu(vcpu.vm, n).state != VcpuState.OFF) others = true;
+  }
+  leave();
+  return others;
+}
+
+// --- a VM as a whole. The lock is held
+
+/** Takes a VM's vCPUs from queues and CPUs; `off`: they are switched off, else they go on when `resume` says so. */
+export function suspend(vm: Vm, off: bool): void {
+  for (let n: u32 = 0; n < vm.vcpus; n++) {
+    const vcpu = table.vcpu(vm, n);
+    dequeue(vcpu);
+    if (off) {
+      setState(vcpu, VcpuState.OFF);
+      vcpu.capDeadline = NEVER;
+      vcpu.timerDeadline = NEVER;
+      deadlines.update(cpus.self(), vcpu);
+    }
+    if (vcpu.loadedOn != 0) kick(cpus.at(vcpu.loadedOn - 1));
+  }
+}
+
+export function resume(vm: Vm): void {
+  for (let n: u32 = 0; n < vm.vcpus; n++) {
+    const vcpu = table.vcpu(vm, n);
+    if (vcpu.state != VcpuState.READY || vcpu.queued != 0 || vcpu.capDeadline != NEVER) continue;
+    vcpu.since = timer.now();
+    enqueue(vcpu, false);
+    place(vcpu);
+  }
+}
+
+/** What waits for the moment when no CPU holds anything of a VM any more: its work, and the count that it is paused at. */
+export function settle(vm: Vm): void {
+  if (atomic.load32(changetype<usize>(vm) + offsetof<Vm>("loaded")) != 0) return;
+  if (vm.state == VM_PAUSED) {
+    if (vm.pausedAt == 0) vm.pausedAt = timer.now();
+    return;
+  }
+  if (vm.next == 0) return;
+  work.begin(vm, vm.next);
+  atomic.store32(changetype<usize>(vm) + offsetof<Vm>("next"), 0);
+  startLocked(table.vcpu(vm, 0));
+}
+
+// --- choosing
+
+/** Counts the time of the vCPU that runs up to now. */
+function charge(cpu: Cpu, vcpu: Vcpu): void {
+  const now = timer.now();
+  const used = now - vcpu.since;
+  vcpu.since = now;
+  vcpu.runTime += used;
+  vcpu.slice = vcpu.slice > used ? vcpu.slice - used : 0;
+  if (scheduler.policy != POLICY_SHARE) return;
+  share.charge(vcpu, used);
+  share.spend(vcpu, used, now, scheduler.period);
+  if (vcpu.capUsed < share.budget(vcpu, scheduler.period)) return;
+  // The cap is used up: it goes on with the next period that pays for it.
+  vcpu.capDeadline = (now / scheduler.period + 1) * scheduler.period;
+  deadlines.update(cpu, vcpu);
+}
+
+/** The vCPU that runs goes back to the queue, or to sleep. */
+function putBack(vcpu: Vcpu): void {
+  if (vcpu.state != VcpuState.RUNNING) return;
+  setState(vcpu, VcpuState.READY);
+  if (runs(vcpu) && vcpu.capDeadline == NEVER) enqueue(vcpu, vcpu.slice != 0);
+}
+
+/** Gives the CPU to a vCPU that has waited. */
+function takeUp(cpu: Cpu, vcpu: Vcpu): void {
+  dequeue(vcpu);
+  const now = timer.now();
+  vcpu.stolen += now - vcpu.since;
+  vcpu.since = now;
+  vcpu.lastCpu = cpu.number;
+  if (vcpu.slice == 0) vcpu.slice = scheduler.slice;
+  setState(vcpu, VcpuState.RUNNING);
+  if (vcpu.loadedOn == 0) {
+    atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"), cpu.number + 1);
+    atomic.add32(changetype<usize>(vcpu.vm) + offsetof<Vm>("loaded"), 1);
+  }
+}
+
+/** The deadline of the slice and the traps follow from who else waits for this CPU. */
+function watch(cpu: Cpu): void {
+  const current = cpu.current;
+  cpu.sliceEnd = NEVER;
+  cpu.watching = 0;
+  if (isNobody(current)) return;
+  const other = best(cpu);
+  if (!isNobody(other)) {
+    cpu.watching = 1;
+    if (takesTurns(other, current)) cpu.sliceEnd = current.since + current.slice;
+  }
+  if (scheduler.policy != POLICY_SHARE) return;
+  const budget = share.budget(current, scheduler.period);
+  if (budget != NEVER) cpu.sliceEnd = min<u64>(cpu.sliceEnd, current.since + (budget - current.capUsed));
+}
+
+/** Sets EL2's timer of this CPU. The lock is held. */
+function arm(cpu: Cpu): void {
+  const when = min<u64>(cpu.sliceEnd, deadlines.first(cpu));
+  if (when == cpu.armed) return;
+  cpu.armed = when;
+  timer.arm(when);
+}
+
+/** Chooses the vCPU that this CPU runs from now on; null: none. Its registers are to be loaded, if they are not. */
+export function choose(cpu: Cpu): Vcpu {
+  enter();
+  cpu.resched = 0;
+  let current = cpu.current;
+  if (!isNobody(current)) {
+    charge(cpu, current);
+    if (current.state != VcpuState.RUNNING || !runs(current) || current.capDeadline != NEVER) {
+      putBack(current);
+      current = NOBODY;
+    }
+  }
+  const waiting = best(cpu);
+  if (!isNobody(waiting) && (isNobody(current) || preempts(waiting, current))) {
+    if (!isNobody(current)) putBack(current);
+    takeUp(cpu, waiting);
+    current = waiting;
+  }
+  cpu.current = current;
+  const bit = (1 as u32) << cpu.number;
+  scheduler.idle = isNobody(current) ? scheduler.idle | bit : scheduler.idle & ~bit;
+  watch(cpu);
+  arm(cpu);
+  leave();
+  return current;
+}
+
+/** This CPU holds nothing of a vCPU any more. */
+export function left(vcpu: Vcpu): void {
+  enter();
+  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"), 0);
+  atomic.add32(changetype<usize>(vcpu.vm) + offsetof<Vm>("loaded"), -1 as u32);
+  if (vcpu.queued != 0) place(vcpu);
+  settle(vcpu.vm);
+  leave();
+}
+
+/** Sets when the next of a vCPU's timers fires, by the board's count; this CPU will see to it. */
+export function setTimer(vcpu: Vcpu, when: u64): void {
+  if (vcpu.timerDeadline == when && vcpu.heapIndex != 0 && vcpu.heapCpu == cpus.self().number) return;
+  if (when == NEVER && vcpu.timerDeadline == NEVER) return;
+  enter();
+  vcpu.timerDeadline = when;
+  deadlines.update(cpus.self(), vcpu);
+  arm(cpus.self());
+  leave();
+}
+
+/** EL2's timer has fired: returns a vCPU of which a timer has come, null when there is none left. */
+export function expired(cpu: Cpu): Vcpu {
+  enter();
+  const now = timer.now();
+  for (;;) {
+    const vcpu = deadlines.take(cpu, now);
+    if (isNobody(vcpu)) break;
+    const due = vcpu.timerDeadline <= now;
+    if (due) vcpu.timerDeadline = NEVER;
+    if (vcpu.capDeadline <= now) endCap(vcpu, now);
+    deadlines.update(cpu, vcpu);
+    if (due) {
+      leave();
+      return vcpu;
+    }
+  }
+  if (cpu.sliceEnd <= now) cpu.resched = 1;
+  cpu.armed = 0;
+  arm(cpu);
+  leave();
+  return NOBODY;
+}
+
+/** A new period has begun for a vCPU that had used up its cap. */
+function endCap(vcpu: Vcpu, now: u64): void {
+  share.spend(vcpu, 0, now, scheduler.period);
+  if (vcpu.capUsed >= share.budget(vcpu, scheduler.period)) {
+    vcpu.capDeadline = (now / scheduler.period + 1) * scheduler.period;
+    return;
+  }
+  vcpu.capDeadline = NEVER;
+  if (vcpu.state != VcpuState.READY || vcpu.queued != 0 || !runs(vcpu)) return;
+  enqueue(vcpu, false);
+  place(vcpu);
+}

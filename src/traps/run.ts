@@ -1,0 +1,73 @@
+// What a CPU does next: another vCPU, a piece of a VM's work, or nothing.
+
+import { VM_RUNNING } from "../../build/gen/calls";
+import * as el2 from "../cpu/el2";
+import * as exchange from "../devices/exchange";
+import * as interrupt from "../devices/interrupt";
+import * as vgic from "../devices/vgic";
+import * as atomic from "../hal/atomic";
+import * as cpus from "../sched/cpus";
+import { Cpu } from "../sched/cpus";
+import * as sched from "../sched/sched";
+import * as lifecycle from "../smccc/lifecycle";
+import { Vcpu, VcpuState, Vm } from "../vm/records";
+import * as work from "../vm/work";
+
+/** The vCPU to enter after an exit of this one that may have changed who runs; null: none. */
+export function next(vcpu: Vcpu): Vcpu {
+  return cpus.self().resched == 0 ? vcpu : choose();
+}
+
+/** A vCPU that is loaded, but will not run again as it is: its VM waits for the CPU to let it go. */
+function isGone(vcpu: Vcpu): bool {
+  const state = atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state"));
+  return state == VcpuState.OFF || atomic.load32(changetype<usize>(vcpu.vm) + offsetof<Vm>("state")) != VM_RUNNING;
+}
+
+/** The guest's WFI traps while somebody waits for the CPU. */
+function setTraps(cpu: Cpu): void {
+  if (cpu.trapsWfi == cpu.watching) return;
+  cpu.trapsWfi = cpu.watching;
+  el2.trapWfi(cpu.watching != 0);
+}
+
+/** Does a piece of a VM's work on this CPU. */
+function workFor(cpu: Cpu, vcpu: Vcpu): void {
+  const vm = vcpu.vm;
+  const kind = vm.work;
+  cpu.worker = vcpu;
+  if (work.step(vm)) {
+    if (changetype<usize>(cpu.loaded) != 0) exchange.unload(cpu);
+    lifecycle.finished(cpu, vm, kind);
+  }
+  interrupt.handle();
+}
+
+/** Chooses who runs on this CPU, and brings it there; null: nobody. */
+export function choose(): Vcpu {
+  const cpu = cpus.self();
+  for (;;) {
+    const vcpu = sched.choose(cpu);
+    if (changetype<usize>(cpu.worker) != 0 && cpu.worker != vcpu) {
+      const worker = cpu.worker;
+      cpu.worker = changetype<Vcpu>(0);
+      sched.left(worker);
+    }
+    if (changetype<usize>(cpu.loaded) != 0 && cpu.loaded != vcpu && isGone(cpu.loaded)) exchange.unload(cpu);
+    if (changetype<usize>(vcpu) == 0) {
+      // What was let go may be what somebody else's work, or this CPU, has waited for.
+      if (cpu.resched == 0) return vcpu;
+      continue;
+    }
+    if (vcpu.vm.work != 0) {
+      workFor(cpu, vcpu);
+      continue;
+    }
+    cpu.worker = changetype<Vcpu>(0);
+    if (cpu.loaded != vcpu) exchange.take(cpu, vcpu);
+    else if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) vgic.maintain(vcpu);
+    if (cpu.resched != 0) continue;
+    setTraps(cpu);
+    return vcpu;
+  }
+}
