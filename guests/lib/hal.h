@@ -93,6 +93,7 @@ HAL(u32, cpu, number) { return this_cpu(); }
 HAL(void, cpu, unmask) { ASM("msr daifclr, #2" ::: "memory"); }
 HAL(void, cpu, mask) { ASM("msr daifset, #2" ::: "memory"); }
 HAL(void, cpu, wfi) { ASM("dsb sy\n\twfi" ::: "memory"); }
+HAL(void, cpu, wfe) { ASM("wfe" ::: "memory"); }
 HAL(void, cpu, relax) { ASM("yield" ::: "memory"); }
 HAL(void, cpu, isb) { ASM("isb" ::: "memory"); }
 HAL(void, cpu, dsb) { ASM("dsb sy" ::: "memory"); }

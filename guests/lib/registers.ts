@@ -30,7 +30,6 @@ export const guestRegisters: GuestRegister[] = [
   reg("TPIDR_EL1", "rw"),
   reg("CONTEXTIDR_EL1", "rw"),
   reg("PAR_EL1", "rw"),
-  reg("AFSR0_EL1", "rw"),
   reg("ESR_EL1", "rw"),
   reg("FAR_EL1", "rw"),
   reg("ELR_EL1", "rw"),

@@ -6,6 +6,7 @@ export declare function number(): u32;
 export declare function unmask(): void;
 export declare function mask(): void;
 export declare function wfi(): void;
+export declare function wfe(): void;
 export declare function relax(): void;
 export declare function isb(): void;
 export declare function dsb(): void;
