@@ -7,6 +7,8 @@ import { Violation } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const DEPTH = 32;
+/** So many reads of the flags take as long as a byte on the line. */
+const LOOKS = 100;
 
 export class BoardUart implements Device {
   readonly base: number;
@@ -22,8 +24,8 @@ export class BoardUart implements Device {
   outputDepth = Number.POSITIVE_INFINITY;
   /** How many wait in it. */
   #queued = 0;
-  /** The flags were read, and nothing was sent since. */
-  #looked = false;
+  /** How often the flags were read since something was sent. */
+  #looks = 0;
 
   constructor(base = 0x0900_0000) {
     this.base = base;
@@ -49,7 +51,7 @@ export class BoardUart implements Device {
   }
 
   #send(byte: number): void {
-    this.#looked = false;
+    this.#looks = 0;
     if (this.#queued >= this.outputDepth) throw new Violation("a byte is sent while the UART's FIFO is full");
     if ((this.#control & pl011.CR_TXE) !== 0) this.#sent.push(byte);
     if (this.outputDepth === Number.POSITIVE_INFINITY) this.#raw |= pl011.INT_TX;
@@ -58,8 +60,7 @@ export class BoardUart implements Device {
 
   /** Whoever looks again and again lets time pass. */
   #flags(): number {
-    if (this.#looked) this.transmit(1);
-    this.#looked = true;
+    if (++this.#looks % LOOKS === 0) this.transmit(1);
     const full = this.#queued >= this.outputDepth;
     const transmitter = this.#queued === 0 ? pl011.FR_TXFE : pl011.FR_BUSY | (full ? pl011.FR_TXFF : 0);
     return transmitter | (this.#input.length === 0 ? pl011.FR_RXFE : 0);
