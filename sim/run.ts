@@ -11,8 +11,11 @@ export type Pick = (called: readonly Cpu[]) => Cpu | undefined;
 
 /** So many exits with no time between them are taken to be a storm: the longest work of a VM takes fewer pieces. */
 const STORM = 100_000;
-/** So many times in vain a CPU asks whether another one has answered. */
+/** So often a CPU asks in one exit whether another one has answered, and so often before time passes meanwhile. */
 const PATIENCE = 20_000;
+const AT_ONCE = 100;
+/** Parts of a second that pass with each time it asks. */
+const PART = 10_000n;
 
 export class Run {
   readonly #machine: Machine;
@@ -147,6 +150,7 @@ export class Run {
       cpu.interface.letAll();
     }
     this.#waited = waiting + 1;
+    if (this.#waited > AT_ONCE) this.#machine.counter.count += this.#machine.counter.frequency / PART;
     if (this.#waited > PATIENCE) throw new Violation("the core waits for what never comes");
   }
 }

@@ -38,6 +38,7 @@ export class Files {
   readonly unseen: string[] = [];
   readonly #folder: string;
   readonly #offline: boolean;
+  readonly #paths = new Map<FileSource, Promise<string>>();
   readonly #payloads = new Map<string, Payload>();
 
   /** `offline`: what would have to be fetched is passed over. */
@@ -55,7 +56,7 @@ export class Files {
     }
     let path = "";
     try {
-      path = await fetchSource(source, this.#folder);
+      path = await this.#pathOf(source);
       const known = this.#payloads.get(path) ?? { path, bytes: readFileSync(path) };
       this.#payloads.set(path, known);
       return known;
@@ -64,6 +65,12 @@ export class Files {
       this.mistakes.push({ place, rule: this.#ruleFor(thrown, path) });
       return undefined;
     }
+  }
+
+  #pathOf(source: FileSource): Promise<string> {
+    const path = this.#paths.get(source) ?? fetchSource(source, this.#folder);
+    this.#paths.set(source, path);
+    return path;
   }
 
   #ruleFor(thrown: unknown, path: string): string {

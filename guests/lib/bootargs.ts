@@ -9,9 +9,8 @@ const OFF_STRUCT: u64 = 8;
 const OFF_STRINGS: u64 = 12;
 
 const BEGIN_NODE: u32 = 1;
-const END_NODE: u32 = 2;
 const PROP: u32 = 3;
-const NOP: u32 = 4;
+const END: u32 = 9;
 
 const SPACE: u32 = 0x20;
 const EQUALS: u32 = 0x3d;
@@ -37,8 +36,8 @@ function line(): u64 {
   const tree = image.argument();
   if (tree == 0 || cell(tree) != FDT_MAGIC) return 0;
   const strings = tree + cell(tree + OFF_STRINGS);
-  for (let at = tree + cell(tree + OFF_STRUCT); ; ) {
-    const token = cell(at);
+  let at = tree + cell(tree + OFF_STRUCT);
+  for (let token = cell(at); token != END; token = cell(at)) {
     at += 4;
     if (token == BEGIN_NODE) {
       while (access.read8(at) != 0) at++;
@@ -46,22 +45,20 @@ function line(): u64 {
     } else if (token == PROP) {
       if (startsWith(strings + cell(at + 4), "bootargs\0")) return at + 8;
       at += 8 + ((cell(at) + 3) & ~3);
-    } else if (token != END_NODE && token != NOP) {
-      return 0;
     }
   }
+  return 0;
 }
 
 /** Where the value of a key lies; 0 without it. */
 function valueOf(key: string): u64 {
   let at = line();
-  if (at == 0) return 0;
-  for (;;) {
-    while (access.read8(at) == SPACE) at++;
-    if (access.read8(at) == 0) return 0;
+  while (at != 0 && access.read8(at) != 0) {
     if (startsWith(at, key) && access.read8(at + key.length) == EQUALS) return at + key.length + 1;
     while (!ends(access.read8(at))) at++;
+    while (access.read8(at) == SPACE) at++;
   }
+  return 0;
 }
 
 /** The decimal number that is given for a key; `otherwise` without it. */

@@ -115,6 +115,8 @@ export function activate(word: IrqWord, bits: u32): void {
 /** The board's virtual timer has fired while this vCPU was loaded here; its interrupt is active now. */
 export function timerFired(vcpu: Vcpu): void {
   guard.enter(vcpu.vm);
+  // What a list register says of the timer is of its former interrupt.
+  lists.fold(vcpu);
   vcpu.timerHeld = 1;
   vcpu.irqs.level |= (1 as u32) << VTIMER_INTID;
   look(vcpu);

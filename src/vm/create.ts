@@ -59,7 +59,7 @@ function giveUnmapped(vm: Vm, row: frames.Row, ipa: u64): void {
   }
 }
 
-/** RAM, in as few rows as there are. */
+/** RAM: all of it in a row, or the longest rows that there are. */
 function mapRam(vm: Vm): bool {
   let at: u64 = 0;
   while (at < vm.bytes) {
@@ -109,7 +109,8 @@ export function make(vm: Vm): u64 {
   vm.used = 0;
   vm.workAt = 0;
   const stolen = map(vm, STOLEN_BASE, vm.stolenPage, STOLEN_SIZE, stage2.SHARED_READ_ONLY);
-  if (stolen && mapRam(vm) && mapRegions(vm) && mapShares(vm)) {
+  // Regions want their rows; RAM takes what is left.
+  if (stolen && mapRegions(vm) && mapRam(vm) && mapShares(vm)) {
     log.debug(IN_MMU, "vm%d: made, %d tables of stage 2", vm.id, vm.stage2.tables);
     return SUCCESS;
   }

@@ -51,7 +51,7 @@ const SLICE_UNITS: Readonly<Record<string, number>> = { us: 1, ms: 1000, s: 1_00
 
 /** Microseconds: a number, or a text such as "5ms". */
 const slice = z
-  .union([z.int(rule.SLICE), z.string().regex(/^\d+(us|ms|s)$/, rule.SLICE)], rule.SLICE)
+  .union([whole(SLICE_MIN, SLICE_MAX, rule.SLICE), z.string().regex(/^\d+(us|ms|s)$/, rule.SLICE)], rule.SLICE)
   .transform((value) =>
     typeof value === "number" ? value : Number.parseInt(value, 10) * SLICE_UNITS[value.replace(/^\d+/, "")]!,
   )
