@@ -1,10 +1,10 @@
 #!/bin/sh
-# Sets up, builds and boots a system of examples/ in QEMU: ./run_hypervisor.sh [NAME] [options]; the default is linux. The VM's console is
-# the terminal, Ctrl-A x leaves. Options are those of `hyper-lite run` (see --help). Only what the VM prints goes to stdout.
+# Sets up, builds and boots a system of examples/ in QEMU: ./run_hypervisor.sh [NAME] [options]; the default is two-linux. The VMs' consoles
+# share the terminal: Ctrl-A h helps, Ctrl-A x leaves. Options are those of `hyper-lite run` (see --help). Only what VMs print goes to stdout.
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 
-name=linux
+name=two-linux
 case ${1-} in
   '' | -*) ;;
   *) name=$1; shift ;;
@@ -15,7 +15,7 @@ if [ ! -f "$root/examples/$name/hyper-lite.config.ts" ]; then
   exit 2
 fi
 
-# What comes on stdin is for the VM.
+# What comes on stdin is for the VMs.
 "$root/setup.sh" </dev/null
 PATH=$root/node_modules/.bin:$PATH
 (cd "$root" && npm run -s build) </dev/null >&2

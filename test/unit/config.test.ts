@@ -21,7 +21,7 @@ const patterns = new Map<string, RegExp>([
   ...Object.entries(valueRules).map(([name, words]) => [name, new RegExp(`^${escaped(words)}$`)] as const),
   ...Object.entries(rules).map(([name, words]) => {
     const text = (words as (...about: string[]) => string)(...Array<string>(words.length).fill(HOLE));
-    return [name, new RegExp(`^${escaped(text).replaceAll(HOLE, ".+")}$`)] as const;
+    return [name, new RegExp(`^${escaped(text).replaceAll(HOLE, ".*")}$`)] as const;
   }),
 ]);
 
