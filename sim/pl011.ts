@@ -62,7 +62,7 @@ export class BoardUart implements Device {
   #flags(): number {
     if (++this.#looks % LOOKS === 0) this.transmit(1);
     const full = this.#queued >= this.outputDepth;
-    const transmitter = this.#queued === 0 ? pl011.FR_TXFE : pl011.FR_BUSY | (full ? pl011.FR_TXFF : 0);
+    const transmitter = (this.#queued === 0 ? pl011.FR_TXFE : pl011.FR_BUSY) | (full ? pl011.FR_TXFF : 0);
     return transmitter | (this.#input.length === 0 ? pl011.FR_RXFE : 0);
   }
 

@@ -358,7 +358,10 @@ export function expired(cpu: Cpu): Vcpu {
       return vcpu;
     }
   }
-  if (cpu.sliceEnd <= now) cpu.resched = 1;
+  if (cpu.sliceEnd <= now) {
+    cpu.resched = 1;
+    cpu.sliceEnd = NEVER;
+  }
   cpu.armed = 0;
   arm(cpu);
   leave();
