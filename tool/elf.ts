@@ -5,18 +5,17 @@ import { bundle } from "../abi/bundle.ts";
 import { PAGE, rules } from "./config/rules.ts";
 import { alignUp, hex } from "./size.ts";
 
-/** What is loaded: whole pages of the file's bytes, zeros where a segment does not fill its page. */
+/** Bytes of the file at a guest-physical address, a multiple of 4 KiB; zeros where a segment does not fill its page. */
 export interface ElfSegment {
-  /** A guest-physical address, a multiple of 4 KiB. */
   readonly address: number;
   readonly bytes: Buffer;
-  /** Bytes of memory from there on, with what is cleared behind the file's bytes. */
-  readonly size: number;
 }
 
 export interface Elf {
-  /** In ascending order, none overlapping another. */
+  /** Ascending; no two of them have a page in common. */
   readonly segments: readonly ElfSegment[];
+  /** All memory that it takes, with what is cleared behind the file's bytes: ascending, none overlapping another. */
+  readonly spans: readonly { readonly start: number; readonly size: number }[];
   /** A guest-physical address. */
   readonly entry: number;
 }
@@ -46,9 +45,9 @@ interface Load {
   readonly bytes: Buffer;
 }
 
-/** Above what any address can be; what lies there is outside any RAM. */
-const clamp = (value: bigint): number =>
-  Number(value > BigInt(Number.MAX_SAFE_INTEGER) / 2n ? BigInt(Number.MAX_SAFE_INTEGER) / 2n : value);
+/** Far above any address, and twice of it is still exact. */
+const HUGE = 2n ** 50n;
+const clamp = (value: bigint): number => Number(value > HUGE ? HUGE : value);
 
 const name = ({ start, end }: Load): string => `${hex(start)} to ${hex(end - 1)}`;
 
@@ -72,20 +71,20 @@ const readLoads = (file: Buffer): Load[] | undefined => {
   return loads.sort((a, b) => a.start - b.start);
 };
 
-/** Segments whose pages meet become one: the core places whole pages. */
+/** What has a page in common becomes one: the core places whole pages. */
 const joinPages = (loads: readonly Load[]): ElfSegment[] => {
   const groups: Load[][] = [];
-  for (const load of loads) {
+  for (const load of loads.filter(({ bytes }) => bytes.length > 0)) {
     const last = groups.at(-1)?.at(-1);
-    if (last !== undefined && load.start < alignUp(last.end, PAGE)) groups.at(-1)!.push(load);
+    if (last !== undefined && load.start < alignUp(last.start + last.bytes.length, PAGE)) groups.at(-1)!.push(load);
     else groups.push([load]);
   }
   return groups.map((group) => {
+    const last = group.at(-1)!;
     const address = group[0]!.start - (group[0]!.start % PAGE);
-    const filled = Math.max(...group.map(({ start, bytes }) => start + bytes.length));
-    const bytes = Buffer.alloc(filled - address);
+    const bytes = Buffer.alloc(last.start + last.bytes.length - address);
     for (const load of group) bytes.set(load.bytes, load.start - address);
-    return { address, bytes, size: group.at(-1)!.end - address };
+    return { address, bytes };
   });
 };
 
@@ -108,5 +107,6 @@ export const readElf = (path: string, file: Buffer): Elf | string => {
   if (first === undefined) return rules.ELF_ENTRY(path, `0x${entry.toString(16)}`);
   const segments = joinPages(loads);
   if (segments.length > bundle.MAX_SEGMENTS) return rules.ELF_SEGMENTS(path, String(segments.length));
-  return { segments, entry: first.start + Number(entry - first.virtual) };
+  const spans = loads.map(({ start, end }) => ({ start, size: end - start }));
+  return { segments, spans, entry: first.start + Number(entry - first.virtual) };
 };

@@ -13,14 +13,14 @@ export interface Segment {
   /** An offset from the base of RAM. */
   readonly load: number;
   readonly bytes: Buffer;
-  /** Bytes of memory from there on that nothing else may use: the file's and what it clears behind them. */
-  readonly size: number;
 }
 
 export interface Kernel {
   readonly kind: "image" | "raw" | "elf";
-  /** One, or as many as an ELF has, ascending. Those of an ELF may lie anywhere, also outside RAM. */
+  /** One, or as many as an ELF has, ascending. */
   readonly segments: readonly Segment[];
+  /** The memory that it takes, with what it clears behind its bytes, as offsets like `load`. Those of an ELF may lie outside RAM. */
+  readonly spans: readonly { readonly start: number; readonly size: number }[];
   /** An Image lies this far above a 2 MiB boundary; undefined where any page will do. */
   readonly textOffset: number | undefined;
   /** The first instruction, as an offset from the base of RAM. */
@@ -52,8 +52,9 @@ const refused: readonly { readonly offset: number; readonly bytes: string; reado
 const elfKernel = ({ path, bytes }: Payload): Kernel | string => {
   const elf = readElf(path, bytes);
   if (typeof elf === "string") return elf;
-  const segments = elf.segments.map(({ address, bytes, size }) => ({ load: address - guest.RAM_BASE, bytes, size }));
-  return { kind: "elf", segments, textOffset: undefined, entry: elf.entry - guest.RAM_BASE };
+  const segments = elf.segments.map(({ address, bytes }) => ({ load: address - guest.RAM_BASE, bytes }));
+  const spans = elf.spans.map(({ start, size }) => ({ start: start - guest.RAM_BASE, size }));
+  return { kind: "elf", segments, spans, textOffset: undefined, entry: elf.entry - guest.RAM_BASE };
 };
 
 const imageKernel = ({ path, bytes }: Payload, at: number | undefined): Kernel | string => {
@@ -66,11 +67,17 @@ const imageKernel = ({ path, bytes }: Payload, at: number | undefined): Kernel |
   }
   const load = at ?? guest.IMAGE_LOAD + Number(textOffset);
   const size = Math.max(Number(imageSize), bytes.length);
-  return { kind: "image", segments: [{ load, bytes, size }], textOffset: Number(textOffset), entry: load };
+  return {
+    kind: "image",
+    segments: [{ load, bytes }],
+    spans: [{ start: load, size }],
+    textOffset: Number(textOffset),
+    entry: load,
+  };
 };
 
 /** Where the memory of a kernel ends, as an offset from the base of RAM; a whole page. */
-export const kernelEnd = ({ segments }: Kernel): number => alignUp(segments.at(-1)!.load + segments.at(-1)!.size, PAGE);
+export const kernelEnd = ({ spans }: Kernel): number => alignUp(Math.max(...spans.map(({ start, size }) => start + size)), PAGE);
 
 /** Describes a kernel, or says what is wrong with it. `at` is where the configuration wants it, as an offset from the base of RAM. */
 export const describeKernel = (file: Payload, at: number | undefined): Kernel | string => {
@@ -81,5 +88,6 @@ export const describeKernel = (file: Payload, at: number | undefined): Kernel | 
   if (isElf(bytes)) return elfKernel(file);
   if (bytes.length >= HEADER_SIZE && hasBytes(bytes, MAGIC, "ARM\x64")) return imageKernel(file, at);
   const load = at ?? guest.RAW_LOAD;
-  return { kind: "raw", segments: [{ load, bytes, size: bytes.length }], textOffset: undefined, entry: load };
+  const spans = [{ start: load, size: bytes.length }];
+  return { kind: "raw", segments: [{ load, bytes }], spans, textOffset: undefined, entry: load };
 };

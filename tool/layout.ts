@@ -94,22 +94,21 @@ const fileMistakes = (vm: DraftVm, place: string): Mistake[] =>
   });
 
 const elfRules = (vm: DraftVm, path: string, kernel: Kernel): string[] =>
-  kernel.segments.flatMap(({ load, size }) => {
-    const segment = rangeOf({ start: guest.RAM_BASE + load, size });
-    if (load < 0 || load + size > (vm.memory ?? ANY_MEMORY)) {
-      return [
-        rules.ELF_OUTSIDE(path, segment, vm.memory === undefined ? `from ${hex(guest.RAM_BASE)}` : rangeOf(ramSpan(vm.memory))),
-      ];
+  kernel.spans.flatMap(({ start, size }) => {
+    const segment = rangeOf({ start: guest.RAM_BASE + start, size });
+    if (start < 0 || start + size > (vm.memory ?? ANY_MEMORY)) {
+      const ram = vm.memory === undefined ? `from ${hex(guest.RAM_BASE)}` : rangeOf(ramSpan(vm.memory));
+      return [rules.ELF_OUTSIDE(path, segment, ram)];
     }
     const tree = { start: guest.RAM_BASE + FDT_LOAD, size: bundle.GUEST_FDT_MAX };
-    return load < FDT_LOAD + tree.size ? [rules.ELF_ON_TREE(path, segment, rangeOf(tree))] : [];
+    return start < FDT_LOAD + tree.size ? [rules.ELF_ON_TREE(path, segment, rangeOf(tree))] : [];
   });
 
 const kernelMistakes = (vm: DraftVm, place: string, path: string, kernel: Kernel): Mistake[] => {
   const at = `${place}.kernel`;
   const loadAt = `${place}.kernelLoad`;
   const memory = vm.memory ?? ANY_MEMORY;
-  const { load, size } = kernel.segments[0]!;
+  const { start: load, size } = kernel.spans[0]!;
   const { textOffset } = kernel;
   if (kernel.kind === "elf") {
     const unwanted = vm.kernelLoad === undefined ? [] : [{ place: loadAt, rule: rules.LOAD_OF_ELF(path) }];
@@ -143,13 +142,11 @@ export const checkVm = (vm: DraftVm, place: string): Mistake[] => {
   return [...mistakes, ...(mistakes.length === 0 ? initrdMistakes(vm, place, kernel) : []), ...around];
 };
 
-const segment = (load: number, bytes: Buffer): Segment => ({ load, bytes, size: bytes.length });
-
 /** Places a VM in which checkVm finds no mistake. */
 export const placeVm = (vm: LoadedVm): PlacedVm => {
   const kernel = describeKernel(vm.kernel, vm.kernelLoad);
   if (typeof kernel === "string") throw new RangeError(kernel);
-  const initrd = vm.initrd && segment(initrdLoadBehind(kernel), vm.initrd.bytes);
-  const fdt = guestTree({ ...vm, initrd: initrd && { start: guest.RAM_BASE + initrd.load, size: initrd.size } });
-  return { ...vm, kernel, initrd, fdt: segment(FDT_LOAD, fdt) };
+  const initrd = vm.initrd && { load: initrdLoadBehind(kernel), bytes: vm.initrd.bytes };
+  const fdt = guestTree({ ...vm, initrd: initrd && { start: guest.RAM_BASE + initrd.load, size: initrd.bytes.length } });
+  return { ...vm, kernel, initrd, fdt: { load: FDT_LOAD, bytes: fdt } };
 };

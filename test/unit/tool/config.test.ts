@@ -1,14 +1,15 @@
 // Configurations as a whole: all mistakes are told at once, JSON says what TypeScript says, and the JSON Schema knows every setting.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
 import { jsonSchema } from "../../../tool/config/json-schema.ts";
+import { debianFile } from "../../../tool/debian.ts";
 import { ROOT } from "../../../tool/paths.ts";
 import { buildConfig, buildSystem } from "../../../tool/system.ts";
-import { folderWith, refusedAll, withVms } from "../config/refused.ts";
+import { folderWith, refusedAll, withVm, withVms } from "../config/refused.ts";
 import { hyperLite } from "./command-line.ts";
 
 /** Every setting, with files that are there. */
@@ -189,4 +190,12 @@ test("`validate` has a line for each mistake, with file, place and rule, and end
   assert.match(first!, /^hyper-lite: \/.*hyper-lite\.config\.json: name: must be 1 to 31 letters/);
   assert.match(second!, /^hyper-lite: \/.*hyper-lite\.config\.json: vms\[0\]\.regions\[0\]\.file: \S+flash: no such file$/);
   assert.equal(end, "");
+});
+
+test("`validate` fetches nothing, and says what it has not seen", async () => {
+  const kernel = { debian: "linux-6.12" } as const;
+  const { status, stdout } = await validate(withVm({ kernel }));
+  assert.equal(status, 0);
+  const rest = existsSync(debianFile(kernel.debian).path) ? "" : ", but for files that are not fetched yet: vms[0].kernel";
+  assert.ok(stdout.endsWith(`: all right${rest}\n`), stdout);
 });
