@@ -1,7 +1,7 @@
 // What lies where in a guest's physical address space (abi/guest.ts), and which of it overlaps.
 
 import { guest } from "../abi/guest.ts";
-import { hex } from "./size.ts";
+import { alignUp, hex } from "./size.ts";
 
 /** A range of guest-physical addresses, with the words that messages have for it. */
 export interface Span {
@@ -46,16 +46,20 @@ const countTouched = (spans: readonly Span[], unit: number): number => {
   return count;
 };
 
-/** The parts of a span that no block of 2 MiB maps: its ends, or all of it where it is not aligned as its frames are. */
-const piecemeal = ({ what, start, size }: Span): Span[] => {
-  const tail = size % BLOCK;
-  if (start % BLOCK !== 0) return [{ what, start, size }];
-  return tail === 0 ? [] : [{ what, start: start + size - tail, size: tail }];
+/** The ends of a span that do not fill a block. */
+const ends = ({ what, start, size }: Span): Span[] => {
+  const end = start + size;
+  const head = { what, start, size: Math.min(size, alignUp(start, BLOCK) - start) };
+  const tail = { what, start: Math.max(start, end - (end % BLOCK)), size: Math.min(size, end % BLOCK) };
+  return [head, tail].filter((part) => part.size > 0);
 };
 
 /**
- * The pages of stage-2 tables that a VM with these spans of memory takes at most (Arm ARM D8.3, granule of 4 KiB, start level 1): the
- * root, one a GiB, and one for each 2 MiB that is mapped in pages. Frames lie at multiples of 2 MiB.
+ * The pages of stage-2 tables that a VM takes at most (Arm ARM D8.3, granule of 4 KiB, start level 1): the root, one a GiB, and one for each
+ * 2 MiB that is mapped in pages. Its own memory lies in frames of 2 MiB as its IPA lies in blocks (src/vm/create.ts), a shared region at the
+ * start of a frame, wherever the VM sees it.
  */
-export const tablesFor = (spans: readonly Span[]): number =>
-  1 + countTouched(spans, GIB) + countTouched(spans.flatMap(piecemeal), BLOCK);
+export const tablesFor = (own: readonly Span[], shared: readonly Span[]): number => {
+  const inPages = [...own.flatMap(ends), ...shared.flatMap((span) => (span.start % BLOCK === 0 ? ends(span) : [span]))];
+  return 1 + countTouched([...own, ...shared], GIB) + countTouched(inPages, BLOCK);
+};

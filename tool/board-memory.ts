@@ -5,7 +5,7 @@ import { layout } from "../abi/layout.ts";
 import type { Mistake } from "./config/mistakes.ts";
 import type { Draft } from "./config/parse.ts";
 import { rules } from "./config/rules.ts";
-import type { System } from "./config/schema.ts";
+import type { Region, System } from "./config/schema.ts";
 import { alignUp, MIB } from "./size.ts";
 
 const FRAME = 2 * MIB;
@@ -14,6 +14,9 @@ const OWN = layout.HYP_SIZE + FRAME;
 
 const frames = (sizes: readonly (number | undefined)[]): number =>
   sizes.reduce<number>((sum, size) => sum + alignUp(size ?? 0, FRAME), 0);
+
+/** A region lies in its frames as its IPA lies in blocks. */
+const framesOfRegion = ({ ipa, size }: Draft<Region>): number => ((ipa ?? 0) % FRAME) + (size ?? 0);
 
 const mib = (bytes: number): string => `${bytes / MIB} MiB`;
 
@@ -25,7 +28,7 @@ export const checkBoardMemory = (system: Draft<System>, bundleSize: number, plac
   const has = system.board?.memory;
   if (has === undefined) return [];
   const vms = system.vms ?? [];
-  const ofVms = frames(vms.flatMap((vm) => [vm.memory, ...(vm.regions ?? []).map((region) => region.size)]));
+  const ofVms = frames(vms.flatMap((vm) => [vm.memory, ...(vm.regions ?? []).map(framesOfRegion)]));
   const shared = frames((system.shared ?? []).map((region) => region.size));
   const parts: [string, number][] = [
     ["VMs", ofVms],

@@ -82,7 +82,9 @@ const spanMistakes = (vm: DraftVm, place: string): Mistake[] => {
   }
   if (mistakes.length > 0 || vm.memory === undefined || vm.tableQuota === undefined) return mistakes;
   const stolen = { what: "", start: guest.STOLEN_BASE, size: guest.STOLEN_SIZE };
-  const tables = tablesFor([ramSpan(vm.memory), stolen, ...chosen.map(({ span }) => span)]);
+  const own = chosen.filter(({ shared }) => shared === undefined).map(({ span }) => span);
+  const shared = chosen.filter((one) => one.shared !== undefined).map(({ span }) => span);
+  const tables = tablesFor([ramSpan(vm.memory), stolen, ...own], shared);
   return tables <= vm.tableQuota ? [] : [{ place: `${place}.tableQuota`, rule: rules.QUOTA_TOO_SMALL(String(tables)) }];
 };
 
