@@ -8,7 +8,8 @@ import { callErrors } from "../../../abi/calls.ts";
 import { guest } from "../../../abi/guest.ts";
 import { fdtNode, writeFdt } from "../../../tool/fdt.ts";
 import { KIB, MIB } from "../../../tool/size.ts";
-import { FRAME, listOf, Memory, PAYLOAD, type Properties, payload, plainVm, RAM_START, writeByHand } from "./memory-parts.ts";
+import { listOf, PAYLOAD, type Properties, payload, plainVm, writeByHand } from "./bundle-by-hand.ts";
+import { FRAME, Memory, RAM_START } from "./memory-parts.ts";
 
 const NO_MEMORY = BigInt(callErrors.NO_MEMORY);
 const LOAD = 1;

@@ -88,6 +88,85 @@ const refusals: Readonly<Record<string, Case>> = {
   ],
   "a table made anew": ["table.format", (board) => [page(board, 0), 1], "TABLE", format(1)],
   "a table taken out of use": ["table.format", (board) => [page(board, 0), 0], "TABLE", format(1)],
+  "a table linked twice": [
+    "table.writeTable",
+    (board) => [page(board, 0), 2, page(board, 1)],
+    "TABLE_ENTRY",
+    (board) => {
+      format(1, 2)(board);
+      call(board, "table.writeTable", page(board, 0), 1, page(board, 1));
+    },
+  ],
+  "a table linked as one of another level": [
+    "table.writeTable",
+    (board) => [page(board, 0), 0, page(board, 1)],
+    "TABLE_ENTRY",
+    format(1, 3),
+  ],
+  "a page linked that is no table": [
+    "table.writeTable",
+    (board) => [page(board, 0), 0, page(board, 1)],
+    "TABLE_ENTRY",
+    format(1),
+  ],
+  "a table put in place of another": [
+    "table.writeTable",
+    (board) => [page(board, 0), 1, page(board, 2)],
+    "TABLE_ENTRY",
+    (board) => {
+      format(1, 2, 2)(board);
+      call(board, "table.writeTable", page(board, 0), 1, page(board, 1));
+    },
+  ],
+  "a block put in place of a table": [
+    "table.writeLeaf",
+    (board) => [page(board, 0), 1, RAM | 0x7ffn],
+    "LEAF",
+    (board) => {
+      format(2, 3)(board);
+      call(board, "table.writeLeaf", page(board, 1), 1, RAM | 0x7ffn);
+      call(board, "table.writeTable", page(board, 0), 1, page(board, 1));
+    },
+  ],
+  "a page put in place of another": [
+    "table.writeLeaf",
+    (board) => [page(board, 0), 1, (RAM + 4096n) | 0x7ffn],
+    "LEAF",
+    (board) => {
+      format(3)(board);
+      call(board, "table.writeLeaf", page(board, 0), 1, RAM | 0x7ffn);
+    },
+  ],
+  "a linked table released": [
+    "table.release",
+    (board) => [page(board, 1)],
+    "TABLE",
+    (board) => {
+      format(1, 2)(board);
+      call(board, "table.writeTable", page(board, 0), 1, page(board, 1));
+    },
+  ],
+  "a table that has entries released": [
+    "table.release",
+    (board) => [page(board, 0)],
+    "TABLE",
+    (board) => {
+      format(3)(board);
+      call(board, "table.writeLeaf", page(board, 0), 511, RAM | 0x7ffn);
+    },
+  ],
+  "a CPU's root released": [
+    "table.release",
+    (board) => [page(board, 0)],
+    "TABLE",
+    (board) => {
+      format(1)(board);
+      call(board, "sysreg.writeVttbrEl2", page(board, 0));
+    },
+  ],
+  "what is no table released": ["table.release", (board) => [page(board, 0)], "TABLE"],
+  "an entry of what is no table cleared": ["table.clear", (board) => [page(board, 0), 0], "TABLE"],
+  "an entry behind the last cleared": ["table.clear", (board) => [page(board, 0), 512], "TABLE", format(1)],
   "a table of no level": ["table.format", (board) => [page(board, 0), 0], "TABLE"],
   "a table of level 4": ["table.format", (board) => [page(board, 0), 4], "TABLE"],
   "a second pool": ["table.setPool", (board) => [page(board, 64), 1], "AFTER_LOCK"],
@@ -187,6 +266,29 @@ test("what the core needs of all this is let through", () => {
   call(board, "stage1.write", L3, 0, 0x4000_0000n | ATTRIBUTES | 3n);
 });
 
+test("a table that is taken out, emptied and released may be one of another level, and a root that no CPU has any more too", () => {
+  const board = open();
+  format(1, 2, 1)(board);
+  call(board, "table.writeTable", page(board, 0), 7, page(board, 1));
+  call(board, "table.writeLeaf", page(board, 1), 0, RAM | 0x7fdn);
+  assert.deepEqual(
+    [0, 1].map((n) => call(board, "table.used", page(board, n))),
+    [1, 1],
+  );
+  call(board, "table.clear", page(board, 0), 7);
+  call(board, "table.clear", page(board, 0), 7);
+  call(board, "table.clear", page(board, 1), 0);
+  assert.deepEqual(
+    [0, 1].map((n) => call(board, "table.used", page(board, n))),
+    [0, 0],
+  );
+  call(board, "sysreg.writeVttbrEl2", page(board, 0));
+  call(board, "sysreg.writeVttbrEl2", page(board, 2));
+  for (const n of [0, 1]) call(board, "table.release", page(board, n));
+  call(board, "table.format", page(board, 0), 3);
+  call(board, "table.format", page(board, 1), 1);
+});
+
 test("while stage 1 is being closed, each of its tables is writable until it is written for the last time", () => {
   const { machine } = open();
   const { ram, door } = machine;
@@ -225,7 +327,10 @@ const crossings: Readonly<Record<string, readonly Refusal[]>> = {
   "phys_zero(0, a, b)": ["PHYS"],
   "table_setPool(0, a, b)": ["AFTER_LOCK", "TABLE"],
   "table_format(0, a, b)": ["TABLE"],
+  "table_writeTable(0, a, b, c)": ["TABLE", "TABLE_ENTRY"],
   "table_writeLeaf(0, a, b, c)": ["TABLE", "LEAF"],
+  "table_clear(0, a, b)": ["TABLE"],
+  "table_release(0, a)": ["TABLE"],
   "stage1_write(0, a, b, c)": ["AFTER_LOCK", "STAGE1"],
 };
 test("machine code: what is checked stops with its own BRK", () => {
@@ -250,7 +355,11 @@ const conditions: readonly (readonly [name: string, condition: string])[] = [
   ["phys, copy", "(to | from) % 16 != 0 || bytes % 64 != 0"],
   ["phys, zero", "(pa | bytes) % PAGE != 0"],
   ["table, setPool", "door.pool_pages != 0"],
-  ["table, format", "level - 1 > 2 || table_level[page] != 0"],
+  ["table, format", "level - 1 > 2 || state->level != 0"],
+  ["table, writeTable", "child->level != state->level + 1 || child->linked || (*entry & DESC_VALID)"],
+  ["table, writeLeaf", "!in_bank || (*entry & DESC_VALID)"],
+  ["table, release", "state->level == 0 || state->linked || state->used != 0"],
+  ["table, release", "__atomic_load_n(&door.root[n], __ATOMIC_SEQ_CST) == table"],
   ["table, writeLeaf", "(descriptor & (DESC_CONTIGUOUS | 3)) != (level == 3 ? 3 : 1)"],
   ["stage1, write", "w2c_stage1_read(instance_, page, index) != 0 || (page != 0 && door.stage1_level[page] == 0)"],
   ["stage1, write", "next < STAGE1_BUILT || next >= STAGE1_PAGES || door.stage1_level[next] != 0"],

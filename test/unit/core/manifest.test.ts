@@ -2,63 +2,62 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bundle as constants, bundleNames as names } from "../../../abi/bundle.ts";
+import { bundleNames as names } from "../../../abi/bundle.ts";
 import { PowerOff } from "../../../sim/faults.ts";
 import { outputOf, start } from "../../../sim/start.ts";
-import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "../../../tool/fdt.ts";
+import { type FdtNode, fdtNode } from "../../../tool/fdt.ts";
+import { MIB } from "../../../tool/size.ts";
+import { listOf, PAYLOAD, type Properties, payload, plainVm, writeByHand } from "./bundle-by-hand.ts";
 import { shown } from "./log-lines.ts";
 
-const MIB = 2 ** 20;
 const SIZE = 4 * MIB;
-const PAYLOAD = 2 * MIB;
-
-type Properties = Record<string, FdtValue>;
-
-const payload = (bytes: number, offset = PAYLOAD): bigint[] => [BigInt(offset), BigInt(bytes)];
-const vm: Properties = {
-  [names.NAME]: "guest",
-  [names.MEMORY]: BigInt(16 * MIB),
-  [names.KERNEL]: payload(100),
-  [names.KERNEL_LOAD]: BigInt(MIB),
-  [names.KERNEL_RESERVE]: 4096n,
-  [names.KERNEL_ENTRY]: BigInt(MIB),
-  [names.FDT]: payload(64),
-  [names.FDT_LOAD]: 0n,
-};
-const region = (properties: Properties): FdtNode => fdtNode("region", { [names.IPA]: 0n, [names.SIZE]: 4096n, ...properties });
+const region = (properties: Properties = {}): Properties => ({ [names.IPA]: 0n, [names.SIZE]: 4096n, ...properties });
+const share = (properties: Properties = {}): Properties => ({ [names.INDEX]: 0n, [names.IPA]: 0x1000_0000n, ...properties });
+const doorbell = (properties: Properties = {}): Properties => ({ [names.PEER]: 0n, [names.NUMBER]: 0n, ...properties });
+const segment = (properties: Properties = {}): Properties => ({
+  [names.FILE]: payload(100),
+  [names.LOAD]: 0x20_0000n,
+  ...properties,
+});
 
 interface Contents {
   readonly vm?: Properties;
-  readonly regions?: readonly FdtNode[];
+  readonly regions?: readonly Properties[];
+  readonly shares?: readonly Properties[];
+  readonly doorbells?: readonly Properties[];
+  readonly segments?: readonly Properties[];
   readonly vms?: readonly FdtNode[];
+  readonly shared?: readonly Properties[];
   readonly root?: Properties;
 }
 
-const bundleWith = ({ vm: changes = {}, regions = [], vms, root = {} }: Contents): Buffer => {
-  const nodes = vms ?? [fdtNode("vm@0", { ...vm, ...changes }, [fdtNode(names.REGIONS, {}, regions)])];
-  const properties = { compatible: names.COMPATIBLE, [names.TOTAL_SIZE]: BigInt(SIZE), ...root };
-  const bytes = Buffer.alloc(SIZE);
-  bytes.set(writeFdt(fdtNode("", properties, [fdtNode(names.VMS, {}, nodes)])));
-  bytes.writeBigUInt64LE(constants.BUNDLE_END, SIZE - 8);
-  return bytes;
-};
+const vmNode = ({ vm = {}, regions = [], shares = [], doorbells = [], segments = [] }: Contents): FdtNode =>
+  fdtNode("vm@0", { ...plainVm, ...vm }, [
+    listOf(names.REGIONS, regions),
+    listOf(names.SHARED, shares),
+    listOf(names.DOORBELLS, doorbells),
+    listOf(names.SEGMENTS, segments),
+  ]);
+const bundleWith = (contents: Contents): Buffer =>
+  writeByHand({ vms: [vmNode(contents)], shared: [{ [names.SIZE]: 4096n }], size: SIZE, ...contents });
 
 test("the bundle that the mistakes are made in is one", () => {
-  const guest = start({ bundle: bundleWith({ regions: [region({})] }) });
+  const contents = { regions: [region()], shares: [share()], doorbells: [doorbell()], segments: [segment()] };
+  const guest = start({ bundle: bundleWith(contents) });
   assert.equal(guest.pc, BigInt(0x4000_0000 + MIB));
 });
 
 test("what is not asked for does not have to be there", () => {
-  const guest = start({ bundle: bundleWith({ vms: [fdtNode("vm@0", vm)] }) });
+  const guest = start({ bundle: writeByHand({}) });
   assert.equal(guest.x(0), 0x4000_0000n);
 });
 
-const many = Array.from({ length: 9 }, (_, n) => region({ [names.IPA]: BigInt(n * 4096) }));
-const node = fdtNode("vm@0", vm);
+const many = <T>(count: number, one: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => one(n));
+const TOO_LARGE = 0xffff_ffff_ffff_ffffn;
 
 const mistakes: Record<string, [Contents, RegExp]> = {
   "no VM": [{ vms: [] }, /the bundle has no VM$/],
-  "two VMs": [{ vms: [node, node] }, /the bundle has several VMs, this version runs one$/],
+  "too many VMs": [{ vms: many(65, () => vmNode({})) }, /more than 64 VMs$/],
   "a size that is too large": [
     { root: { [names.TOTAL_SIZE]: BigInt(SIZE + 4096) } },
     /the bundle is truncated: it says 4198400 bytes, 4194304 are there$/,
@@ -80,7 +79,7 @@ const mistakes: Record<string, [Contents, RegExp]> = {
   "memory of 64 bits": [{ vm: { [names.MEMORY]: 0xffff_ffff_ffe0_0000n } }, /a VM with 0xffffffffffe00000 bytes of RAM$/],
   "more memory than the board has": [
     { vm: { [names.MEMORY]: 1n << 33n } },
-    /too little RAM: the VM wants 8192 MiB in a row, \d+ MiB are free$/,
+    /too little RAM: guest wants 8192 MiB, \d+ MiB are free$/,
   ],
   "a payload inside the manifest": [
     { vm: { [names.KERNEL]: payload(100, 0) } },
@@ -111,7 +110,7 @@ const mistakes: Record<string, [Contents, RegExp]> = {
     /the device tree lies outside the RAM of its VM/,
   ],
   "a device tree too large to be filled in": [{ vm: { [names.FDT]: payload(MIB) } }, /a guest's device tree of 1048576 bytes$/],
-  "too many regions": [{ regions: many }, /more than 8 regions$/],
+  "too many regions": [{ regions: many(9, (n) => region({ [names.IPA]: BigInt(n * 4096) })) }, /more than 8 regions$/],
   "a region of nothing": [{ regions: [region({ [names.SIZE]: 0n })] }, /a region at 0x0 of 0x0 bytes$/],
   "a region at an odd address": [{ regions: [region({ [names.IPA]: 8n })] }, /a region at 0x8 of 0x1000 bytes$/],
   "a region beyond 39 bits": [{ regions: [region({ [names.IPA]: 1n << 39n })] }, /a region at 0x8000000000 /],
@@ -124,9 +123,85 @@ const mistakes: Record<string, [Contents, RegExp]> = {
     /a file of 5000 bytes in a region of 4096$/,
   ],
   "a region larger than the board": [
-    { regions: [region({ [names.SIZE]: 1n << 29n })] },
-    /too little RAM: a region of 512 MiB, \d+ MiB are free$/,
+    { regions: [region({ [names.IPA]: 1n << 28n, [names.SIZE]: 1n << 29n })] },
+    /too little RAM: guest wants 528 MiB, \d+ MiB are free$/,
   ],
+  "a region on the page of stolen time": [
+    { regions: [region({ [names.IPA]: 0x090a_0000n })] },
+    /the memory at 0x90a0000 is mapped twice$/,
+  ],
+
+  ...Object.fromEntries(
+    [0n, 9n, TOO_LARGE].map((vcpus) => [`${vcpus} vCPUs`, [{ vm: { [names.VCPUS]: vcpus } }, /a VM with \d+ vCPUs$/]]),
+  ),
+  "no vCPUs": [{ vm: { [names.VCPUS]: false } }, /a VM with \d+ vCPUs$/],
+  "a priority above all": [{ vm: { [names.PRIORITY]: 32n } }, /a VM of priority 32$/],
+  "no priority": [{ vm: { [names.PRIORITY]: false } }, /a VM of priority \d+$/],
+  "no share": [{ vm: { [names.SHARE]: 0n } }, /a VM with 0 shares of CPU time$/],
+  "too large a share": [{ vm: { [names.SHARE]: 10_001n } }, /a VM with 10001 shares of CPU time$/],
+  "a cap above all its vCPUs": [{ vm: { [names.CAP]: 101n } }, /a VM that may have 101 percent of a CPU, of at most 100$/],
+  "a crash policy that is none": [{ vm: { [names.CRASH_POLICY]: 3n } }, /crash policy 3$/],
+  "no quota": [{ vm: { [names.TABLE_QUOTA]: 0n } }, /a quota of 0 tables$/],
+  "a quota beyond all memory": [{ vm: { [names.TABLE_QUOTA]: 16385n } }, /a quota of 16385 tables$/],
+  "a quota that is too small": [
+    { vm: { [names.TABLE_QUOTA]: 2n } },
+    /guest cannot be made: 2 tables of stage 2 do not do \(its quota; \d+ are free\)/,
+  ],
+  "CPUs that the board has not": [
+    { vm: { [names.AFFINITY]: 6n } },
+    /vm0 may run on none of the board's CPUs: its affinity is 0x6, theirs 0x1$/,
+  ],
+  "an affinity of 64 bits": [{ vm: { [names.AFFINITY]: 1n << 32n } }, /a VM with affinity 0x100000000$/],
+  "an entry that is no instruction": [{ vm: { [names.KERNEL_ENTRY]: BigInt(MIB + 2) } }, /or not at an instruction/],
+
+  "too many segments": [{ segments: many(9, () => segment()) }, /a kernel of more than 8 segments$/],
+  "a segment without a file": [{ segments: [segment({ [names.FILE]: false })] }, /a segment without a file$/],
+  "a segment outside the RAM": [
+    { segments: [segment({ [names.LOAD]: BigInt(16 * MIB) })] },
+    /a segment of the kernel is too large for its VM: it ends at 0x1000064, the RAM at 0x1000000$/,
+  ],
+  "a segment at an odd place": [{ segments: [segment({ [names.LOAD]: 8n })] }, /a payload is loaded at an odd address$/],
+  "a segment without a place": [{ segments: [segment({ [names.LOAD]: false })] }, /a segment of the kernel is too large/],
+
+  "too many shared regions": [{ shared: many(65, () => ({ [names.SIZE]: 4096n })) }, /more than 64 shared regions$/],
+  "a shared region of nothing": [{ shared: [{ [names.SIZE]: 0n }] }, /a shared region of 0x0 bytes$/],
+  "a shared region of an odd size": [{ shared: [{ [names.SIZE]: 100n }] }, /a shared region of 0x64 bytes$/],
+  "a shared region without a size": [{ shared: [{}] }, /a shared region of 0xffffffffffffffff bytes$/],
+  "a shared region larger than the board": [
+    { shared: [{ [names.SIZE]: 1n << 33n }] },
+    /too little RAM: 8192 MiB that VMs share in one piece, \d+ MiB are free$/,
+  ],
+  "a VM with too many shared regions": [
+    { shares: many(9, (n) => share({ [names.IPA]: BigInt(n * 4096) })) },
+    /a VM has more than 8 shared regions$/,
+  ],
+  "a shared region that is not there": [{ shares: [share({ [names.INDEX]: 1n })] }, /a VM shares region 1, of 1$/],
+  "a shared region without a number": [{ shares: [share({ [names.INDEX]: false })] }, /a VM shares region \d+, of 1$/],
+  "a shared region at an odd address": [{ shares: [share({ [names.IPA]: 8n })] }, /a shared region at 0x8 of 0x1000 bytes$/],
+  "a shared region beyond 39 bits": [{ shares: [share({ [names.IPA]: 1n << 39n })] }, /a shared region at 0x8000000000 /],
+  "a shared region on a region": [
+    { regions: [region()], shares: [share({ [names.IPA]: 0n })] },
+    /the memory at 0x0 is mapped twice$/,
+  ],
+  "a shared region twice in one place": [{ shares: [share(), share()] }, /the memory at 0x10000000 is mapped twice$/],
+
+  "too many doorbells": [{ doorbells: many(9, () => doorbell()) }, /a VM has more than 8 doorbells$/],
+  "a doorbell at a VM that is not there": [
+    { doorbells: [doorbell({ [names.PEER]: 1n })] },
+    /a doorbell of vm0 rings number 0 of vm1, which is not there$/,
+  ],
+  "a doorbell that nobody has": [
+    { doorbells: [doorbell({ [names.NUMBER]: 1n })] },
+    /a doorbell of vm0 rings number 1 of vm0, which is not there$/,
+  ],
+  "a doorbell without a peer": [{ doorbells: [doorbell({ [names.PEER]: false })] }, /a doorbell at VM 0xf+$/],
+  "a doorbell of 64 bits": [{ doorbells: [doorbell({ [names.NUMBER]: 1n << 32n })] }, /a doorbell with number 0x100000000$/],
+
+  "a policy that is none": [{ root: { [names.POLICY]: 2n } }, /scheduling policy 2$/],
+  "no policy": [{ root: { [names.POLICY]: false } }, /scheduling policy \d+$/],
+  "too short a slice": [{ root: { [names.SLICE]: 99n } }, /a time slice of 99 microseconds$/],
+  "too long a slice": [{ root: { [names.SLICE]: 1_000_001n } }, /a time slice of 1000001 microseconds$/],
+  "a console that is none": [{ root: { [names.CONSOLE]: "window" } }, /its console is neither `terminal` nor `lines`$/],
 };
 
 for (const [name, [contents, message]] of Object.entries(mistakes)) {
@@ -142,5 +217,5 @@ for (const [name, [contents, message]] of Object.entries(mistakes)) {
 test("a name that is too long, or holds control characters, does no harm", () => {
   const { output } = start({ bundle: bundleWith({ vm: { [names.NAME]: "\x1b[2J\r\n<0>forged".padEnd(200, "x") } }) }).machine
     .uart;
-  assert.match(shown(output), /vm0 vm: \?\[2J\?\?<0>forgedx+ starts, 16 MiB\r\n$/);
+  assert.match(shown(output), /vm0 vm: \?\[2J\?\?<0>forgedx+ starts, 16 MiB/);
 });

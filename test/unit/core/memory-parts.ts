@@ -3,14 +3,12 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { bundle as constants, bundleNames as names } from "../../../abi/bundle.ts";
 import { layout } from "../../../abi/layout.ts";
 import { el2Controls } from "../../../abi/sysregs.ts";
 import { type Core, Machine } from "../../../sim/machine.ts";
 import type { Bank } from "../../../sim/ram.ts";
 import { type Leaf, stage2Leaves } from "../../../sim/walker.ts";
 import { toWasmHere } from "../../../tool/chain/compile.ts";
-import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "../../../tool/fdt.ts";
 import { ROOT } from "../../../tool/paths.ts";
 import { MIB } from "../../../tool/size.ts";
 
@@ -26,7 +24,18 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   "lib/arena": ["take as arena_take"],
   "mmu/frames": ["setOrigin", "setFree", "take as frames_take", "give as frames_give", "freeBytes"],
   "mmu/stage1": ["mapRam"],
-  "mmu/stage2": ["init as stage2_init", "create as stage2_create", "map", "translate", "unmap", "isEmpty", "destroy", "RAM", "ROM", "SHARED"],
+  "mmu/stage2": [
+    "init as stage2_init",
+    "create as stage2_create",
+    "map",
+    "translate",
+    "unmap",
+    "isEmpty",
+    "destroy",
+    "RAM",
+    "ROM",
+    "SHARED",
+  ],
   "mmu/table-pool": ["init as pool_init", "take as pool_take", "give as pool_give", "freePages"],
   "vm/create": ["init", "make", "unmake"],
   "vm/manifest": ["open", "read"],
@@ -166,65 +175,3 @@ export class Memory {
     return { bytes: Number(this.parts.freeBytes()), pages: this.parts.freePages() };
   }
 }
-
-// --- bundles that are written by hand: what the tool would refuse, too
-
-export type Properties = Record<string, FdtValue>;
-
-export const PAYLOAD = 2 * MIB;
-export const payload = (bytes: number, offset = PAYLOAD): bigint[] => [BigInt(offset), BigInt(bytes)];
-
-/** A VM of 16 MiB, with all that a VM must have. */
-export const plainVm: Properties = {
-  [names.NAME]: "guest",
-  [names.MEMORY]: BigInt(16 * MIB),
-  [names.VCPUS]: 1n,
-  [names.PRIORITY]: 8n,
-  [names.AFFINITY]: 0n,
-  [names.SHARE]: 100n,
-  [names.CAP]: 0n,
-  [names.CRASH_POLICY]: 0n,
-  [names.TABLE_QUOTA]: 64n,
-  [names.KERNEL]: payload(100),
-  [names.KERNEL_LOAD]: BigInt(MIB),
-  [names.KERNEL_RESERVE]: 4096n,
-  [names.KERNEL_ENTRY]: BigInt(MIB),
-  [names.FDT]: payload(64),
-  [names.FDT_LOAD]: 0n,
-};
-export const listOf = (name: string, nodes: readonly Properties[]): FdtNode =>
-  fdtNode(
-    name,
-    {},
-    nodes.map((properties, n) => fdtNode(`${name}@${n}`, properties)),
-  );
-
-export interface HandWritten {
-  readonly vms?: readonly FdtNode[];
-  readonly shared?: readonly Properties[];
-  readonly root?: Properties;
-  /** What lies where in the bundle. */
-  readonly payloads?: readonly (readonly [offset: number, bytes: Buffer])[];
-  readonly size?: number;
-}
-
-export const writeByHand = ({
-  vms = [fdtNode("vm@0", plainVm)],
-  shared = [],
-  root = {},
-  payloads = [],
-  size = 4 * MIB,
-}: HandWritten): Buffer => {
-  const properties = {
-    compatible: names.COMPATIBLE,
-    [names.TOTAL_SIZE]: BigInt(size),
-    [names.POLICY]: 0n,
-    [names.SLICE]: 5000n,
-    ...root,
-  };
-  const bytes = Buffer.alloc(size);
-  bytes.set(writeFdt(fdtNode("", properties, [listOf(names.SHARED, shared), fdtNode(names.VMS, {}, vms)])));
-  for (const [offset, contents] of payloads) bytes.set(contents, offset);
-  bytes.writeBigUInt64LE(constants.BUNDLE_END, size - 8);
-  return bytes;
-};

@@ -1,0 +1,65 @@
+// Bundles that are written by hand (abi/bundle.ts): what the tool would refuse, too.
+
+import { bundle as constants, bundleNames as names } from "../../../abi/bundle.ts";
+import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "../../../tool/fdt.ts";
+import { MIB } from "../../../tool/size.ts";
+
+export type Properties = Record<string, FdtValue>;
+
+export const PAYLOAD = 2 * MIB;
+export const payload = (bytes: number, offset = PAYLOAD): bigint[] => [BigInt(offset), BigInt(bytes)];
+
+/** A VM of 16 MiB, with all that a VM must have. */
+export const plainVm: Properties = {
+  [names.NAME]: "guest",
+  [names.MEMORY]: BigInt(16 * MIB),
+  [names.VCPUS]: 1n,
+  [names.PRIORITY]: 8n,
+  [names.AFFINITY]: 0n,
+  [names.SHARE]: 100n,
+  [names.CAP]: 0n,
+  [names.CRASH_POLICY]: 0n,
+  [names.TABLE_QUOTA]: 64n,
+  [names.KERNEL]: payload(100),
+  [names.KERNEL_LOAD]: BigInt(MIB),
+  [names.KERNEL_RESERVE]: 4096n,
+  [names.KERNEL_ENTRY]: BigInt(MIB),
+  [names.FDT]: payload(64),
+  [names.FDT_LOAD]: 0n,
+};
+export const listOf = (name: string, nodes: readonly Properties[]): FdtNode =>
+  fdtNode(
+    name,
+    {},
+    nodes.map((properties, n) => fdtNode(`${name}@${n}`, properties)),
+  );
+
+export interface HandWritten {
+  readonly vms?: readonly FdtNode[];
+  readonly shared?: readonly Properties[];
+  readonly root?: Properties;
+  /** What lies where in the bundle. */
+  readonly payloads?: readonly (readonly [offset: number, bytes: Buffer])[];
+  readonly size?: number;
+}
+
+export const writeByHand = ({
+  vms = [fdtNode("vm@0", plainVm)],
+  shared = [],
+  root = {},
+  payloads = [],
+  size = 4 * MIB,
+}: HandWritten): Buffer => {
+  const properties = {
+    compatible: names.COMPATIBLE,
+    [names.TOTAL_SIZE]: BigInt(size),
+    [names.POLICY]: 0n,
+    [names.SLICE]: 5000n,
+    ...root,
+  };
+  const bytes = Buffer.alloc(size);
+  bytes.set(writeFdt(fdtNode("", properties, [listOf(names.SHARED, shared), fdtNode(names.VMS, {}, vms)])));
+  for (const [offset, contents] of payloads) bytes.set(contents, offset);
+  bytes.writeBigUInt64LE(constants.BUNDLE_END, size - 8);
+  return bytes;
+};
