@@ -10,7 +10,6 @@ import type { Guest } from "../../../sim/guest.ts";
 import type { Bank } from "../../../sim/ram.ts";
 import { BUNDLE_AT, RAM_BASE, start } from "../../../sim/start.ts";
 import type { Leaf } from "../../../sim/walker.ts";
-import { ConfigError } from "../../../tool/config/mistakes.ts";
 import { KIB, MIB } from "../../../tool/size.ts";
 import { check } from "./property.ts";
 
