@@ -316,3 +316,24 @@ test("made, filled and taken down a thousand times: not one page is lost", () =>
   assert.deepEqual(memory.free, before);
   assert.ok(machine.memory.reduce((changed, byte, n) => changed + Number(byte !== core[n]), 0) < 500, "no record grows");
 });
+
+test("64 VMs are read; each further one takes little of the hypervisor's own memory", () => {
+  const taken = (count: number): { bytes: number; calls: number } => {
+    const memory = new Memory({ ramBytes: 512 * MIB });
+    const { parts, machine } = memory;
+    const [start, calls] = [parts.arena_take(0, 1), machine.calls];
+    const kinds = Array.from({ length: count }, () => ({ vm: { [names.VCPUS]: 8n, [names.MEMORY]: BigInt(64 * MIB) } }));
+    memory.read(systemOf(kinds));
+    return { bytes: parts.arena_take(0, 1) - start, calls: machine.calls - calls };
+  };
+  const [one, all] = [taken(1), taken(64)];
+  assert.ok(all.calls < 1_000_000, `${all.calls} calls to read 64 VMs`);
+  const records = (all.bytes - one.bytes) / 63;
+  assert.ok(records < 20 * KIB, `${records} bytes of records`);
+
+  const memory = boardWith(systemOf([{ vm: { [names.MEMORY]: BigInt(64 * MIB) } }]), { ramBytes: 512 * MIB });
+  memory.parts.make(memory.parts.vm(0));
+  const tables = memory.parts.tablesOf(memory.parts.vm(0)) * 4 * KIB;
+  const CONSOLE = 64 * KIB;
+  assert.ok(records + tables + CONSOLE < 256 * KIB);
+});
