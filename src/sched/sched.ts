@@ -311,6 +311,9 @@ export function choose(cpu: Cpu): Vcpu {
     if (!isNobody(current)) putBack(current);
     takeUp(cpu, waiting);
     current = waiting;
+  } else if (!isNobody(current) && current.slice == 0) {
+    // It keeps the CPU for another one.
+    current.slice = scheduler.slice;
   }
   cpu.current = current;
   const bit = (1 as u32) << cpu.number;
