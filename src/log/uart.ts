@@ -23,8 +23,8 @@ import * as mmio from "../hal/mmio";
 
 /** Nothing has been received. */
 export const NOTHING: u32 = 0xffffffff;
-/** So often the FIFO is looked at for room before it is taken to be stuck: longer than a byte takes at 300 baud. */
-const PATIENCE: u32 = 1 << 18;
+/** So often the FIFO is looked at for room before it is taken to be stuck: longer than a byte takes at 9,600 baud. */
+const PATIENCE: u32 = 1 << 15;
 
 @unmanaged
 class Uart {

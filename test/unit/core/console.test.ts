@@ -384,6 +384,27 @@ test("a VM that waited for room is told when there is some, and when nobody look
   }
 });
 
+test("a UART that is stuck stops nobody, is waited for once, and speaks again when it can", () => {
+  const console = new Console(false, 1, 0);
+  const { uart } = console;
+  let looks = 0;
+  const read = uart.read.bind(uart);
+  uart.read = (offset, bytes) => {
+    looks++;
+    return read(offset, bytes);
+  };
+  console.core.logLine(1);
+  const first = looks;
+  for (let n = 0; n < 100; n++) console.core.logLine(2);
+  console.print(0, "x");
+  assert.ok(looks - first < first, "waited for once");
+  assert.equal(uart.output, "");
+  uart.outputDepth = Number.POSITIVE_INFINITY;
+  console.core.logLine(3);
+  console.print(0, "y");
+  assert.deepEqual(kinds(console.take()), ["log: <6>[    1.000000] cpu0 main: line 3", "vm: xy"]);
+});
+
 const text = fc
   .array(
     fc.oneof(

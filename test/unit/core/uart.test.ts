@@ -174,17 +174,6 @@ test("a guest that prints faster than the line for long is told to wait, and los
   assert.equal(read(guest, UART_MIS), pl011.INT_TX, "there is room again");
 });
 
-test("a UART whose line takes nothing stops no guest and no log line for long", () => {
-  const guest = at();
-  guest.machine.uart.outputDepth = 0;
-  write(guest, UART_DR, 0x41);
-  guest.exception(0x3f, 0n);
-  guest.exception(0x3f, 0n);
-  guest.machine.uart.outputDepth = Number.POSITIVE_INFINITY;
-  guest.exception(0x3f, 0n);
-  assert.match(guest.machine.uart.output, /<4>\[.*\] cpu0 vm0 traps: /);
-});
-
 test("transmission interrupts after a byte, until it is cleared", () => {
   const guest = at();
   write(guest, UART_IMSC, pl011.INT_TX);
