@@ -111,7 +111,8 @@ export function make(vm: Vm): u64 {
   const stolen = map(vm, STOLEN_BASE, vm.stolenPage, STOLEN_SIZE, stage2.SHARED_READ_ONLY);
   // Regions want their rows; RAM takes what is left.
   if (stolen && mapRegions(vm) && mapRam(vm) && mapShares(vm)) {
-    log.debug(IN_MMU, "vm%d: made, %d tables of stage 2", vm.id, vm.stage2.tables);
+    const ram = stage2.translate(vm.stage2, RAM_BASE as u64 as Ipa);
+    log.debug(IN_MMU, "vm%d: RAM at 0x%x, %d tables of stage 2", vm.id, ram as u64, vm.stage2.tables);
     return SUCCESS;
   }
   let done = unmake(vm);

@@ -24,24 +24,26 @@ function admit(vm: Vm): bool {
   return true;
 }
 
-function writeLocked(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): void {
-  if (!admit(vm)) return;
+function writeLocked(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): bool {
+  if (!admit(vm)) return false;
   if (vm.logDropped != 0) {
     log.writeLocked(LOG_WARNING, module, vm.id, "%d lines about this VM were dropped", vm.logDropped, 0, 0);
     vm.logDropped = 0;
   }
   log.writeLocked(severity, module, vm.id, s, a, b, c);
+  return true;
 }
 
-function write(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): void {
+function write(severity: u32, vm: Vm, module: u32, s: string, a: u64, b: u64, c: u64): bool {
   guard.enter();
-  writeLocked(severity, vm, module, s, a, b, c);
+  const admitted = writeLocked(severity, vm, module, s, a, b, c);
   guard.leave();
+  return admitted;
 }
 
-/** A line about something that the guest did wrong. */
-export function warning(vm: Vm, module: u32, s: string, a: u64 = 0, b: u64 = 0, c: u64 = 0): void {
-  write(LOG_WARNING, vm, module, s, a, b, c);
+/** A line about something that the guest did wrong; false: it was dropped. */
+export function warning(vm: Vm, module: u32, s: string, a: u64 = 0, b: u64 = 0, c: u64 = 0): bool {
+  return write(LOG_WARNING, vm, module, s, a, b, c);
 }
 
 /** A line about something that the guest did. */

@@ -35,7 +35,7 @@ test("a counter without a frequency does no harm", () => {
 
 test("by default a module logs what is of interest, and no more", () => {
   assert.doesNotMatch(output(""), /<7>/);
-  assert.match(output("mmu=debug"), /<7>\[ {4}0\.000000\] cpu0 mmu: vm0: RAM at 0x44000000, \d+ tables of stage 2\r\n/);
+  assert.match(output("mmu=debug"), /<7>\[ {4}0\.000000\] cpu0 mmu: vm0: RAM at 0x44200000, \d+ tables of stage 2\r\n/);
 });
 
 test("levels are set by module", () => {
