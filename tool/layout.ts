@@ -53,7 +53,7 @@ const ANY_MEMORY = Number.POSITIVE_INFINITY;
 
 const initrdLoadBehind = (kernel: Kernel): number => alignUp(kernelEnd(kernel), INITRD_ALIGN);
 
-/** The spans that the configuration chooses, each with its place; undefined where it is not right. */
+/** The spans that the configuration chooses, each with its place; what is not right is left out. */
 const chosenSpans = (vm: DraftVm): { span: Span; place: string; shared?: string }[] => [
   ...vm.regions.flatMap(({ ipa, size }, index) => {
     const place = `regions[${index}]`;
