@@ -11,6 +11,7 @@ import { Cpu, IPI, Request } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as vgic from "./vgic";
+import * as lists from "./vgic-lists";
 import * as vtimer from "./vtimer";
 import * as vuart from "./vuart";
 
@@ -45,6 +46,8 @@ export function initCpu(): void {
 function requested(self: Cpu): void {
   // One that has crashed wants all others to stop.
   cpu.relax();
+  // Who waits for list registers holds a lock that all the rest may need: it comes first, and the rest when this CPU looks again.
+  if (lists.serveFold()) return;
   const what = cpus.requests();
   if ((what & Request.SCHEDULE) != 0) self.resched = 1;
   if ((what & Request.LOOK) != 0) vgic.requested();

@@ -69,11 +69,14 @@ export function targetOf(word: IrqWord, bit: u32): u32 {
   return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("target0"));
 }
 
+/** The vCPU that has an interrupt listed, or active. */
+export function holderOf(word: IrqWord, bit: u32): u32 {
+  return load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("holder0"));
+}
+
 /** The vCPU that an interrupt of a word belongs to now; private ones have no other. */
 function ownerOf(word: IrqWord, bit: u32): u32 {
-  return ((word.active >> bit) & 1) != 0
-    ? (load<u8>(changetype<usize>(word) + bit, offsetof<IrqWord>("holder0")) as u32)
-    : targetOf(word, bit);
+  return ((word.active >> bit) & 1) != 0 ? holderOf(word, bit) : targetOf(word, bit);
 }
 
 /** Says on which vCPU an interrupt becomes active. */
@@ -261,14 +264,18 @@ export function foldOf(vcpu: Vcpu): void {
   }
 }
 
-/** Folds for a CPU that waits for it; it holds the lock of the VM. The list registers are refilled when this CPU has the lock. */
-export function serveFold(): void {
+/**
+ * Folds for a CPU that waits for it; that one holds the lock of the VM. The list registers are refilled when this CPU has been asked again, by itself, and
+ * has the lock. Returns whether somebody has waited.
+ */
+export function serveFold(): bool {
   const self = cpus.self();
   const wanted = changetype<usize>(self) + offsetof<Cpu>("foldWanted");
-  if (atomic.load32(wanted) == 0) return;
+  if (atomic.load32(wanted) == 0) return false;
   fold(self.loaded);
   atomic.store32(wanted, 0);
-  cpus.request(self, Request.LOOK);
+  cpus.requestAgain(Request.LOOK);
+  return true;
 }
 
 /** The timer of a vCPU has been loaded: where it fires, the board's interrupt is made active at once, as if it had come. */

@@ -31,6 +31,7 @@ import {
   GIC_PIDR2_V3,
 } from "../../build/gen/gic";
 import { INTIDS } from "../../build/gen/guest";
+import * as cpus from "../sched/cpus";
 import { IrqWord, Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as guard from "./guard";
@@ -63,15 +64,27 @@ function gather(word: u32): u32 {
   return result;
 }
 
-/** Folds the list registers of all vCPUs that hold interrupts of a word. The VM's lock is held. */
+/** Brings the truth about some interrupts of a word into it, from inbox and list registers, wherever they are. The VM's lock is held; `relist` follows. */
 function unlist(vcpu: Vcpu, word: IrqWord, bits: u32): void {
-  for (let n: u32 = 0; (word.listed & bits) != 0 && n < vcpu.vm.vcpus; n++) lists.foldOf(table.vcpu(vcpu.vm, n));
+  if (word == vcpu.irqs) {
+    lists.foldOf(vcpu);
+    vgic.collect(vcpu);
+    return;
+  }
+  for (let listed = word.listed & bits; listed != 0; listed = word.listed & bits) {
+    lists.foldOf(table.vcpu(vcpu.vm, lists.holderOf(word, ctz<u32>(listed))));
+  }
 }
 
-/** Has list registers refilled after some interrupts of a word have changed. */
+/** Has list registers refilled after some interrupts of a word may have changed: of those that they go to, and what was folded here. */
 function relist(vcpu: Vcpu, word: IrqWord, bits: u32): void {
-  if (word == vcpu.irqs) vgic.look(vcpu);
-  else vgic.lookShared(vcpu.vm, word, bits);
+  if (word == vcpu.irqs) {
+    vgic.look(vcpu);
+    return;
+  }
+  vgic.lookShared(vcpu.vm, word, bits);
+  const own = cpus.self().loaded;
+  if (own.listed == 0) vgic.look(own);
 }
 
 /** The pending or active bits of a word, which list registers may hold. */
@@ -80,7 +93,7 @@ function readState(vcpu: Vcpu, word: IrqWord, pending: bool): u32 {
   const listed = word.listed;
   unlist(vcpu, word, listed);
   const result = pending ? lists.pendingOf(word) : word.active;
-  if (listed != 0) relist(vcpu, word, listed);
+  if (listed != 0 || word == vcpu.irqs) relist(vcpu, word, listed);
   guard.leave(vcpu.vm);
   return result;
 }
@@ -197,7 +210,7 @@ function retarget(vcpu: Vcpu, intid: u32, affinity: u64): void {
   const target = affinity < vcpu.vm.vcpus ? (affinity as u32) : lists.NO_TARGET;
   unlist(vcpu, word, bit);
   store<u8>(changetype<usize>(word) + (intid & 31), target, offsetof<IrqWord>("target0"));
-  vgic.lookShared(vcpu.vm, word, bit);
+  relist(vcpu, word, bit);
 }
 
 /** GICD_CTLR: what is let through changes for every vCPU. */

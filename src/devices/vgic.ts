@@ -18,11 +18,16 @@ import * as lists from "./vgic-lists";
 const INBOX_SGIS: u32 = 0xffff;
 const INBOX_LOOK: u32 = 0x10000;
 
+/** Brings what is in a vCPU's inbox into its words; `look` follows. The VM's lock is held. */
+export function collect(vcpu: Vcpu): void {
+  const inbox = atomic.swap32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
+  vcpu.irqs.latch |= inbox & vcpu.irqs.group & INBOX_SGIS;
+}
+
 /** Brings the list registers of a vCPU that is loaded here in step with its words. */
 function update(vcpu: Vcpu): void {
   lists.fold(vcpu);
-  const inbox = atomic.swap32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
-  vcpu.irqs.latch |= inbox & vcpu.irqs.group & INBOX_SGIS;
+  collect(vcpu);
   lists.refill(vcpu);
 }
 
@@ -58,7 +63,6 @@ export function lookShared(vm: Vm, word: IrqWord, bits: u32): void {
 
 /** Another CPU has asked to look at the vCPU that is loaded here. */
 export function requested(): void {
-  lists.serveFold();
   const vcpu = cpus.self().loaded;
   if (changetype<usize>(vcpu) != 0) maintain(vcpu);
 }

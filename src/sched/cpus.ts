@@ -99,6 +99,12 @@ export function request(other: Cpu, what: Request): void {
   if ((atomic.or32(at, what) & what) != what) gicv3.sendSgi(other.mpidr, IPI);
 }
 
+/** Has this CPU look once more, at what it has been asked before as well. */
+export function requestAgain(what: Request): void {
+  atomic.or32(changetype<usize>(self()) + offsetof<Cpu>("requests"), what);
+  gicv3.sendSgi(self().mpidr, IPI);
+}
+
 /** What has been asked of this CPU since it last looked. */
 export function requests(): u32 {
   return atomic.swap32(changetype<usize>(self()) + offsetof<Cpu>("requests"), 0);

@@ -141,3 +141,13 @@ test("SGIs never leave their VM", () => {
   send(mine, 4, 0xffffn);
   assert.deepEqual([mine.acknowledge(), other.acknowledge()], [4, 1023]);
 });
+
+test("a vCPU that looks at another one's redistributor keeps what it has itself", () => {
+  const machine = system(2, 2);
+  send(turnOf(machine, 1), 3, 0b01n);
+  send(turnOf(machine, 0), 5, 0b10n);
+  const first = turnOf(machine, 0);
+  assert.equal(first.load(sgiFrame(1, ISPENDR)), 1n << 5n);
+  assert.ok(first.isSignalled, "its own is still signalled");
+  assert.deepEqual(takenByAll(machine, 2), [[3], [5]]);
+});
