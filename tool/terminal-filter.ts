@@ -133,7 +133,7 @@ export class TerminalFilter {
 }
 
 /** Switches to the alternate screen and back. */
-const ALTERNATE_SCREEN = new RegExp(`${ESC}\\[\\?[\\d;]*\\b(?:47|1047|1049)\\b[\\d;]*([hl])`, "g");
+const ALTERNATE_SCREEN = new RegExp(`${ESC}\\[\\?(?:\\d*;)*(?:47|1047|1049)(?:;\\d*)*([hl])`, "g");
 
 /** Whether the alternate screen is shown behind this text, which has passed the filter; `before` says whether it was. */
 export const showsAlternateScreen = (text: string, before: boolean): boolean => {

@@ -9,11 +9,13 @@ import { ConsoleSplitter, parseLogLine } from "../../../tool/console.ts";
 class Collected {
   output = "";
   readonly logs: string[] = [];
+  readonly notes: { readonly line: string; readonly switched: boolean }[] = [];
   readonly splitter = new ConsoleSplitter({
     vm: (bytes) => {
       this.output += bytes.toString("latin1");
     },
     log: (line) => this.logs.push(line),
+    note: (line, switched) => this.notes.push({ line, switched }),
   });
 
   push(text: string): this {
@@ -23,6 +25,8 @@ class Collected {
 }
 
 const MARK = "\u001e";
+const NOTE = "\u001f";
+const SWITCH = "\u001d";
 const LOG = "<6>[    1.000002] cpu0 vm1 vgic: text";
 
 test("a log line between two lines of a VM", () => {
@@ -43,6 +47,23 @@ test("a VM cannot forge a log line", () => {
   assert.deepEqual(logs, []);
 });
 
+test("a note of the console inside a line of a VM leaves no trace either, and says whether another VM follows", () => {
+  const { output, logs, notes } = new Collected().push(`~ # ${MARK}${NOTE}\r\nhelp\r\n${MARK}${SWITCH}--- 2 beta ---\r\nls\r\n`);
+  assert.equal(output, "~ # ls\r\n");
+  assert.deepEqual(logs, []);
+  assert.deepEqual(notes, [
+    { line: "help", switched: false },
+    { line: "--- 2 beta ---", switched: true },
+  ]);
+});
+
+test("a VM cannot forge a note", () => {
+  const forged = `${MARK}${SWITCH}--- 2 beta ---\r\n`;
+  const { output, notes } = new Collected().push(forged.replaceAll(MARK, MARK + MARK));
+  assert.equal(output, forged);
+  assert.deepEqual(notes, []);
+});
+
 test("what a VM prints comes at once: a prompt, and what looks like a log line", () => {
   assert.equal(new Collected().push("boot\r\n<6>[ ").output, "boot\r\n<6>[ ");
 });
@@ -60,11 +81,17 @@ test("the last line says how the run ended", () => {
   assert.equal(parseLogLine("<3>[    0.000100] cpu0 main: x").severity, 3);
 });
 
-/** One thing on the line: bytes of a VM, or a log line. */
-type Item = { readonly vm: string } | { readonly log: string };
+/** One thing on the line: bytes of a VM, a log line, or a note. */
+type Item = { readonly vm: string } | { readonly log: string } | { readonly note: string; readonly switched: boolean };
 
 const vmText = fc
-  .array(fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(consoleMarks.MARK, 0x0d, 0x0a, 0x3c)), { maxLength: 30 })
+  .array(
+    fc.oneof(
+      fc.integer({ min: 0, max: 255 }),
+      fc.constantFrom(consoleMarks.MARK, consoleMarks.NOTE, consoleMarks.SWITCH, 0x0d, 0x0a, 0x3c),
+    ),
+    { maxLength: 30 },
+  )
   .map((codes) => String.fromCharCode(...codes));
 const logLine = fc
   .record({
@@ -82,6 +109,7 @@ const logLine = fc
 const item: fc.Arbitrary<Item> = fc.oneof(
   vmText.map((vm) => ({ vm })),
   logLine.map((log) => ({ log })),
+  fc.record({ note: fc.stringMatching(/^[ -~]{1,30}$/), switched: fc.boolean() }),
 );
 
 /** The serial line as the hypervisor writes it. */
@@ -93,7 +121,8 @@ const serialLine = (items: readonly Item[]): string => {
       line += entry.vm.replaceAll(MARK, MARK + MARK);
       if (entry.vm !== "") midLine = !entry.vm.endsWith("\n");
     } else {
-      line += `${MARK}${midLine ? "\r\n" : ""}${entry.log}\r\n`;
+      const [kind, text] = "log" in entry ? ["", entry.log] : [entry.switched ? SWITCH : NOTE, entry.note];
+      line += `${MARK}${kind}${midLine ? "\r\n" : ""}${text}\r\n`;
       midLine = false;
     }
   }
@@ -115,6 +144,10 @@ test("wherever the stream is cut, no byte is lost, moved or added", () => {
       assert.deepEqual(
         collected.logs,
         items.flatMap((entry) => ("log" in entry ? [entry.log] : [])),
+      );
+      assert.deepEqual(
+        collected.notes,
+        items.flatMap((entry) => ("note" in entry ? [{ line: entry.note, switched: entry.switched }] : [])),
       );
     }),
     { numRuns: 3000, seed: 1 },

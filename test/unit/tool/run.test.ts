@@ -15,6 +15,12 @@ test("what the VM prints goes to stdout, log lines to stderr, and the end is 0",
   assert.equal(stderr, "<6>[    0.000001] cpu0 main: hello\n<6>[    0.000001] halted: off\n");
 });
 
+test("notes of the console go to stderr, so that stdout is what VMs print", async () => {
+  const { stdout, stderr } = await run([], `printf 'a\\036\\037\\r\\nnote\\r\\nb\\r\\n'; ${HALTED_OFF}`).ended;
+  assert.equal(stdout, "ab\r\n");
+  assert.match(stderr, /^note$/m);
+});
+
 test("a crash ends in 1, with its reason", async () => {
   const { status, stderr } = await run([], "printf '\\036<0>[    0.000001] halted: crash page fault\\r\\n'").ended;
   assert.equal(status, 1);

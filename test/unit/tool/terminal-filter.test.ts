@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { TerminalFilter } from "../../../tool/terminal-filter.ts";
+import { showsAlternateScreen, TerminalFilter, terminalReset } from "../../../tool/terminal-filter.ts";
 
 const filter = (text: string | Uint8Array): string =>
   new TerminalFilter().filter(typeof text === "string" ? Buffer.from(text) : text);
@@ -83,4 +83,18 @@ test("whatever comes in, only known control functions come out", () => {
     fc.property(fc.array(byte, { maxLength: 60 }), (bytes) => assert.match(visible(filter(Uint8Array.from(bytes))), SAFE)),
     { numRuns: 3000 },
   );
+});
+
+test("it is known whether a guest has left the alternate screen on", () => {
+  assert.equal(showsAlternateScreen("\u001b[?1049h vi", false), true);
+  assert.equal(showsAlternateScreen("vi \u001b[?1049l # ", true), false);
+  assert.equal(showsAlternateScreen("\u001b[?1049l\u001b[?25;47h", false), true);
+  assert.equal(showsAlternateScreen("text \u001b[?25h\u001b[1m", true), true);
+});
+
+test("the reset leaves the alternate screen only if it is shown, and holds nothing that a guest could not send", () => {
+  for (const shown of [false, true]) {
+    assert.equal(filter(terminalReset(shown)), terminalReset(shown));
+    assert.equal(terminalReset(shown).includes("1049"), shown);
+  }
 });
