@@ -7,7 +7,6 @@ import { layout } from "../../../abi/layout.ts";
 import { BoardUart } from "../../../sim/pl011.ts";
 import { bit } from "../../../sim/words.ts";
 import { toWasmHere } from "../../../tool/chain/compile.ts";
-import { ConsoleSplitter } from "../../../tool/console.ts";
 import { ROOT } from "../../../tool/paths.ts";
 
 const FOLDER = "build/test";
@@ -50,28 +49,6 @@ const compiled = new WebAssembly.Module(readFileSync(join(ROOT, WASM)));
 
 /** The run has ended. */
 class Off extends Error {}
-
-/** What came over the line, in order, taken apart as the tool does. */
-export type Piece = { readonly kind: "vm" | "log" | "note" | "switch"; readonly text: string };
-
-export const pieces = (output: string): Piece[] => {
-  const result: Piece[] = [];
-  const splitter = new ConsoleSplitter({
-    vm: (bytes) => result.push({ kind: "vm", text: bytes.toString("latin1") }),
-    log: (text) => result.push({ kind: "log", text }),
-    note: (text, switched) => result.push({ kind: switched ? "switch" : "note", text }),
-  });
-  splitter.push(Buffer.from(output, "latin1"));
-  splitter.end();
-  return result;
-};
-
-/** What VMs printed. */
-export const printed = (output: string): string =>
-  pieces(output)
-    .filter(({ kind }) => kind === "vm")
-    .map(({ text }) => text)
-    .join("");
 
 export const NAMES = ["alpha", "beta", "gamma", "delta"];
 

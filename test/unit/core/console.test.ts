@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Console, NAMES, type Piece, pieces, printed } from "./console-alone.ts";
+import { Console, NAMES } from "./console-alone.ts";
+import { type Piece, pieces, printed } from "./console-output.ts";
 
 const KIB = 1024;
 const RING = 64 * KIB;
