@@ -36,6 +36,10 @@ export function name(vm: u64): u64 {
 /** Waits, giving way, until a VM is in a state; whether it is. */
 export function awaitState(vm: u64, wanted: u64): bool {
   const until = cpu.count() + timer.counts(PATIENCE);
-  while (state(vm) != wanted && cpu.count() < until) call.hvc(HL_YIELD, 0, 0, 0);
+  while (state(vm) != wanted && cpu.count() < until) {
+    call.hvc(HL_YIELD, 0, 0, 0);
+    // QEMU runs no other CPU under -icount until this one says that it waits.
+    cpu.relax();
+  }
   return state(vm) == wanted;
 }
