@@ -2,8 +2,8 @@
 
 import { type ConsoleMode, writeBundle } from "../tool/bundle.ts";
 import { doorbellsOf, windowsOf } from "../tool/config/links.ts";
-import { parseLogLevels, parseSystem } from "../tool/config/parse.ts";
-import type { System, Vm } from "../tool/config/schema.ts";
+import { parseSystem } from "../tool/config/parse.ts";
+import type { LogLevels, System, Vm } from "../tool/config/schema.ts";
 import { type LoadedRegion, type LoadedVm, placeVm } from "../tool/layout.ts";
 import { MIB } from "../tool/size.ts";
 
@@ -14,7 +14,7 @@ export interface VmOptions extends Partial<Omit<Vm, "kernel" | "initrd" | "regio
 }
 
 export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "doorbells">> {
-  /** As on the command line: `vgic=debug,sched=info`. */
+  /** As the bundle has it, be it right or not: `vgic=debug,sched=info`. */
   readonly logLevels?: string;
   readonly console?: ConsoleMode;
 }
@@ -50,7 +50,8 @@ export const bundleOfSystem = ({ vms: options, logLevels = "", console = "lines"
       regions: files,
     };
   });
-  const levels = logLevels === "" ? {} : parseLogLevels(logLevels);
+  const [first = "", rest = ""] = logLevels.split(/=(.*)/s);
+  const levels = (logLevels === "" ? {} : { [first]: rest }) as LogLevels;
   return writeBundle({ ...system, console, logLevels: levels, vms: loaded.map((vm) => placeVm(vm)) });
 };
 

@@ -6,7 +6,7 @@ import { Violation } from "../../sim/faults.ts";
 import { intids } from "../../sim/interrupts.ts";
 import type { Machine } from "../../sim/machine.ts";
 import { Order } from "../../sim/order.ts";
-import { start } from "../../sim/start.ts";
+import { RAM_BASE, start } from "../../sim/start.ts";
 import { VirtualInterface } from "../../sim/virtual-interrupts.ts";
 import { Malformed, walkStage1, walkStage2 } from "../../sim/walker.ts";
 
@@ -121,9 +121,11 @@ test("a guest whose PSTATE names EL2 is not entered", () => {
 
 test("memory that EL2 wrote and did not clean is seen before a guest with its caches off", () => {
   const guest = start();
-  guest.machine.ram.soil(0x4400_1040, 8);
+  const own = guest.translate(RAM_BASE + 0x1040);
+  assert.ok(!("fault" in own));
+  guest.machine.ram.soil(own.output, 8);
   violates(() => guest.hvc(PSCI_VERSION), /was not cleaned/);
-  guest.machine.ram.clean(0x4400_1040, 8);
+  guest.machine.ram.clean(own.output, 8);
   guest.hvc(PSCI_VERSION);
 });
 

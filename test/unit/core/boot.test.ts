@@ -34,7 +34,7 @@ test("nothing that was in the CPU before is the guest's", () => {
 test("the run is announced in two lines", () => {
   const output = shown(start({ vm: { name: "linux", memory: 64 * MIB } }).machine.uart.output);
   assert.match(output, /^<6>\[ {4}0\.000000\] cpu0 main: Hyper-LITE, CPUs: 1, RAM for VMs: 192 MiB\r\n/);
-  assert.match(output, /<6>\[ {4}0\.000000\] cpu0 vm0 vm: linux starts, 64 MiB\r\n$/);
+  assert.match(output, /<6>\[ {4}0\.000000\] cpu0 vm0 vm: linux starts, 64 MiB, CPUs: 1\r\n$/);
 });
 
 test("a CPU that has everything boots as well", () => {
@@ -106,7 +106,7 @@ const refusals: Record<string, [StartOptions, RegExp]> = {
     /no bundle at 0x4a000000, where the loader says/,
   ],
   "a bundle with another version": [
-    withBundle((bundle) => bundle.write("bundle-2", bundle.indexOf("bundle-1"))),
+    withBundle((bundle) => bundle.write("bundle-1", bundle.indexOf("bundle-2"))),
     /no bundle at 0x4a000000, where the loader says it is/,
   ],
   "a GICv2 board": [
@@ -153,7 +153,7 @@ const refusals: Record<string, [StartOptions, RegExp]> = {
   "no region of redistributors": [{ board: { redistributorRegions: 0 } }, /the device tree names no GICv3/],
   "a VM larger than the board": [
     { vm: { memory: 256 * MIB } },
-    /too little RAM: the VM wants 256 MiB in a row, \d+ MiB are free$/,
+    /too little RAM: guest wants 256 MiB, \d+ MiB are free$/,
   ],
   "no device tree": [{ fdtAt: 0n }, /no device tree at 0x0: the loader gives its address in x0$/],
   "a device tree beyond what EL2 maps": [{ fdtAt: BigInt(layout.PHYS_LIMIT) }, /no device tree at 0x200000000000: /],

@@ -27,7 +27,7 @@ const assertUndefined = (guest: Guest, pc = PC): void => {
 };
 
 /** Classes that mean something else than UNDEFINED. */
-const handled = new Set([ec.FP, ec.HVC, ec.SMC, ec.SYSREG, ec.DATA, ec.FETCH]);
+const handled = new Set([ec.WFX, ec.FP, ec.HVC, ec.SMC, ec.SYSREG, ec.DATA, ec.FETCH]);
 
 for (let exceptionClass = 0; exceptionClass < 64; exceptionClass++) {
   if (handled.has(exceptionClass)) continue;

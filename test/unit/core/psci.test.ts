@@ -78,7 +78,8 @@ test("MIGRATE_INFO_TYPE: nothing to migrate", () => {
 test("ARCH_FEATURES: the calls that are there, and workarounds as the firmware has them", () => {
   assert.equal(both("SMCCC_ARCH_FEATURES", id("SMCCC_VERSION")), 0n);
   assert.equal(both("SMCCC_ARCH_FEATURES", id("SMCCC_ARCH_FEATURES")), 0n);
-  assert.equal(both("SMCCC_ARCH_FEATURES", 0xc500_0020n), NOT_SUPPORTED);
+  assert.equal(both("SMCCC_ARCH_FEATURES", id("PV_TIME_FEATURES")), 0n);
+  assert.equal(both("SMCCC_ARCH_FEATURES", 0xc500_0022n), NOT_SUPPORTED);
 });
 
 const workarounds = ["SMCCC_ARCH_WORKAROUND_1", "SMCCC_ARCH_WORKAROUND_3"].map(id);
