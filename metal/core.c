@@ -2,15 +2,24 @@
 
 #include "hal.h"
 
-// The ways out of onSync, each a function with a frame of its own: as one function, all of them would pay for the largest. A name that
-// the core no longer has fails the build.
+// What gcc is told about inlining, of the ways that an exit takes. Functions that stand apart have frames of their own: as one function, all of them would
+// pay for the largest. Functions that stand within are worth their size in each caller. A name that the core no longer has fails the build.
 typedef struct w2c_core w2c_core;
-#define APART(type, name, ...) static __attribute__((noinline)) type w2c_core_src0x2F##name(w2c_core * __VA_OPT__(, ) __VA_ARGS__)
-APART(u32, traps0x2Fabort0x2Fdata, u32, u64);
+#define FUNCTION(attribute, type, name, ...) \
+  static attribute type w2c_core_src0x2F##name(w2c_core * __VA_OPT__(, ) __VA_ARGS__)
+#define APART(type, name, ...) FUNCTION(__attribute__((noinline)), type, name __VA_OPT__(, ) __VA_ARGS__)
+#define WITHIN(type, name, ...) FUNCTION(inline __attribute__((always_inline)), type, name __VA_OPT__(, ) __VA_ARGS__)
+APART(u32, traps0x2Fabort0x2Fread, u32, u64);
+APART(u32, traps0x2Fabort0x2Fwrite, u32, u64);
+APART(u64, traps0x2Fabort0x2Fsigned, u64, u32);
+APART(u32, devices0x2Fmmio0x2FreadLocked, u32, u32, u32);
+APART(u32, devices0x2Fvgic0x2Dregisters0x2FreadState, u32, u32, u32);
 APART(u32, traps0x2Fsystem0x2Dregister0x2Fother, u32, u64);
 APART(u32, traps0x2Fsync0x2Frare, u32, u64);
 APART(u32, traps0x2Fsync0x2Fcall, u32);
 APART(u32, traps0x2Frun0x2Fchoose);
+WITHIN(u32, devices0x2Fmmio0x2Ffind, u32, u64, u32);
+WITHIN(u32, devices0x2Fvuart0x2Fflags, u32);
 
 // What wasm2c emits, its prelude above all, is not warned about.
 #pragma GCC diagnostic push

@@ -1,6 +1,7 @@
 // What answers at an IPA that is not memory: the guest machine's devices (abi/guest.ts), and which widths each takes.
 
 import { GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, RTC_BASE, RTC_SIZE, UART_BASE, UART_SIZE } from "../../build/gen/guest";
+import { UART_FR } from "../../build/gen/pl011";
 import { Ipa } from "../hal/addr";
 import { Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
@@ -43,18 +44,21 @@ function inRedistributor(at: u64): u32 {
   return ((at - GICR_BASE) % GICR_STRIDE) as u32;
 }
 
-function readUart(vm: Vm, at: u64): u32 {
+/** A register of a PrimeCell, under the VM's lock. */
+function readLocked(vm: Vm, device: Device, offset: u32): u32 {
   guard.enter(vm);
-  const value = vuart.read(vm, (at as u32) & ((UART_SIZE - 1) & ~(3 as u32)));
+  const value = device == Device.UART ? vuart.read(vm, offset) : vrtc.read(vm, offset);
   guard.leave(vm);
   return value;
 }
 
+function readUart(vm: Vm, at: u64): u32 {
+  const offset = (at as u32) & ((UART_SIZE - 1) & ~(3 as u32));
+  return offset == UART_FR && !vuart.countsLooks(vm) ? vuart.flags(vm) : readLocked(vm, Device.UART, offset);
+}
+
 function readClock(vm: Vm, at: u64): u32 {
-  guard.enter(vm);
-  const value = vrtc.read(vm, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32)));
-  guard.leave(vm);
-  return value;
+  return readLocked(vm, Device.RTC, (at as u32) & ((RTC_SIZE - 1) & ~(3 as u32)));
 }
 
 /** Reads 1, 2, 4 or 8 bytes, as `find` has allowed. */

@@ -1,6 +1,7 @@
 // The virtual UART: a PL011 (Arm DDI 0183). What the guest sends goes to its port of the console at once. Input waits there until the guest reads: until
 // its receive interrupt is unmasked, or it polls the flag register and does nothing else. Linux empties the FIFO when it opens the port, and a byte
-// that had been shown before would be lost. The caller holds the VM's lock.
+// that had been shown before would be lost. The caller holds
+// the VM's lock, but where it says otherwise.
 
 import { UART_SPI } from "../../build/gen/guest";
 import {
@@ -32,6 +33,7 @@ import {
   UART_PERIPH_ID,
   UART_RIS,
 } from "../../build/gen/pl011";
+import * as atomic from "../hal/atomic";
 import * as console from "../log/console";
 import { Uart, Vm } from "../vm/records";
 import * as table from "../vm/table";
@@ -126,11 +128,18 @@ function polled(vm: Vm, uart: Uart): void {
   if (uart.polls == POLLING) pull(vm);
 }
 
-function readFlags(vm: Vm, uart: Uart): u32 {
-  polled(vm, uart);
+/** Whether a look at the flags still counts as a sign that the guest waits for input: `read` it is then. Takes no lock. */
+export function countsLooks(vm: Vm): bool {
+  return atomic.load32(changetype<usize>(vm.uart) + offsetof<Uart>("polls")) != POLLING;
+}
+
+/** UARTFR as it is at the moment. Takes no lock. */
+export function flags(vm: Vm): u32 {
+  const uart = vm.uart;
   const modem = FR_CTS | FR_DSR | FR_DCD | console.transmitterFlags(vm.id);
-  if (uart.count == 0) return modem | FR_RXFE;
-  return uart.count >= depth(uart) ? modem | FR_RXFF : modem;
+  const received = atomic.load32(changetype<usize>(uart) + offsetof<Uart>("count"));
+  if (received == 0) return modem | FR_RXFE;
+  return received >= depth(uart) ? modem | FR_RXFF : modem;
 }
 
 /** The FIFO is as deep as the console has room: its transmit interrupt comes at once, or when there is room again. */
@@ -144,8 +153,10 @@ function writeData(vm: Vm, uart: Uart, byte: u32): void {
 /** Reads the register at `offset`, a multiple of 4. */
 export function read(vm: Vm, offset: u32): u32 {
   const uart = vm.uart;
-  if (offset == UART_FR) return readFlags(vm, uart);
   switch (offset) {
+    case UART_FR:
+      polled(vm, uart);
+      return flags(vm);
     case UART_DR:
       return readData(vm, uart);
     case UART_IBRD:

@@ -92,23 +92,27 @@ export function resetItself(vm: Vm): void {
   guard.leave(vm);
 }
 
-/** Writes down what happened, for the log and for whoever asks later. */
+/** Writes down what happened, for whoever asks later. */
 function record(vcpu: Vcpu, reason: string, address: u64): void {
-  const vm = vcpu.vm;
-  const crash = vm.crash;
+  const crash = vcpu.vm.crash;
   crash.count++;
   crash.vcpu = vcpu.id;
   crash.when = timer.now();
   crash.reason = reason;
   crash.address = address;
   for (let n: u32 = 0; n < REGISTERS; n++) store<u64>(crash.registers + (n << 3), load<u64>(changetype<usize>(vcpu) + (n << 3)));
-  log.write(LOG_WARNING, IN_VM, vm.id, reason, nameOf(vm), address, 0);
-  log.write(LOG_WARNING, IN_VM, vm.id, "vcpu%d pc 0x%x pstate 0x%x", vcpu.id, vcpu.elr, vcpu.spsr);
-  for (let n: u32 = 0; n < 30; n += 3) {
-    const at = changetype<usize>(vcpu) + (n << 3);
+  crash.logEnd = log.end();
+}
+
+/** Says so in the log, with the registers: three to a line. A VM that crashes again and again does not fill the log with them. */
+function report(vm: Vm): void {
+  const crash = vm.crash;
+  if (!guestLog.warning(vm, IN_VM, crash.reason, nameOf(vm), crash.address)) return;
+  log.write(LOG_WARNING, IN_VM, vm.id, "vcpu%d, x0 to x30, pc, pstate:", crash.vcpu, 0, 0);
+  for (let n: u32 = 0; n < REGISTERS; n += 3) {
+    const at = crash.registers + (n << 3);
     log.write(LOG_WARNING, IN_VM, vm.id, "  0x%x 0x%x 0x%x", load<u64>(at), load<u64>(at + 8), load<u64>(at + 16));
   }
-  crash.logEnd = log.end();
 }
 
 /** The one place that stops a VM for what it did. `reason` is a text with the VM's name and an address in it. */
@@ -116,6 +120,7 @@ export function crash(vcpu: Vcpu, reason: string, address: u64): void {
   const vm = vcpu.vm;
   guard.enter(vm);
   record(vcpu, reason, address);
+  report(vm);
   if (vm.crashPolicy == CRASH_STOP_ALL) halt.crash(reason, nameOf(vm), address);
   const again = vm.crashPolicy == CRASH_RESET;
   takeDown(vm, again ? VM_LOADING : VM_CRASHED, again ? Work.LOAD : 0);

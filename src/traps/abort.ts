@@ -19,7 +19,6 @@ import {
   ISS_SF,
   ISS_SRT_SHIFT,
   ISS_SSE,
-  ISS_WNR,
   SPSR_AARCH32,
 } from "../../build/gen/esr";
 import * as inject from "../cpu/inject";
@@ -51,32 +50,59 @@ function refuse(vcpu: Vcpu, esr: u64, fetch: bool): void {
   inject.externalAbort(vcpu, fetch, sysreg.readFarEl2(), esr & ESR_IL, walk ? FSC_EXTERNAL_WALK_L0 : FSC_EXTERNAL);
 }
 
-/** Sign-extends a loaded value of `bytes` to 64 bits, or to 32 when the register is a W. */
-function extend(value: u64, bytes: u32, esr: u64): u64 {
-  if ((esr & ISS_SSE) != 0 && bytes != 8) {
-    const shift: u64 = 64 - (bytes << 3);
-    value = (((value << shift) as i64) >> (shift as i64)) as u64;
+/** A loaded value of `bytes`, sign-extended to 64 bits. */
+function signed(value: u64, bytes: u32): u64 {
+  switch (bytes) {
+    case 1:
+      return value as i8 as i64 as u64;
+    case 2:
+      return value as i16 as i64 as u64;
+    case 4:
+      return value as i32 as i64 as u64;
+    default:
+      return value;
   }
-  return (esr & ISS_SF) != 0 ? value : value & 0xffffffff;
 }
 
-/** A data abort; returns the vCPU to enter. */
-export function data(vcpu: Vcpu, esr: u64): Vcpu {
+/** What a register gets of a loaded value: all 64 bits of an X, 32 of a W. */
+function extend(value: u64, bytes: u32, esr: u64): u64 {
+  const whole = (esr & ISS_SSE) == 0 ? value : signed(value, bytes);
+  return (esr & ISS_SF) != 0 ? whole : whole & 0xffffffff;
+}
+
+/** Bytes of the access. */
+function size(esr: u64): u32 {
+  return (1 as u32) << (((esr >> ISS_SAS_SHIFT) & 3) as u32);
+}
+
+/** The register that is loaded or stored. */
+function register(esr: u64): u32 {
+  return ((esr >> ISS_SRT_SHIFT) & 31) as u32;
+}
+
+/** A load that stage 2 has stopped; returns the vCPU to enter. */
+export function read(vcpu: Vcpu, esr: u64): Vcpu {
   if (((esr as u32) & DEVICE_MASK) != DEVICE_ACCESS) return unanswered(vcpu, esr);
   const ipa = faultIpa();
-  const bytes = (1 as u32) << (((esr >> ISS_SAS_SHIFT) & 3) as u32);
+  const bytes = size(esr);
   const device = mmio.find(vcpu, ipa, bytes);
   if (device == Device.NONE) return unanswered(vcpu, esr);
-  const register = ((esr >> ISS_SRT_SHIFT) & 31) as u32;
+  registers.write(vcpu, register(esr), extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
   // The way of nearly all accesses, without a call.
   if ((vcpu.spsr & SPSR_AARCH32) == 0) vcpu.elr += 4;
   else skip.instruction(vcpu, esr);
-  if ((esr & ISS_WNR) == 0) {
-    registers.write(vcpu, register, extend(mmio.read(vcpu, device, ipa, bytes), bytes, esr));
-    return vcpu;
-  }
-  mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register));
-  // It may have woken somebody.
+  return vcpu;
+}
+
+/** A store that stage 2 has stopped, or cache maintenance; returns the vCPU to enter. A device may wake somebody, who may then run. */
+export function write(vcpu: Vcpu, esr: u64): Vcpu {
+  if (((esr as u32) & DEVICE_MASK) != DEVICE_ACCESS) return unanswered(vcpu, esr);
+  const ipa = faultIpa();
+  const bytes = size(esr);
+  const device = mmio.find(vcpu, ipa, bytes);
+  if (device == Device.NONE) return unanswered(vcpu, esr);
+  skip.instruction(vcpu, esr);
+  mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register(esr)));
   return run.next(vcpu);
 }
 

@@ -17,6 +17,7 @@ import {
   EC_VMRS,
   EC_WFX,
   ESR_EC_SHIFT,
+  ISS_WNR,
 } from "../../build/gen/esr";
 import { HL_NULL, SUCCESS } from "../../build/gen/calls";
 import * as el2 from "../cpu/el2";
@@ -35,6 +36,8 @@ import * as systemRegister from "./system-register";
 
 /** The immediate of HVC and SMC. */
 const IMMEDIATE: u64 = 0xffff;
+/** ESR_EL2 bits 63-32 are the second syndrome. */
+const SYNDROME: u64 = 0xffffffff;
 
 /**
  * A call; what it returns is in the registers then. Returns the vCPU to enter. The one that measures the way here comes first.
@@ -48,12 +51,10 @@ function call(vcpu: Vcpu): Vcpu {
   return run.next(vcpu);
 }
 
-/** HVC #0 is a call. Others do not exist; the exception is that of the instruction, which is behind us. */
-function hvc(vcpu: Vcpu, esr: u64): Vcpu {
-  if ((esr & IMMEDIATE) == 0) return call(vcpu);
+/** An HVC with another immediate does not exist; the exception is that of the instruction, which is behind us. */
+function otherHvc(vcpu: Vcpu): void {
   vcpu.elr -= 4;
   inject.undefined(vcpu);
-  return vcpu;
 }
 
 /** SMC #0 is the same call, trapped before it was carried out. */
@@ -90,6 +91,9 @@ function wfi(vcpu: Vcpu, esr: u64): Vcpu {
 /** The classes that do not come all the time. */
 function rare(vcpu: Vcpu, esr: u64): Vcpu {
   switch ((esr >> ESR_EC_SHIFT) as u32) {
+    case EC_HVC64:
+      otherHvc(vcpu);
+      break;
     case EC_SMC64:
       return smc(vcpu, esr);
     case EC_WFX:
@@ -119,12 +123,11 @@ function rare(vcpu: Vcpu, esr: u64): Vcpu {
 /** Handles an exception; returns the vCPU to enter. */
 export function handle(vcpu: Vcpu, esr: u64): Vcpu {
   vcpu.exits++;
-  // ESR_EL2 bits 63-32 are the second syndrome.
   const ec = ((esr as u32) >> ESR_EC_SHIFT) as u32;
-  if (ec == EC_HVC64) return hvc(vcpu, esr);
-  if (ec == EC_DABT_LOWER) return abort.data(vcpu, esr);
+  if (ec == EC_HVC64) return (esr & IMMEDIATE) == 0 ? call(vcpu) : rare(vcpu, esr & SYNDROME);
+  if (ec == EC_DABT_LOWER) return (esr & ISS_WNR) == 0 ? abort.read(vcpu, esr) : abort.write(vcpu, esr);
   if (ec == EC_SYSREG) return systemRegister.access(vcpu, esr);
-  return rare(vcpu, esr & 0xffffffff);
+  return rare(vcpu, esr & SYNDROME);
 }
 
 /** An SError while the guest ran is the guest's: it takes a virtual one. */

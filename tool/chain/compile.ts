@@ -1,6 +1,7 @@
 // TypeScript → WebAssembly → C: the steps that core and guests share. wasm2c stands behind `toC` alone.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import asc from "assemblyscript/asc";
 import { ROOT } from "../paths.ts";
 import { BuildError, run } from "./run.ts";
@@ -28,7 +29,7 @@ const ascArguments = ({ entry, wasm, pages, base }: Module): string[] => [
 ];
 
 export function toWasm(module: Module): void {
-  script("asc", ascArguments(module));
+  run(process.execPath, [join(ROOT, "tool/chain/asc.ts"), ...ascArguments(module)]);
 }
 
 /** The same without a process of its own: where several are compiled, the compiler is warm for all but the first. */

@@ -1,8 +1,8 @@
 // A loop that waits for something else to change has WFE, WFI or YIELD in it: a CPU in a tight loop starves the others under QEMU's -icount, and wastes
 // power everywhere.
 //
-// How a waiting loop is known: the code from a branch's target up to the branch, if the branch goes back, calls nothing and makes no progress of
-// its own, that is, no register in it depends on its own old value (a counter, a pointer that moves on, a link that is followed).
+// How a waiting loop is known: the code from a branch's target up to the branch, if the branch goes back, calls nothing, goes on in no other function and
+// makes no progress of its own, that is, no register in it depends on its own old value (a counter, a pointer that moves on, a link that is followed).
 // A loop of exclusive accesses makes progress: it repeats only when another CPU has come in between.
 
 import { type Instruction, isBranch } from "../disassembly.ts";
@@ -56,6 +56,7 @@ export const spinLoops: Rule<Machine> = {
         if (
           waits ||
           loop.some(({ mnemonic }) => /^(bl|eret|ret)$/.test(mnemonic) || /^st\w*xr/.test(mnemonic)) ||
+          loop.some(({ mnemonic, target }) => mnemonic === "b" && target?.name !== name) ||
           makesProgress(loop)
         )
           continue;
