@@ -1,6 +1,6 @@
 // A guest that only computes: it counts for `seconds` of its own time (10 by default), and says how far it came and how much of the board's time each
-// of its CPUs has had. Two of them side by side show how a scheduler shares. With `forever` it counts without end, in the first word of its
-// shared region, so that others see whether it runs.
+// of its CPUs has had. Two of them side by side show how a scheduler shares; since they do not start at the same moment, each computes for `lead`
+// seconds before and behind. With `run=forever` it counts without end, in the first word of its shared region, so that others see whether it runs.
 
 import { VCPU_FACT_RUN_TIME, VCPU_FACT_STOLEN, VCPU_FACT_SWITCHES } from "../../build/gen/calls";
 import { MAX_VCPUS } from "../../build/gen/bundle";
@@ -35,21 +35,32 @@ export function onException(kind: u64, esr: u64, far: u64, elr: u64): u64 {
   return elr;
 }
 
-/** Counts until the virtual count reaches `end`. */
-function spin(end: u64): void {
-  const own = result(cpu.number());
+/** Counts until the virtual count reaches `end`; returns how far. */
+function count(end: u64): u64 {
   let turns: u64 = 0;
   while (cpu.count() < end) turns++;
-  own.turns = turns;
+  return turns;
+}
+
+/** What each CPU does; `start` is the virtual count that it begins at. */
+function compute(start: u64): void {
+  const own = result(cpu.number());
+  const lead = timer.counts(bootargs.number("lead", 0) * SECOND);
+  const length = timer.counts(bootargs.number("seconds", 10) * SECOND);
+  count(start + lead);
   own.ran = facts.ofVcpu(VCPU_FACT_RUN_TIME);
   own.stolen = facts.ofVcpu(VCPU_FACT_STOLEN);
+  own.turns = count(start + lead + length);
+  own.ran = facts.ofVcpu(VCPU_FACT_RUN_TIME) - own.ran;
+  own.stolen = facts.ofVcpu(VCPU_FACT_STOLEN) - own.stolen;
+  count(start + lead + length + lead);
   cpu.dsb();
   own.done = 1;
 }
 
-/** A further CPU: its context is when to end. */
+/** A further CPU: its context is when to begin. */
 export function onCpu(context: u64, leftovers: u64): void {
-  spin(context);
+  compute(context);
 }
 
 function forever(): void {
@@ -59,20 +70,16 @@ function forever(): void {
 export function main(fdt: u64): void {
   console.init();
   if (bootargs.is("run", "forever")) forever();
-  const count = min<u32>(smp.count(), MAX_VCPUS);
-  const end = timer.counts(bootargs.number("seconds", 10) * SECOND);
-  for (let n: u32 = 1; n < count; n++) smp.start(n, end);
-  spin(end);
-  for (let n: u32 = 0; n < count; n++) {
+  const cpus = min<u32>(smp.count(), MAX_VCPUS);
+  const start = cpu.count();
+  for (let n: u32 = 1; n < cpus; n++) smp.start(n, start);
+  compute(start);
+  for (let n: u32 = 0; n < cpus; n++) {
     while (result(n).done == 0) cpu.relax();
+    const ran = timer.nanoseconds(result(n).ran) / 1000;
+    const stolen = timer.nanoseconds(result(n).stolen) / 1000;
     console.line("spinner", "CPU %d counted to %d", n, result(n).turns);
-    console.line(
-      "spinner",
-      "CPU %d ran for %d us, waited for %d us",
-      n,
-      timer.nanoseconds(result(n).ran) / 1000,
-      timer.nanoseconds(result(n).stolen) / 1000,
-    );
+    console.line("spinner", "CPU %d ran for %d us, waited for %d us", n, ran, stolen);
   }
   console.line("spinner", "%d switches of CPU 0", facts.ofVcpu(VCPU_FACT_SWITCHES));
   console.text("spinner: done\r\n");

@@ -78,9 +78,7 @@ function idOf(vm: Vm, affinity: u64): u32 {
 /** A vCPU is on until its CPU has let go of it. */
 function isOn(vcpu: Vcpu): bool {
   const at = changetype<usize>(vcpu);
-  return (
-    atomic.load32(at + offsetof<Vcpu>("state")) != VcpuState.OFF || atomic.load32(at + offsetof<Vcpu>("loadedOn")) != 0
-  );
+  return atomic.load32(at + offsetof<Vcpu>("state")) != VcpuState.OFF || atomic.load32(at + offsetof<Vcpu>("loadedOn")) != 0;
 }
 
 /** Starts a vCPU at `entry` with x0 = `context`. */

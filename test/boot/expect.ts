@@ -2,12 +2,14 @@
 
 import { join } from "node:path";
 import type { Board, BoardListener, Outcome } from "../../tool/board.ts";
-import { ROOT } from "../../tool/paths.ts";
+import type { SystemConfig } from "../../tool/config.ts";
+import { BUILD, ROOT } from "../../tool/paths.ts";
 import { type SessionOptions, startBoard, startSystem } from "../../tool/session.ts";
+import { buildConfig } from "../../tool/system.ts";
 
 export interface BootOptions extends SessionOptions {
-  /** A folder with a configuration, relative to the checkout. */
-  readonly system?: string;
+  /** A folder with a configuration, relative to the checkout; or the configuration itself, paths in it relative to build/guests/. */
+  readonly system?: string | SystemConfig;
   /** What to put in a bundle's place, where no system is named. */
   readonly bundle?: Buffer;
 }
@@ -15,6 +17,8 @@ export interface BootOptions extends SessionOptions {
 export interface End extends Outcome {
   /** Everything that the VM printed, and every log line. */
   readonly output: string;
+  /** What one VM of several printed. */
+  readonly of: (name: string) => string;
   readonly logs: readonly string[];
 }
 
@@ -25,6 +29,13 @@ const SHOWN = 2000;
 class Transcript {
   text = "";
   #used = 0;
+
+  /** What one VM of several has printed, without the prefix of its lines (docs/consoles.md). */
+  of(name: string): string {
+    const prefix = `${name}| `;
+    const lines = this.text.split("\n").filter((line) => line.startsWith(prefix));
+    return lines.map((line) => `${line.slice(prefix.length)}\n`).join("");
+  }
 
   find(pattern: RegExp): RegExpExecArray | undefined {
     const match = pattern.exec(this.text.slice(this.#used));
@@ -68,6 +79,11 @@ export class Vm implements BoardListener {
     return this.#await(this.#output, pattern);
   }
 
+  /** Waits until one VM of several prints this on a line of its own; it is found once for each VM. */
+  expectFrom(name: string, pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until(`${pattern} of ${name}`, () => pattern.exec(this.#output.of(name)) ?? undefined);
+  }
+
   /** Waits until the hypervisor logs this. */
   expectLog(pattern: string | RegExp): Promise<RegExpExecArray> {
     return this.#await(this.#logs, pattern);
@@ -80,7 +96,8 @@ export class Vm implements BoardListener {
   /** Waits until the board has ended by itself. */
   async end(): Promise<End> {
     const outcome = await this.#until("the end", () => this.#ended);
-    return { ...outcome, output: this.#output.text, logs: this.#logs.text.trimEnd().split("\n") };
+    const of = (name: string): string => this.#output.of(name);
+    return { ...outcome, output: this.#output.text, of, logs: this.#logs.text.trimEnd().split("\n") };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,6 +143,11 @@ export class Vm implements BoardListener {
 export const boot = async (options: BootOptions): Promise<Vm> => {
   const vm = new Vm();
   const { system, bundle } = options;
-  vm.attach(system === undefined ? startBoard(bundle, options, vm) : await startSystem(join(ROOT, system), options, vm));
+  if (typeof system === "string") {
+    vm.attach(await startSystem(join(ROOT, system), options, vm));
+  } else {
+    const built = system === undefined ? undefined : await buildConfig(system, join(BUILD, "guests"), options);
+    vm.attach(startBoard(built?.bundle ?? bundle, { ...options, ...built?.board }, vm));
+  }
   return vm;
 };

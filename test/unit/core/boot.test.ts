@@ -151,10 +151,7 @@ const refusals: Record<string, [StartOptions, RegExp]> = {
   ],
   "interrupts of two cells": [{ board: { interruptCells: 2 } }, /names no virtual timer/],
   "no region of redistributors": [{ board: { redistributorRegions: 0 } }, /the device tree names no GICv3/],
-  "a VM larger than the board": [
-    { vm: { memory: 256 * MIB } },
-    /too little RAM: guest wants 256 MiB, \d+ MiB are free$/,
-  ],
+  "a VM larger than the board": [{ vm: { memory: 256 * MIB } }, /too little RAM: guest wants 256 MiB, \d+ MiB are free$/],
   "no device tree": [{ fdtAt: 0n }, /no device tree at 0x0: the loader gives its address in x0$/],
   "a device tree beyond what EL2 maps": [{ fdtAt: BigInt(layout.PHYS_LIMIT) }, /no device tree at 0x200000000000: /],
   "a device tree at the end of addresses": [{ fdtAt: 0xffff_ffff_ffff_f000n }, /no device tree at 0xfffffffffffff000: /],
