@@ -22,7 +22,7 @@ export const halRegisters: HalRegister[] = [
   // what a guest runs under
   { name: "HCR_EL2", access: "rw", check: "hcr" },
   { name: "VTCR_EL2", access: "w", check: "vtcr" },
-  { name: "VTTBR_EL2", access: "w", check: "vttbr" },
+  { name: "VTTBR_EL2", access: "rw", check: "vttbr" },
   reg("VPIDR_EL2", "w"),
   reg("VMPIDR_EL2", "w"),
   reg("CPTR_EL2", "w"),

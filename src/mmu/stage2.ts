@@ -8,6 +8,7 @@ import { IPA_LIMIT } from "../../build/gen/guest";
 import { Ipa, Pa } from "../hal/addr";
 import * as barrier from "../hal/barrier";
 import * as cpu from "../hal/cpu";
+import * as sysreg from "../hal/sysreg";
 import * as table from "../hal/table";
 import * as tlb from "../hal/tlb";
 import * as frames from "./frames";
@@ -27,6 +28,8 @@ export const enum S2 {
 }
 
 const OUTPUT: u64 = 0x0000fffffffff000;
+/** Of VTTBR_EL2. */
+const VMID_SHIFT: u64 = 48;
 
 /** Results of `map`. */
 export const enum Mapped {
@@ -176,12 +179,24 @@ function giveBack(stage2: Stage2, list: usize, count: u32): void {
   }
 }
 
+/** Empties the TLBs of all CPUs of a VMID, which no CPU runs: this one takes it for that moment, with nothing mapped (D8.14). */
+function forget(vmid: u32): void {
+  const before = sysreg.readVttbrEl2();
+  barrier.dsbIshst();
+  sysreg.writeVttbrEl2(load<u64>(nothingAt) | ((vmid as u64) << VMID_SHIFT));
+  barrier.isb();
+  tlb.vmalls12e1is();
+  barrier.dsbIsh();
+  sysreg.writeVttbrEl2(before);
+  barrier.isb();
+}
+
 /**
- * Takes out a piece of what is mapped, from about `from` on, and returns where the next piece starts; until `isEmpty`. No CPU may have this stage 2 in
- * VTTBR_EL2. Nothing is given back, tables or those frames that lie in [own, own + ownBytes), before the TLBs of all CPUs have forgotten it
- * (D8.14, D8.16.1): of all VMIDs, because that of this VM is none that this CPU runs.
+ * Takes out a piece of what is mapped under `vmid`, from about `from` on, and returns where the next piece starts; until `isEmpty`. No CPU may have this
+ * stage 2 in VTTBR_EL2. Nothing is given back, tables or those frames that lie in [own, own + ownBytes), before the TLBs of all CPUs have forgotten it
+ * (D8.14, D8.16.1).
  */
-export function unmap(stage2: Stage2, from: Ipa, own: Ipa, ownBytes: u64): Ipa {
+export function unmap(stage2: Stage2, vmid: u32, from: Ipa, own: Ipa, ownBytes: u64): Ipa {
   const list = removed + ((cpu.number() as usize) << REMOVED_SHIFT);
   let at = (from as u64) & (IPA_LIMIT - 1);
   let count: u32 = 0;
@@ -206,9 +221,7 @@ export function unmap(stage2: Stage2, from: Ipa, own: Ipa, ownBytes: u64): Ipa {
       at = ((at & ~(sizeAt(level) - 1)) + sizeAt(level)) & (IPA_LIMIT - 1);
     } while (looked++ < LOOKED_AT && indexOf(at, level) != 0 && (table.read(page, indexOf(at, level)) & (S2.VALID as u64)) == 0);
   }
-  barrier.dsbIshst();
-  tlb.alle1is();
-  barrier.dsbIsh();
+  forget(vmid);
   giveBack(stage2, list, count);
   return at as Ipa;
 }

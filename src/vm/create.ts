@@ -142,7 +142,7 @@ export function refuse(vm: Vm): void {
 export function unmake(vm: Vm): bool {
   if (vm.stage2.root == 0) return true;
   if (!stage2.isEmpty(vm.stage2)) {
-    vm.workAt = stage2.unmap(vm.stage2, vm.workAt as Ipa, RAM_BASE as u64 as Ipa, vm.bytes) as u64;
+    vm.workAt = stage2.unmap(vm.stage2, vm.vmid, vm.workAt as Ipa, RAM_BASE as u64 as Ipa, vm.bytes) as u64;
     return false;
   }
   for (let n: u32 = 0; n < vm.regions; n++) {

@@ -26,6 +26,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   "mmu/stage1": ["mapRam"],
   "mmu/stage2": [
     "init as stage2_init",
+    "nothing",
     "create as stage2_create",
     "map",
     "translate",
@@ -63,10 +64,11 @@ export interface Parts extends Core {
   freeBytes(): bigint;
   mapRam(pa: bigint, bytes: bigint): number;
   stage2_init(): number;
+  nothing(): bigint;
   stage2_create(stage2: number, quota: number): number;
   map(stage2: number, ipa: bigint, pa: bigint, bytes: bigint, attributes: bigint): number;
   translate(stage2: number, ipa: bigint): bigint;
-  unmap(stage2: number, from: bigint, own: bigint, ownBytes: bigint): bigint;
+  unmap(stage2: number, vmid: number, from: bigint, own: bigint, ownBytes: bigint): bigint;
   isEmpty(stage2: number): number;
   destroy(stage2: number): void;
   pool_init(base: bigint, end: bigint): void;
@@ -153,6 +155,7 @@ export class Memory {
     parts.mapRam(BigInt(pool), BigInt(RAM_START - pool));
     parts.pool_init(BigInt(pool), BigInt(end));
     parts.stage2_init();
+    machine.cpu(0).registers.write("VTTBR_EL2", parts.nothing());
     machine.door.restrict(BigInt(RAM_START), BigInt(this.bundleAt + BUNDLE_SIZE));
     machine.door.lock();
   }

@@ -134,7 +134,7 @@ const unmapAll = (memory: Memory, stage2: number, ownBytes: number): number => {
   while (parts.isEmpty(stage2) === 0) {
     const before = memory.leaves(rootOf(memory, stage2));
     const calls = machine.calls;
-    at = parts.unmap(stage2, at, BigInt(OWN), BigInt(ownBytes));
+    at = parts.unmap(stage2, 1, at, BigInt(OWN), BigInt(ownBytes));
     assert.ok(machine.calls - calls < 1500, `a piece of ${machine.calls - calls} calls`);
     const after = new Set(memory.leaves(rootOf(memory, stage2)).map(({ input }) => input));
     const kept = before.filter(({ input }) => after.has(input));
