@@ -13,9 +13,6 @@ export const MEMORY_MAX = guest.IPA_LIMIT - guest.RAM_BASE;
 export const PAGE = 4 * KIB;
 /** Linux keeps 2,048 bytes of a command line, the NUL among them. */
 export const BOOTARGS_MAX = 2047;
-/** Microseconds. */
-export const SLICE_MIN = 100;
-export const SLICE_MAX = 1_000_000;
 /** More pages than the hypervisor's own memory has. */
 export const TABLE_QUOTA_MAX = layout.HYP_SIZE / PAGE;
 /** What the core's map of frames covers (src/mmu/frames.ts). */
@@ -41,7 +38,9 @@ export const valueRules = {
   BOARD_MEMORY: `must be whole MiB, from ${formatSize(layout.BOARD_RAM_MIN)} to ${formatSize(BOARD_MEMORY_MAX)}`,
   SCHEDULER: must("{ policy, slice }"),
   POLICY: must('"priority" or "share"'),
-  SLICE: must('a time from 100 us to 1 s: a number of microseconds, or a text such as "5ms" (us, ms or s)'),
+  SLICE: must(
+    `a time from ${bundle.MIN_SLICE} us to ${bundle.MAX_SLICE / 1_000_000} s: a number of microseconds, or a text such as "5ms" (us, ms or s)`,
+  ),
   LOG_LEVELS: 'must be levels by module, such as { vgic: "debug" }',
   LOG_MODULE: `unknown module: the core has ${oneOf(logModules)}`,
   LOG_LEVEL: `must be a level: ${oneOf(levelNames)}`,

@@ -16,8 +16,6 @@ import {
   MEMORY_UNIT,
   PAGE,
   valueRules as rule,
-  SLICE_MAX,
-  SLICE_MIN,
   TABLE_QUOTA_MAX,
 } from "./rules.ts";
 
@@ -51,11 +49,11 @@ const SLICE_UNITS: Readonly<Record<string, number>> = { us: 1, ms: 1000, s: 1_00
 
 /** Microseconds: a number, or a text such as "5ms". */
 const slice = z
-  .union([whole(SLICE_MIN, SLICE_MAX, rule.SLICE), z.string().regex(/^\d+(us|ms|s)$/, rule.SLICE)], rule.SLICE)
+  .union([whole(bundle.MIN_SLICE, bundle.MAX_SLICE, rule.SLICE), z.string().regex(/^\d+(us|ms|s)$/, rule.SLICE)], rule.SLICE)
   .transform((value) =>
     typeof value === "number" ? value : Number.parseInt(value, 10) * SLICE_UNITS[value.replace(/^\d+/, "")]!,
   )
-  .refine((microseconds) => microseconds >= SLICE_MIN && microseconds <= SLICE_MAX, rule.SLICE);
+  .refine((microseconds) => microseconds >= bundle.MIN_SLICE && microseconds <= bundle.MAX_SLICE, rule.SLICE);
 
 const pages = size.refine((bytes) => bytes > 0 && bytes % PAGE === 0, rule.PAGES);
 const ipa = z
