@@ -23,7 +23,7 @@ for (const { title, cpu, el3 } of variants) {
   test(`hello on ${title}`, async () => {
     await using vm = await boot({ system: "examples/hello", cpu, el3, logLevels: { mmu: "debug" } });
     // Behind the hypervisor's own 64 MiB and the pages of stolen time. Blocks of 2 MiB need a root and one table, stolen time two more.
-    await vm.expectLog("vm0: RAM at 0x44200000, 4 tables of stage 2");
+    await vm.expectLog("vm0: RAM at 0x48600000, 4 tables of stage 2");
     for (const line of TRANSCRIPT) await vm.expect(line);
     assert.equal((await vm.end()).halted?.off, true);
   });
