@@ -84,6 +84,11 @@ export class Vm implements BoardListener {
     return this.#until(`${pattern} of ${name}`, () => pattern.exec(this.#output.of(name)) ?? undefined);
   }
 
+  /** What one VM of several has printed up to now. */
+  of(name: string): string {
+    return this.#output.of(name);
+  }
+
   /** Waits until the hypervisor logs this. */
   expectLog(pattern: string | RegExp): Promise<RegExpExecArray> {
     return this.#await(this.#logs, pattern);
