@@ -263,24 +263,12 @@ HAL(void, mmio, write64, u64 pa, u64 value) { DEVICE(64) = value; }
 EXCLUSIVE(add32, "add %w1, %w0, %w3")
 EXCLUSIVE(or32, "orr %w1, %w0, %w3")
 EXCLUSIVE(swap32, "mov %w1, %w3")
-HAL(u32, atomic, compareAndSwap32, u32 at, u32 expected, u32 value) {
-  u32 old, failed;
-  ASM("1:\tldaxr %w0, [%4]\n\tcmp %w0, %w2\n\tb.ne 2f\n\tstlxr %w1, %w3, [%4]\n\tcbnz %w1, 1b\n2:"
-      : "=&r"(old), "=&r"(failed) : "r"(expected), "r"(value), "r"(MEMORY(at)) : "memory", "cc");
-  return old;
-}
 HAL(u32, atomic, load32, u32 at) {
   u32 value;
   ASM("ldar %w0, [%1]" : "=r"(value) : "r"(MEMORY(at)) : "memory");
   return value;
 }
-HAL(u64, atomic, load64, u32 at) {
-  u64 value;
-  ASM("ldar %0, [%1]" : "=r"(value) : "r"(MEMORY(at)) : "memory");
-  return value;
-}
 HAL(void, atomic, store32, u32 at, u32 value) { ASM("stlr %w0, [%1]" ::"r"(value), "r"(MEMORY(at)) : "memory"); }
-HAL(void, atomic, store64, u32 at, u64 value) { ASM("stlr %0, [%1]" ::"r"(value), "r"(MEMORY(at)) : "memory"); }
 
 // --- cpu
 HAL(u32, cpu, number) { return cpu_number(); }

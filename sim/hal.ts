@@ -81,30 +81,26 @@ const table = ({ door }: Machine): Record<string, HalFunction> => ({
 
 /** Words of the core's memory, each an access of its own here: one exit runs at a time. */
 const atomic = (machine: Machine): Record<string, HalFunction> => {
-  const address = (at: number, bytes: number): number => {
+  const address = (at: number): number => {
     const found = at >>> 0;
-    if (found % bytes !== 0) throw new Violation(`an atomic access of ${bytes} bytes at ${hex(found)}`);
+    if (found % 4 !== 0) throw new Violation(`an atomic access of 4 bytes at ${hex(found)}`);
     if (found < layout.WINDOW_BASE) throw new Violation(`an atomic access at ${hex(found)}, which is null's page`);
     return found;
   };
   const change =
     (fresh: (old: number, value: number) => number) =>
     (at: number, value: number): number => {
-      const found = address(at, 4);
+      const found = address(at);
       const old = machine.view.getUint32(found, true);
       machine.view.setUint32(found, fresh(old, value), true);
       return old;
     };
   return {
-    load32: (at: number) => machine.view.getUint32(address(at, 4), true),
-    store32: (at: number, value: number) => machine.view.setUint32(address(at, 4), value, true),
+    load32: (at: number) => machine.view.getUint32(address(at), true),
+    store32: (at: number, value: number) => machine.view.setUint32(address(at), value, true),
     add32: change((old, value) => old + value),
     or32: change((old, value) => old | value),
     swap32: change((_, value) => value),
-    compareAndSwap32: (at: number, expected: number, value: number) =>
-      change((old) => (old === expected >>> 0 ? value : old))(at, value),
-    load64: (at: number) => machine.view.getBigUint64(address(at, 8), true),
-    store64: (at: number, value: bigint) => machine.view.setBigUint64(address(at, 8), value, true),
   };
 };
 
