@@ -57,7 +57,7 @@ export const measureOperations = async (): Promise<Record<string, Figures>> => {
   const { output } = await runSystem("bench/operations");
   if (!output.includes("bench: done")) throw new Error(`the measuring guest did not end well:\n${output.slice(-2000)}`);
   const values = new Map<string, [number, number][]>();
-  for (const [, name = "", value, count] of output.matchAll(/^bench (\S+) (\d+) (\d+)\r?$/gm)) {
+  for (const [, name = "", value, count] of output.matchAll(/^(?:bench\| )?bench (\S+) (\d+) (\d+)\r?$/gm)) {
     values.set(name, [...(values.get(name) ?? []), [Number(value), Number(count)]]);
   }
   return Object.fromEntries([...values].map(([name, list]) => [name, figuresOf(list)]));

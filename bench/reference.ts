@@ -25,6 +25,16 @@ export const operations: Readonly<Record<string, Reference>> = {
   "timer-spinning": { title: "virtual timer, spinning", native: 146, kvm: 5840, kvmVhe: 4865, xen: 1056 },
   "wfi-timer": { title: "WFI until a 200 µs timer", native: 145, kvm: 7100, kvmVhe: 5900, xen: 4350 },
   "first-touch": { title: "first touch of a 4 KiB page", native: 17, kvm: 8082, kvmVhe: 7218, xen: 17 },
+  "sgi-ping-pong": {
+    title: "SGI ping-pong of 2 vCPUs on a CPU",
+    limit: 4000,
+    native: 1066,
+    kvm: 27570,
+    kvmVhe: 25552,
+    xen: 12023,
+  },
+  "vcpu-switch": { title: "switch between vCPUs of 2 VMs", limit: 700 },
+  "doorbell-round-trip": { title: "doorbell between 2 VMs, and back" },
 };
 
 /** Xen: 22.6 M and 0.1 M for each MiB of the guest; KVM boots a host first. */

@@ -1,8 +1,15 @@
-// The guest that measures what operations cost (guests/bench).
+// The guest that measures what operations cost (guests/bench), and those that it measures them with, which it starts itself.
 
 import { defineSystem } from "../../tool/config.ts";
 
+const kernel = "../../build/guests/bench.bin";
+
 export default defineSystem({
   name: "bench",
-  vms: [{ name: "bench", memory: "64M", kernel: "../../build/guests/bench.bin" }],
+  doorbells: [["bench", "answers"]],
+  vms: [
+    { name: "bench", memory: "64M", vcpus: 2, kernel, controller: true },
+    { name: "yields", memory: "16M", kernel, bootargs: "run=yield", autostart: false },
+    { name: "answers", memory: "16M", kernel, bootargs: "run=answer", autostart: false },
+  ],
 });

@@ -4,13 +4,27 @@
 //
 // Prints `bench NAME VALUE COUNT` for every value that came up, in order: bench/run.ts reads that.
 
-import { HL_NULL, HL_VM_FACT, PSCI_VERSION, VM_FACT_START_COUNT } from "../../build/gen/calls";
+import {
+  HL_DOORBELL,
+  HL_NULL,
+  HL_VM_CREATE,
+  HL_VM_FACT,
+  HL_VM_START,
+  HL_VM_STOP,
+  HL_YIELD,
+  PSCI_VERSION,
+  VM_FACT_START_COUNT,
+  VM_OFF,
+  VM_RUNNING,
+} from "../../build/gen/calls";
 import { CNT_CTL_ENABLE } from "../../build/gen/controls";
-import { GICD_TYPER } from "../../build/gen/gic";
-import { GICD_BASE, UART_BASE, VTIMER_INTID } from "../../build/gen/guest";
+import { FIRST_SPI, GICD_TYPER } from "../../build/gen/gic";
+import { DOORBELL_SPI, GICD_BASE, UART_BASE, VTIMER_INTID } from "../../build/gen/guest";
 import { UART_FR } from "../../build/gen/pl011";
 import * as sysreg from "../../build/guests/lib/sysreg";
+import * as bootargs from "../lib/bootargs";
 import * as console from "../lib/console";
+import * as control from "../lib/control";
 import * as gic from "../lib/gic";
 import * as access from "../lib/hal/access";
 import * as call from "../lib/hal/call";
@@ -18,10 +32,15 @@ import * as cpu from "../lib/hal/cpu";
 import * as image from "../lib/hal/image";
 import * as mmu from "../lib/mmu";
 import * as power from "../lib/power";
+import * as smp from "../lib/smp";
 import { IRQ } from "../lib/vectors";
 
 const SAMPLES: u32 = 4096;
 const SGI: u32 = 1;
+/** The VMs beside this one: their command lines say what they do when they are started. */
+const BELL: u32 = FIRST_SPI + DOORBELL_SPI;
+const YIELDS: u64 = 1;
+const ANSWERS: u64 = 2;
 /** Ticks from setting a timer to its deadline: spinning, and in WFI (200 µs). */
 const SPIN_TICKS: u64 = 5000;
 const SLEEP_TICKS: u64 = 200000;
@@ -191,10 +210,102 @@ function firstTouch(): void {
   report("first-touch");
 }
 
+/** Waits in WFI for one more interrupt than `before`. */
+function awaitInterrupt(before: u32): void {
+  while (load<u32>(handled) == before) {
+    cpu.wfi();
+    cpu.unmask();
+    cpu.isb();
+    cpu.mask();
+  }
+}
+
+/** The second CPU: answers each SGI by one. */
+export function onCpu(context: u64, leftovers: u64): void {
+  mmu.initCpu();
+  gic.initCpu();
+  gic.enable(SGI);
+  for (;;) {
+    cpu.wfi();
+    const intid = gic.acknowledge();
+    if (intid != SGI) continue;
+    gic.end(intid);
+    gic.send(SGI, 1);
+  }
+}
+
+/** There and back between two vCPUs on one CPU, each asleep while the other one works. */
+function sgiPingPong(): void {
+  smp.start(1, 0);
+  let last = cpu.count();
+  for (let n: u32 = 0; n < SAMPLES; n++) {
+    const before = load<u32>(handled);
+    gic.send(SGI, 2);
+    awaitInterrupt(before);
+    last = lap(n, last);
+  }
+  report("sgi-ping-pong");
+}
+
+function begin(vm: u64): void {
+  control.order(HL_VM_CREATE, vm);
+  control.order(HL_VM_START, vm);
+  control.awaitState(vm, VM_RUNNING);
+}
+function end(vm: u64): void {
+  control.order(HL_VM_STOP, vm);
+  control.awaitState(vm, VM_OFF);
+}
+
+/** Two VMs give way to each other: a turn is two switches, and each one's part of the loop. */
+function vcpuSwitch(): void {
+  begin(YIELDS);
+  let last = cpu.count();
+  for (let n: u32 = 0; n < SAMPLES; n++) {
+    call.plain(HL_YIELD);
+    const now = cpu.count();
+    access.write32(sampleAt(n), ((now - last) >> 1) as u32);
+    last = now;
+  }
+  end(YIELDS);
+  report("vcpu-switch");
+}
+
+/** A doorbell to a VM that sleeps, which rings back. */
+function doorbell(): void {
+  gic.enableShared(BELL, true, 0);
+  begin(ANSWERS);
+  // It rings when it is ready.
+  awaitInterrupt(load<u32>(handled));
+  let last = cpu.count();
+  for (let n: u32 = 0; n < SAMPLES; n++) {
+    const before = load<u32>(handled);
+    call.hvc(HL_DOORBELL, 0, 0, 0);
+    awaitInterrupt(before);
+    last = lap(n, last);
+  }
+  end(ANSWERS);
+  report("doorbell-round-trip");
+}
+
+/** What the VMs beside the one that measures do, for ever. */
+function yields(): void {
+  for (;;) call.plain(HL_YIELD);
+}
+function answers(): void {
+  gic.enableShared(BELL, true, 0);
+  for (;;) {
+    call.hvc(HL_DOORBELL, 0, 0, 0);
+    awaitInterrupt(load<u32>(handled));
+  }
+}
+
 export function main(fdt: u64): void {
   console.init();
   mmu.init();
   gic.init();
+  if (bootargs.is("run", "yield")) yields();
+  if (bootargs.is("run", "answer")) answers();
   call.hvc(HL_VM_FACT, VM_FACT_START_COUNT, 0, 0);
   console.line("start", "%d", call.result(1));
   empty();
@@ -207,6 +318,9 @@ export function main(fdt: u64): void {
   timerSpinning();
   timerInWfi();
   firstTouch();
+  sgiPingPong();
+  vcpuSwitch();
+  doorbell();
   console.text("bench: done\r\n");
   power.off();
 }

@@ -28,7 +28,7 @@ const crasher: VmConfig = { name: "crasher", memory: "16M", kernel: "crash.bin",
 const shared = [{ name: "common", size: "2M" }];
 
 const run = async (system: SystemConfig, cpus: number): Promise<End> => {
-  await using vm = await boot({ system, cpus, icount: true });
+  await using vm = await boot({ system, cpus, icount: true, qemuArgs: ["-icount", "shift=3"] });
   return await vm.end();
 };
 
