@@ -7,9 +7,9 @@ import * as score from "../lib/score";
 import * as timer from "../lib/timer";
 
 /** Microseconds of each step. */
-const STEP: u64 = 20000;
+const STEP: u64 = 50000;
 /** Every so many pauses there is a reset. */
-const PAUSES: u64 = 8;
+const PAUSES: u64 = 16;
 
 /** One turn of a victim; whether it went as it should. One that loads or has crashed is left alone. */
 function disturb(vm: u64, turn: u64): bool {
