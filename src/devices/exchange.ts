@@ -10,6 +10,7 @@ import * as sysreg from "../hal/sysreg";
 import { Cpu } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
+import * as guard from "./guard";
 import * as vgic from "./vgic";
 import * as vtimer from "./vtimer";
 
@@ -35,16 +36,21 @@ export function select(cpu: Cpu): void {
 /** Brings everything of the vCPU that is loaded into its record. */
 function save(cpu: Cpu): void {
   const vcpu = cpu.loaded;
-  vgic.save(vcpu);
   context.saveEl1(changetype<usize>(vcpu));
-  if (vcpu.fpLoaded != 0) {
-    context.saveFp(changetype<usize>(vcpu));
-    el2.setFp(false);
-    vcpu.fpLoaded = 0;
-  }
+  if (vcpu.fpLoaded != 0) saveFp(vcpu);
   vcpu.serror = u32(el2.hasSerror());
-  vtimer.moved(vcpu, true);
+  guard.enter(vcpu.vm);
+  vgic.save(vcpu);
+  vtimer.saved(vcpu);
+  guard.leave(vcpu.vm);
   cpu.loaded = changetype<Vcpu>(0);
+}
+
+/** The vector registers never stay on a CPU that their vCPU has left. */
+function saveFp(vcpu: Vcpu): void {
+  context.saveFp(changetype<usize>(vcpu));
+  el2.setFp(false);
+  vcpu.fpLoaded = 0;
 }
 
 /** Takes the vCPU that is loaded out of this CPU. */
@@ -71,8 +77,10 @@ export function take(cpu: Cpu, vcpu: Vcpu): void {
   }
   cpu.loaded = vcpu;
   vcpu.switches++;
+  guard.enter(vm);
+  vtimer.loaded(vcpu);
   vgic.restore(vcpu);
-  vtimer.moved(vcpu, false);
+  guard.leave(vm);
   if (vcpu.stolenShown != 0) showStolen(vcpu);
 }
 

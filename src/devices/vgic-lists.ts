@@ -103,7 +103,7 @@ export function releaseTimer(vcpu: Vcpu): void {
   gicv3.deactivate(load<u32>(timerIntid));
 }
 
-/** Takes what the list registers hold back into the words. Afterwards none is in use. */
+/** Takes what the list registers hold back into the words. Afterwards none is in use, nothing is to be maintained, and no end is counted twice. */
 export function fold(vcpu: Vcpu): void {
   endUnlisted(vcpu);
   let used = vcpu.listed;
@@ -123,6 +123,8 @@ export function fold(vcpu: Vcpu): void {
     lr.write(n, 0);
   }
   vcpu.listed = 0;
+  // The ends that it counted are seen to, and empty list registers are not told of until there is a refill.
+  sysreg.writeIchHcrEl2(ICH_HCR_EN);
 }
 
 /**
