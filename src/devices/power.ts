@@ -19,6 +19,7 @@ export function resetVcpu(vcpu: Vcpu, entry: u64, argument: u64): void {
   vcpu.cntpCval = 0;
   vcpu.mdscr = 0;
   vcpu.serror = 0;
+  vcpu.stolenShown = 0;
   vcpu.timerSaved = 1;
   vgic.resetCpu(vcpu);
 }

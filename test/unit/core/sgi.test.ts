@@ -151,3 +151,14 @@ test("a vCPU that looks at another one's redistributor keeps what it has itself"
   assert.ok(first.isSignalled, "its own is still signalled");
   assert.deepEqual(takenByAll(machine, 2), [[3], [5]]);
 });
+
+test("a vCPU that leaves its CPU with more pending than list registers hold leaves the CPU in peace", () => {
+  for (const name of ["PSCI_CPU_OFF", "PSCI_CPU_SUSPEND_64"]) {
+    const machine = system(1, 2);
+    for (let intid = 0; intid < 8; intid++) send(turnOf(machine, 1), intid, 0b10n);
+    call(turnOf(machine, 1), name);
+    call(turnOf(machine, 0), "PSCI_CPU_SUSPEND_64", 0, 0, 0);
+    machine.run.advance(10n * SLICE);
+    assert.equal(machine.running(0, 1) !== undefined, name !== "PSCI_CPU_OFF");
+  }
+});
