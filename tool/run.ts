@@ -1,4 +1,4 @@
-// Runs a system with this process's terminal as the VM's console, and says by its exit code how that ended.
+// Runs a system with this process's terminal as the VMs' console, and says by its exit code how that ended.
 
 import type { Outcome } from "./board.ts";
 import { progress } from "./command.ts";
