@@ -11,11 +11,11 @@ const STEP: u64 = 50000;
 /** Every so many pauses there is a reset. */
 const PAUSES: u64 = 16;
 
-/** One turn of a victim; whether it went as it should. One that loads or has crashed is left alone. */
+/** One turn of a victim; whether it went as it should. One that is loading, or has just crashed, is left alone. */
 function disturb(vm: u64, turn: u64): bool {
   if (control.state(vm) != VM_RUNNING) return true;
   if (turn % PAUSES == 0) return control.order(HL_VM_RESET, vm) == 0;
-  if (control.order(HL_VM_PAUSE, vm) != 0) return control.state(vm) != VM_RUNNING;
+  if (control.order(HL_VM_PAUSE, vm) != 0) return true;
   timer.sleep(STEP);
   return control.state(vm) == VM_PAUSED && control.order(HL_VM_RESUME, vm) == 0;
 }
