@@ -158,13 +158,15 @@ export function wake(vcpu: Vcpu): bool {
   return slept;
 }
 
-/** The running vCPU waits for an interrupt, unless something has come for it meanwhile. */
+/** The running vCPU waits for an interrupt, unless something has come for it meanwhile, or its VM was taken down. */
 export function block(vcpu: Vcpu): void {
   enter();
-  setState(vcpu, VcpuState.BLOCKED);
-  // Whoever fills the inbox looks at the state afterwards.
-  if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) setState(vcpu, VcpuState.RUNNING);
-  else cpus.self().resched = 1;
+  if (vcpu.state == VcpuState.RUNNING) {
+    setState(vcpu, VcpuState.BLOCKED);
+    // Whoever fills the inbox looks at the state afterwards.
+    if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) setState(vcpu, VcpuState.RUNNING);
+    else cpus.self().resched = 1;
+  }
   leave();
 }
 

@@ -74,13 +74,13 @@ export function call(vcpu: Vcpu): void {
   const c = vcpu.x3 & mask;
   switch (id) {
     case PSCI_SYSTEM_OFF:
-      lifecycle.off(vcpu.vm);
+      lifecycle.off(vcpu);
       break;
     case PSCI_SYSTEM_RESET:
-      lifecycle.resetItself(vcpu.vm);
+      lifecycle.resetItself(vcpu);
       break;
     case PSCI_CPU_OFF:
-      psci.cpuOff(vcpu);
+      lifecycle.cpuOff(vcpu);
       break;
     case PSCI_CPU_SUSPEND_32:
     case PSCI_CPU_SUSPEND_64:

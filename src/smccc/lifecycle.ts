@@ -49,6 +49,7 @@ function setState(vm: Vm, state: u32): void {
 function takeDown(vm: Vm, state: u32, next: u32): void {
   vm.rtcBase = vm.startCount == 0 ? vm.rtcBase : vrtc.now(vm);
   sched.enter();
+  vm.pausedAt = 0;
   setState(vm, state);
   atomic.store32(changetype<usize>(vm) + offsetof<Vm>("next"), next);
   sched.suspend(vm, true);
@@ -73,22 +74,47 @@ function ended(vm: Vm): void {
   halt.crash(crashed.crash.reason, nameOf(crashed), crashed.crash.address);
 }
 
-// --- what VMs do to themselves
+// --- what VMs do to themselves. A VM that was taken down while one of its vCPUs was on the way here has no say any more
 
-/** SYSTEM_OFF, or the last vCPU went off. */
-export function off(vm: Vm): void {
-  guard.enter(vm);
+/** Whether the vCPU that this CPU handles still acts for its VM. The VM's lock is held. */
+export function mayAct(vcpu: Vcpu): bool {
+  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) != VcpuState.OFF;
+}
+
+/** Takes a VM down that switches itself off; `ended` follows. The VM's lock is held. */
+function offLocked(vm: Vm): void {
   log.write(LOG_INFO, IN_VM, vm.id, "%s is off", nameOf(vm), 0, 0);
   takeDown(vm, VM_OFF, 0);
+}
+
+/** SYSTEM_OFF. */
+export function off(vcpu: Vcpu): void {
+  const vm = vcpu.vm;
+  guard.enter(vm);
+  const may = mayAct(vcpu);
+  if (may) offLocked(vm);
   guard.leave(vm);
-  ended(vm);
+  if (may) ended(vm);
+}
+
+/** CPU_OFF: the last vCPU that goes off takes the VM with it. */
+export function cpuOff(vcpu: Vcpu): void {
+  const vm = vcpu.vm;
+  guard.enter(vm);
+  const last = mayAct(vcpu) && !sched.stop(vcpu);
+  if (last) offLocked(vm);
+  guard.leave(vm);
+  if (last) ended(vm);
 }
 
 /** SYSTEM_RESET: everything as at the first start, nothing of before left. */
-export function resetItself(vm: Vm): void {
+export function resetItself(vcpu: Vcpu): void {
+  const vm = vcpu.vm;
   guard.enter(vm);
-  guestLog.info(vm, IN_VM, "%s resets", nameOf(vm));
-  takeDown(vm, VM_LOADING, Work.LOAD);
+  if (mayAct(vcpu)) {
+    guestLog.info(vm, IN_VM, "%s resets", nameOf(vm));
+    takeDown(vm, VM_LOADING, Work.LOAD);
+  }
   guard.leave(vm);
 }
 
@@ -119,6 +145,10 @@ function report(vm: Vm): void {
 export function crash(vcpu: Vcpu, reason: string, address: u64): void {
   const vm = vcpu.vm;
   guard.enter(vm);
+  if (!mayAct(vcpu)) {
+    guard.leave(vm);
+    return;
+  }
   record(vcpu, reason, address);
   report(vm);
   if (vm.crashPolicy == CRASH_STOP_ALL) halt.crash(reason, nameOf(vm), address);

@@ -21,7 +21,6 @@ import {
   PSCI_VERSION,
   SMCCC_VERSION,
   SUCCESS,
-  VM_RUNNING,
 } from "../../build/gen/calls";
 import * as guard from "../devices/guard";
 import * as power from "../devices/power";
@@ -90,7 +89,7 @@ export function cpuOn(vcpu: Vcpu, affinity: u64, entry: u64, context: u64): u64 
   const target = table.vcpu(vm, id);
   // Of several callers one comes first; a VM that is being taken down stays so.
   guard.enter(vm);
-  const may = !isOn(target) && lifecycle.stateOf(vm) == VM_RUNNING;
+  const may = !isOn(target) && lifecycle.mayAct(vcpu);
   if (may) {
     power.resetVcpu(target, entry, context);
     sched.start(target);
@@ -107,16 +106,8 @@ export function affinityInfo(vcpu: Vcpu, affinity: u64, level: u64): u64 {
   return isOn(table.vcpu(vm, id)) ? AFFINITY_ON : AFFINITY_OFF;
 }
 
-/** The last vCPU that goes off takes the VM with it. */
-export function cpuOff(vcpu: Vcpu): void {
-  guard.enter(vcpu.vm);
-  const others = sched.stop(vcpu);
-  guard.leave(vcpu.vm);
-  if (!others) lifecycle.off(vcpu.vm);
-}
-
 export function systemReset2(vcpu: Vcpu, type: u64): u64 {
   if (type != 0) return INVALID_PARAMETERS;
-  lifecycle.resetItself(vcpu.vm);
+  lifecycle.resetItself(vcpu);
   return vcpu.x0;
 }
