@@ -78,8 +78,9 @@ export function take(cpu: Cpu, vcpu: Vcpu): void {
   cpu.loaded = vcpu;
   vcpu.switches++;
   guard.enter(vm);
-  vtimer.loaded(vcpu);
   vgic.restore(vcpu);
+  // Behind it: a timer that has come goes through the list registers.
+  vtimer.loaded(vcpu);
   guard.leave(vm);
   if (vcpu.stolenShown != 0) showStolen(vcpu);
 }

@@ -84,3 +84,42 @@ test("what a vCPU has ended without a list register is ended once, and for itsel
   call(first, "HL_YIELD");
   assert.equal(running(machine, 1).load(GICR_BASE + 0x1_0300), 1n << 9n, "it is still active");
 });
+
+test("timers that come while their vCPU comes back cost none of its other interrupts", () => {
+  const machine = startSystem({ cpus: 1, vms: [{}, {}] });
+  const first = running(machine, 0);
+  open(first);
+  first.setSysreg("CNTV_CVAL_EL0", first.cpu.timer.virtualCount + 100n);
+  first.setSysreg("CNTV_CTL_EL0", 1n);
+  first.msr(CNTP_CVAL_EL0, first.mrs(CNTPCT_EL0) + 100n);
+  first.msr(CNTP_CTL_EL0, 1n);
+  first.msr(ICC_SGI1R_EL1, (3n << 24n) | 1n);
+  call(first, "HL_YIELD");
+  machine.counter.count += 100n;
+  call(running(machine, 1), "HL_YIELD");
+  assert.equal(running(machine, 0), first);
+  const taken: number[] = [];
+  for (let intid = first.acknowledge(); intid !== 1023; intid = first.acknowledge()) {
+    taken.push(intid);
+    if (intid === 27) first.setSysreg("CNTV_CTL_EL0", 0n);
+    if (intid === 30) first.msr(CNTP_CTL_EL0, 0n);
+    first.end(intid);
+  }
+  assert.deepEqual(taken, [3, 27, 30]);
+});
+
+test("a physical timer whose time has gone back with a pause is quiet again", () => {
+  const machine = startSystem({ cpus: 2, vms: [{ controller: true, affinity: [0] }, { affinity: [1] }] });
+  machine.run.advance(1000n);
+  const first = running(machine, 1);
+  open(first);
+  first.msr(CNTP_CVAL_EL0, first.mrs(CNTPCT_EL0) + 1000n);
+  first.msr(CNTP_CTL_EL0, 1n);
+  const controller = running(machine, 0);
+  call(controller, "HL_VM_PAUSE", 1);
+  machine.run.advance(5000n);
+  call(controller, "HL_VM_RESUME", 1);
+  assert.equal(running(machine, 1).acknowledge(), 1023);
+  machine.run.advance(1000n);
+  assert.equal(first.acknowledge(), 30);
+});
