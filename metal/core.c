@@ -16,10 +16,13 @@ APART(u32, devices0x2Fmmio0x2FreadLocked, u32, u32, u32);
 APART(u32, devices0x2Fvgic0x2Dregisters0x2FreadState, u32, u32, u32);
 APART(u32, traps0x2Fsystem0x2Dregister0x2Fother, u32, u64);
 APART(u32, traps0x2Fsync0x2Frare, u32, u64);
-APART(u32, traps0x2Fsync0x2Fcall, u32);
+APART(void, smccc0x2Fdispatch0x2Fcall, u32);
 APART(u32, traps0x2Frun0x2Fchoose);
 WITHIN(u32, devices0x2Fmmio0x2Ffind, u32, u64, u32);
 WITHIN(u32, devices0x2Fvuart0x2Fflags, u32);
+APART(void, devices0x2Fguard0x2Fwait, u32, u32);
+WITHIN(void, devices0x2Fguard0x2Fenter, u32);
+WITHIN(void, lib0x2Flock0x2Facquire, u32);
 
 // What wasm2c emits, its prelude above all, is not warned about.
 #pragma GCC diagnostic push
@@ -36,7 +39,14 @@ WITHIN(u32, devices0x2Fvuart0x2Fflags, u32);
 _Static_assert(offsetof(w2c_core, w2c_memory.data) == sizeof(w2c_core), "the memory must end the instance");
 _Static_assert(sizeof(w2c_core) <= PAGE, "one page holds what lies before the memory");
 
-#define INSTANCE ((w2c_core *)(WINDOW - sizeof(w2c_core)))
+_Static_assert(sizeof(w2c_core) == INSTANCE_SIZE, "tool/chain/build.ts says where the instance is");
+
+// gcc shall not know that it is a constant: made anew for each access, it would take two instructions more each time.
+static inline __attribute__((always_inline)) w2c_core *core_instance(void) {
+  w2c_core *instance = (w2c_core *)(WINDOW - INSTANCE_SIZE);
+  __asm__("" : "+r"(instance));
+  return instance;
+}
 
 // The unit is the whole program, but for what assembly and gcc itself reach.
 #define ENTRY __attribute__((externally_visible))
@@ -60,12 +70,14 @@ ENTRY void hl_zero(u64 at, u64 end) { zero(at, end); }
 
 // Each returns the record of the vCPU to enter, or 0: there is none.
 ENTRY u32 hl_boot(u64 fdt, u64 flags) {
-  wasm2c_core_instantiate(INSTANCE, IMPORTS_NULL);
-  return w2c_core_boot(INSTANCE, fdt, flags);
+  w2c_core *instance = core_instance();
+  wasm2c_core_instantiate(instance, IMPORTS_NULL);
+  return w2c_core_boot(instance, fdt, flags);
 }
-ENTRY u32 hl_boot_cpu(u32 number) { return w2c_core_bootCpu(INSTANCE, number); }
-ENTRY u32 hl_idle(void) { return w2c_core_onIdle(INSTANCE); }
-ENTRY u32 hl_sync(u32 vcpu, u64 esr) { return w2c_core_onSync(INSTANCE, vcpu, esr); }
-ENTRY u32 hl_irq(u32 vcpu) { return w2c_core_onIrq(INSTANCE, vcpu); }
-ENTRY u32 hl_serror(u32 vcpu, u64 esr) { return w2c_core_onSError(INSTANCE, vcpu, esr); }
-ENTRY void hl_crash(u64 vector) { w2c_core_onCrash(INSTANCE, vector); }
+ENTRY u32 hl_boot_cpu(u32 number) { return w2c_core_bootCpu(core_instance(), number); }
+ENTRY u32 hl_idle(void) { return w2c_core_onIdle(core_instance()); }
+// On the way that nearly all exits take, the vectors say where the instance is.
+ENTRY u32 hl_sync(w2c_core *instance, u32 vcpu, u64 esr) { return w2c_core_onSync(instance, vcpu, esr); }
+ENTRY u32 hl_irq(w2c_core *instance, u32 vcpu) { return w2c_core_onIrq(instance, vcpu); }
+ENTRY u32 hl_serror(u32 vcpu, u64 esr) { return w2c_core_onSError(core_instance(), vcpu, esr); }
+ENTRY void hl_crash(u64 vector) { w2c_core_onCrash(core_instance(), vector); }

@@ -25,6 +25,12 @@
   mov   x29, xzr
 .endm
 
+// x0 = where the core's instance is: INSTANCE_SIZE before the window, whose low 32 bits are zero.
+.macro instance
+  movn  w0, #(INSTANCE_SIZE - 1)
+  movk  x0, #(((WINDOW >> 32) - 1) & 0xffff), lsl #32
+.endm
+
 .section .text.vectors, "ax"
 .balign 2048
 .global vectors
@@ -46,7 +52,9 @@ vectors:
 
 guest_sync:
   save_guest
-  mrs   x1, esr_el2
+  mov   w1, w0
+  mrs   x2, esr_el2
+  instance
   bl    hl_sync
 
 // x0: the record of the vCPU to run, as TypeScript knows it; 0: there is none. The stack is empty here.
@@ -79,6 +87,8 @@ idle:
 
 guest_irq:
   save_guest
+  mov   w1, w0
+  instance
   bl    hl_irq
   b     enter_vcpu
 

@@ -54,7 +54,11 @@ function readLocked(vm: Vm, device: Device, offset: u32): u32 {
 
 function readUart(vm: Vm, at: u64): u32 {
   const offset = (at as u32) & ((UART_SIZE - 1) & ~(3 as u32));
-  return offset == UART_FR && !vuart.countsLooks(vm) ? vuart.flags(vm) : readLocked(vm, Device.UART, offset);
+  if (offset == UART_FR) {
+    const flags = vuart.flags(vm);
+    if ((flags & vuart.COUNTS) == 0) return flags;
+  }
+  return readLocked(vm, Device.UART, offset);
 }
 
 function readClock(vm: Vm, at: u64): u32 {

@@ -32,6 +32,8 @@ export const WORDS: u32 = INTIDS >> 5;
 /** ICH_HCR_EL2.LRENPIE: maintenance when the guest ends an interrupt that no list register holds. */
 const LRENPIE: u64 = 4;
 const EOI_COUNT_SHIFT: u64 = 27;
+/** No interrupt. */
+const NONE: u32 = 0xffffffff;
 /** The target of an SPI that goes to nobody. */
 export const NO_TARGET: u32 = 0xff;
 
@@ -91,9 +93,11 @@ export function pendingOf(word: IrqWord): u32 {
 
 /** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
 function wanted(vcpu: Vcpu, word: IrqWord): u32 {
+  const pending = pendingOf(word) & word.enabled;
+  if ((word.active | pending) == 0) return 0;
   const enable = vcpu.vm.gicEnable;
   const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
-  return (word.active | (pendingOf(word) & word.enabled & groups)) & ~word.listed;
+  return (word.active | (pending & groups)) & ~word.listed;
 }
 
 /** Lets the board's virtual timer interrupt come again, if it is held for this vCPU. */
@@ -202,38 +206,34 @@ function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
   return pending;
 }
 
-/**
- * Fills the list registers by priority; at the same priority what is active comes first, then by number. Those that find no place are asked for by
- * maintenance.
- */
+/** The INTID that a list register should hold next: by priority; at the same priority what is active comes first, then by number. NONE: there is none. */
+function mostUrgent(vcpu: Vcpu): u32 {
+  let best: u32 = 0x400;
+  let intid = NONE;
+  for (let index: u32 = 0; index < WORDS; index++) {
+    const word = wordOf(vcpu, index);
+    for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
+      const bit = ctz<u32>(bits);
+      if (index != 0 && ownerOf(word, bit) != vcpu.id) continue;
+      const rank = (priorityOf(word, bit) << 1) | (((word.active >> bit) & 1) != 0 ? 0 : 1);
+      if (rank >= best) continue;
+      best = rank;
+      intid = (index << 5) | bit;
+    }
+  }
+  return intid;
+}
+
+/** Fills the list registers, which are empty. What finds no place is asked for by maintenance. */
 export function refill(vcpu: Vcpu): void {
   settleTimer(vcpu);
-  const count = lr.count();
-  let control: u64 = ICH_HCR_EN;
-  let pending = false;
-  for (let n: u32 = 0; ; n++) {
-    let best: u32 = 0x400;
-    let bestIntid: u32 = 0;
-    for (let index: u32 = 0; index < WORDS; index++) {
-      const word = wordOf(vcpu, index);
-      for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
-        const bit = ctz<u32>(bits);
-        if (index != 0 && ownerOf(word, bit) != vcpu.id) continue;
-        const rank = (priorityOf(word, bit) << 1) | (((word.active >> bit) & 1) != 0 ? 0 : 1);
-        if (rank >= best) continue;
-        best = rank;
-        bestIntid = (index << 5) | bit;
-      }
-    }
-    if (best == 0x400) break;
-    if (n == count) {
-      control |= (ICH_HCR_UIE as u64) | LRENPIE;
-      break;
-    }
-    if (list(vcpu, n, bestIntid, wordOf(vcpu, bestIntid >> 5))) pending = true;
+  vcpu.interruptPending = 0;
+  let intid = mostUrgent(vcpu);
+  for (let n: u32 = 0; intid != NONE && n < lr.count(); n++) {
+    if (list(vcpu, n, intid, wordOf(vcpu, intid >> 5))) vcpu.interruptPending = 1;
+    intid = mostUrgent(vcpu);
   }
-  sysreg.writeIchHcrEl2(control);
-  vcpu.interruptPending = u32(pending);
+  if (intid != NONE) sysreg.writeIchHcrEl2(((ICH_HCR_EN | ICH_HCR_UIE) as u64) | LRENPIE);
 }
 
 /** Whether this CPU has a vCPU loaded. */

@@ -142,20 +142,17 @@ export function hasPending(vcpu: Vcpu): bool {
 
 /** Takes everything of a vCPU out of this CPU. */
 export function save(vcpu: Vcpu): void {
-  guard.enter(vcpu.vm);
   lists.fold(vcpu);
   lists.releaseTimer(vcpu);
-  guard.leave(vcpu.vm);
   lr.save(vcpu);
 }
 
 /** Puts a vCPU's interrupts into this CPU, which has its timer already. */
 export function restore(vcpu: Vcpu): void {
   lr.restore(vcpu);
-  guard.enter(vcpu.vm);
   lists.loadTimer(vcpu);
-  update(vcpu);
-  guard.leave(vcpu.vm);
+  collect(vcpu);
+  lists.refill(vcpu);
 }
 
 /** A vCPU's CPU interface and inbox as at reset. It is loaded nowhere. */

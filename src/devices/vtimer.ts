@@ -73,12 +73,18 @@ export function expired(vcpu: Vcpu): void {
   guard.leave(vcpu.vm);
 }
 
-/** A vCPU's EL1 registers have come into its record (`saved`), or into this CPU. */
-export function moved(vcpu: Vcpu, saved: bool): void {
-  guard.enter(vcpu.vm);
-  vcpu.timerSaved = u32(saved);
-  updateLocked(vcpu);
-  guard.leave(vcpu.vm);
+/** A vCPU's EL1 registers have come into its record: EL2's timer stands for its virtual one from now on. The VM's lock is held. */
+export function saved(vcpu: Vcpu): void {
+  vcpu.timerSaved = 1;
+  if (isLive(vcpu.cntvCtlEl0 as u32)) {
+    sched.setTimer(vcpu, min<u64>(vcpu.timerDeadline, boardCount(vcpu.vm, vcpu.cntvCvalEl0)));
+  }
+}
+
+/** They have gone from there into this CPU. The VM's lock is held. */
+export function loaded(vcpu: Vcpu): void {
+  vcpu.timerSaved = 0;
+  if (isLive(vcpu.cntvCtlEl0 as u32) || isLive(vcpu.cntpCtl)) updateLocked(vcpu);
 }
 
 export function control(vcpu: Vcpu): u64 {

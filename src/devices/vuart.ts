@@ -44,6 +44,8 @@ const INTID: u32 = 32 + UART_SPI;
 const DEPTH: u32 = 32;
 /** So many reads of FR or RIS with nothing between them are a guest that waits for input. */
 const POLLING: u32 = 4;
+/** In what `flags` returns, beside the register's own bits. */
+export const COUNTS: u32 = 0x80000000;
 
 /** How many bytes the receive FIFO holds: it is one register while FIFOs are off. */
 function depth(uart: Uart): u32 {
@@ -73,7 +75,15 @@ function raw(uart: Uart): u32 {
   return uart.raw | received;
 }
 
+/** What `flags` shows follows from what has changed. */
+function updateFlags(uart: Uart): void {
+  const received: u32 = uart.count == 0 ? FR_RXFE : uart.count >= depth(uart) ? FR_RXFF : 0;
+  const counts: u32 = uart.polls == POLLING ? 0 : COUNTS;
+  atomic.store32(changetype<usize>(uart) + offsetof<Uart>("flags"), FR_CTS | FR_DSR | FR_DCD | received | counts);
+}
+
 function updateLine(vm: Vm, uart: Uart): void {
+  updateFlags(uart);
   vgic.setSharedLine(vm, INTID, (raw(uart) & uart.mask) != 0);
 }
 
@@ -128,18 +138,9 @@ function polled(vm: Vm, uart: Uart): void {
   if (uart.polls == POLLING) pull(vm);
 }
 
-/** Whether a look at the flags still counts as a sign that the guest waits for input: `read` it is then. Takes no lock. */
-export function countsLooks(vm: Vm): bool {
-  return atomic.load32(changetype<usize>(vm.uart) + offsetof<Uart>("polls")) != POLLING;
-}
-
-/** UARTFR as it is at the moment. Takes no lock. */
+/** UARTFR as it is at the moment; COUNTS: this is a look by which a guest may wait for input, `read` sees to it. Takes no lock. */
 export function flags(vm: Vm): u32 {
-  const uart = vm.uart;
-  const modem = FR_CTS | FR_DSR | FR_DCD | console.transmitterFlags(vm.id);
-  const received = atomic.load32(changetype<usize>(uart) + offsetof<Uart>("count"));
-  if (received == 0) return modem | FR_RXFE;
-  return received >= depth(uart) ? modem | FR_RXFF : modem;
+  return console.transmitterFlags(vm.id) ^ atomic.load32(changetype<usize>(vm.uart) + offsetof<Uart>("flags"));
 }
 
 /** The FIFO is as deep as the console has room: its transmit interrupt comes at once, or when there is room again. */
@@ -156,7 +157,7 @@ export function read(vm: Vm, offset: u32): u32 {
   switch (offset) {
     case UART_FR:
       polled(vm, uart);
-      return flags(vm);
+      return flags(vm) & ~COUNTS;
     case UART_DR:
       return readData(vm, uart);
     case UART_IBRD:
@@ -186,6 +187,7 @@ export function read(vm: Vm, offset: u32): u32 {
 export function write(vm: Vm, offset: u32, value: u32): void {
   const uart = vm.uart;
   uart.polls = 0;
+  updateFlags(uart);
   switch (offset) {
     case UART_DR:
       writeData(vm, uart, value & 0xff);
@@ -222,4 +224,5 @@ export function reset(uart: Uart): void {
   memory.fill(changetype<usize>(uart), 0, offsetof<Uart>());
   uart.control = CR_TXE | CR_RXE;
   uart.fifoLevels = 0x12;
+  updateFlags(uart);
 }

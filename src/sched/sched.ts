@@ -171,12 +171,10 @@ export function block(vcpu: Vcpu): void {
 }
 
 /** The running vCPU gives the rest of its slice away. */
-export function yieldSlice(vcpu: Vcpu): void {
-  enter();
-  charge(cpus.self(), vcpu);
-  vcpu.slice = 0;
-  cpus.self().resched = 1;
-  leave();
+export function yieldSlice(): void {
+  const cpu = cpus.self();
+  cpu.yields = 1;
+  cpu.resched = 1;
 }
 
 /** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */
@@ -235,8 +233,7 @@ export function settle(vm: Vm): void {
 // --- choosing
 
 /** Counts the time of the vCPU that runs up to now. */
-function charge(cpu: Cpu, vcpu: Vcpu): void {
-  const now = timer.now();
+function charge(cpu: Cpu, vcpu: Vcpu, now: u64): void {
   const used = now - vcpu.since;
   vcpu.since = now;
   vcpu.runTime += used;
@@ -258,9 +255,8 @@ function putBack(vcpu: Vcpu): void {
 }
 
 /** Gives the CPU to a vCPU that has waited. */
-function takeUp(cpu: Cpu, vcpu: Vcpu): void {
+function takeUp(cpu: Cpu, vcpu: Vcpu, now: u64): void {
   dequeue(vcpu);
-  const now = timer.now();
   vcpu.stolen += now - vcpu.since;
   vcpu.since = now;
   vcpu.lastCpu = cpu.number;
@@ -300,9 +296,11 @@ function arm(cpu: Cpu): void {
 export function choose(cpu: Cpu): Vcpu {
   enter();
   cpu.resched = 0;
+  const now = timer.now();
   let current = cpu.current;
   if (!isNobody(current)) {
-    charge(cpu, current);
+    charge(cpu, current, now);
+    if (cpu.yields != 0) current.slice = 0;
     if (current.state != VcpuState.RUNNING || !runs(current) || current.capDeadline != NEVER) {
       putBack(current);
       current = NOBODY;
@@ -311,13 +309,14 @@ export function choose(cpu: Cpu): Vcpu {
   const waiting = best(cpu);
   if (!isNobody(waiting) && (isNobody(current) || preempts(waiting, current))) {
     if (!isNobody(current)) putBack(current);
-    takeUp(cpu, waiting);
+    takeUp(cpu, waiting, now);
     current = waiting;
   } else if (!isNobody(current) && current.slice == 0) {
     // It keeps the CPU for another one.
     current.slice = scheduler.slice;
   }
   cpu.current = current;
+  cpu.yields = 0;
   const bit = (1 as u32) << cpu.number;
   scheduler.idle = isNobody(current) ? scheduler.idle | bit : scheduler.idle & ~bit;
   watch(cpu);
@@ -330,9 +329,9 @@ export function choose(cpu: Cpu): Vcpu {
 export function left(vcpu: Vcpu): void {
   enter();
   atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"), 0);
-  atomic.add32(changetype<usize>(vcpu.vm) + offsetof<Vm>("loaded"), -1 as u32);
-  if (vcpu.queued != 0) place(vcpu);
-  settle(vcpu.vm);
+  // Others may run it now.
+  if (vcpu.queued != 0 && (vcpu.vm.affinity & ~((1 as u32) << vcpu.lastCpu)) != 0) place(vcpu);
+  if (atomic.add32(changetype<usize>(vcpu.vm) + offsetof<Vm>("loaded"), -1 as u32) == 1) settle(vcpu.vm);
   leave();
 }
 

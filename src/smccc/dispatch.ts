@@ -88,7 +88,7 @@ export function call(vcpu: Vcpu): void {
       break;
     case HL_YIELD:
       vcpu.x0 = SUCCESS;
-      sched.yieldSlice(vcpu);
+      sched.yieldSlice();
       break;
     default:
       vcpu.x0 = answer(vcpu, id, a, b, c);

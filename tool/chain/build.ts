@@ -38,11 +38,12 @@ async function buildCore(): Promise<void> {
   demand(checked);
   toWasm({ entry: "src/main.ts", wasm: "build/core.wasm", pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
   const imports = toC("build/core.wasm", "core", "build/core.generated.c");
-  const nulls = `-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`;
+  // Before the linear memory, the instance holds a pointer for each of them, and the memory's size.
+  const instance = [`-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`, `-DINSTANCE_SIZE=${8 * (imports + 1)}`];
   run(gcc, [
     ...cFlags,
     "-fwhole-program",
-    nulls,
+    ...instance,
     "-Ibuild",
     "-Ibuild/gen",
     "-Imetal",
@@ -52,7 +53,7 @@ async function buildCore(): Promise<void> {
     "build/core.o",
   ]);
   for (const name of ["boot", "vectors"]) {
-    run(gcc, ["-march=armv8-a+nofp", "-Ibuild/gen", "-c", `metal/${name}.S`, "-o", `build/${name}.o`]);
+    run(gcc, ["-march=armv8-a+nofp", ...instance, "-Ibuild/gen", "-c", `metal/${name}.S`, "-o", `build/${name}.o`]);
   }
   const empty = `.section .symbols,"a"\n.skip ${layout.SYMBOLS_SIZE}\n.section .stage1,"aw"\n.skip ${layout.STAGE1_BUILT * 4096}\n`;
   writeFileSync(join(ROOT, "build/filled.s"), empty);

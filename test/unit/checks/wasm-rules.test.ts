@@ -77,7 +77,7 @@ test("an export that nobody calls is refused", () => {
 });
 test("a missing export is refused", () => {
   refuses(
-    exportsOf(callsOf("void f(void) { w2c_core_boot(INSTANCE, 0); }")),
+    exportsOf(callsOf("void f(void) { w2c_core_boot(instance, 0); }")),
     wasm("(module)"),
     /^metal\/core\.c: exports: calls boot, which src\/main\.ts does not export/,
   );

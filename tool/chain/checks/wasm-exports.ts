@@ -27,4 +27,4 @@ export const exportsOf = (calls: ReadonlySet<string>): Rule<WasmModule> => ({
 
 /** The functions of the core that C code calls. */
 export const callsOf = (c: string): Set<string> =>
-  new Set(Array.from(c.matchAll(/\bw2c_core_(\w+)\(INSTANCE/g), ([, name = ""]) => name));
+  new Set(Array.from(c.matchAll(/\bw2c_core_(\w+)\((?:instance|core_instance\(\))/g), ([, name = ""]) => name));
