@@ -59,7 +59,8 @@ export class EntryRules {
     this.#identities.set(vcpu, identity);
     this.#records.set(identity, vcpu);
     for (const other of this.#board.cpus) {
-      if (other === cpu || other.vcpu === 0) continue;
+      // One in the middle of an exit has no guest: it may have let its last one go already.
+      if (other === cpu || other.isInside || other.vcpu === 0) continue;
       if (other.vcpu === vcpu) throw new Violation(`the vCPU at ${hex(vcpu)} is on CPUs ${other.index} and ${cpu.index} at once`);
       if (other.stage2.vmid === stage2.vmid && other.timer.offset !== cpu.timer.offset)
         throw new Violation(`CPUs ${other.index} and ${cpu.index} count differently for VMID ${stage2.vmid}`);

@@ -113,6 +113,8 @@ export function init(): void {
       (features.hasWideVmids() ? VTCR_VS : 0),
   );
   sysreg.writeVpidrEl2(sysreg.readMidrEl1());
+  // Nobody is there yet for whom a loader's timer could fire.
+  stopVirtualTimer();
   setFp(false);
   // No translation of anybody's is left from before (D8.14): nothing ran under these VMIDs yet.
   barrier.dsbIshst();

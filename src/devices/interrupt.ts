@@ -38,6 +38,8 @@ export function init(board: Board): void {
 export function initCpu(): void {
   gicv3.enablePrivate(IPI);
   gicv3.enablePrivate(sources.virtualTimer);
+  // Else requests of other CPUs, whose INTID is lower, could keep the end of a slice waiting for ever.
+  gicv3.prefer(sources.hypervisorTimer);
   gicv3.enablePrivate(sources.hypervisorTimer);
   gicv3.enablePrivate(sources.maintenance);
 }
@@ -68,10 +70,13 @@ function virtualTimer(vcpu: Vcpu): void {
   else vgic.timerFired(vcpu);
 }
 
-/** Handles what is pending on this CPU. */
+/**
+ * Handles what is pending on this CPU, until another vCPU may have to run: the rest comes when that is chosen, so that nobody keeps the CPU by interrupting
+ * it again and again.
+ */
 export function handle(): void {
   const self = cpus.self();
-  for (;;) {
+  while (self.resched == 0) {
     const intid = gicv3.acknowledge();
     if (intid >= INTID_SPECIAL) return;
     gicv3.dropPriority(intid);

@@ -34,8 +34,9 @@ import * as cpu from "../hal/cpu";
 import * as mmio from "../hal/mmio";
 import * as sysreg from "../hal/sysreg";
 
-/** Priority of all that we take: the middle of the non-secure half. */
+/** Priority of all that we take, but for what comes before it. */
 const PRIORITY: u32 = 0xa0;
+const URGENT: u32 = 0x80;
 /** More redistributors than any board has: a bound for a table that may lack its end. */
 const MAX_REDISTRIBUTORS: u32 = 512;
 const AFFINITY: u64 = 0xff00ffffff;
@@ -134,6 +135,11 @@ export function activatePrivate(intid: u32): void {
 /** Lets an interrupt of this CPU (a PPI) through. */
 export function enablePrivate(intid: u32): void {
   mmio.write32(gicr(GICR_SGI_FRAME + GICD_ISENABLER), (1 as u32) << intid);
+}
+
+/** Has an interrupt of this CPU (a PPI) acknowledged before all others that are pending. */
+export function prefer(intid: u32): void {
+  mmio.write8(gicr(GICR_SGI_FRAME + GICD_IPRIORITYR + intid), URGENT);
 }
 
 /** Lets a level-triggered SPI through, to this CPU. */

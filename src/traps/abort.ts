@@ -80,7 +80,7 @@ function register(esr: u64): u32 {
   return ((esr >> ISS_SRT_SHIFT) & 31) as u32;
 }
 
-/** A load that stage 2 has stopped; returns the vCPU to enter. */
+/** A load that stage 2 has stopped; returns the vCPU to enter. A device may wake somebody, who may then run. */
 export function read(vcpu: Vcpu, esr: u64): Vcpu {
   if (((esr as u32) & DEVICE_MASK) != DEVICE_ACCESS) return unanswered(vcpu, esr);
   const ipa = faultIpa();
@@ -91,10 +91,10 @@ export function read(vcpu: Vcpu, esr: u64): Vcpu {
   // The way of nearly all accesses, without a call.
   if ((vcpu.spsr & SPSR_AARCH32) == 0) vcpu.elr += 4;
   else skip.instruction(vcpu, esr);
-  return vcpu;
+  return run.next(vcpu);
 }
 
-/** A store that stage 2 has stopped, or cache maintenance; returns the vCPU to enter. A device may wake somebody, who may then run. */
+/** A store that stage 2 has stopped, or cache maintenance; returns the vCPU to enter. */
 export function write(vcpu: Vcpu, esr: u64): Vcpu {
   if (((esr as u32) & DEVICE_MASK) != DEVICE_ACCESS) return unanswered(vcpu, esr);
   const ipa = faultIpa();

@@ -36,10 +36,9 @@ function workFor(cpu: Cpu, vcpu: Vcpu): void {
   const vm = vcpu.vm;
   const kind = vm.work;
   cpu.worker = vcpu;
-  if (work.step(vm)) {
-    if (changetype<usize>(cpu.loaded) != 0) exchange.unload(cpu);
-    lifecycle.finished(cpu, vm, kind);
-  }
+  // It takes long: another CPU may have room for who is loaded here.
+  if (changetype<usize>(cpu.loaded) != 0) exchange.unload(cpu);
+  if (work.step(vm)) lifecycle.finished(cpu, vm, kind);
   interrupt.handle();
 }
 
