@@ -56,15 +56,20 @@ export function leave(): void {
 
 // --- the policies, by id
 
+/** Whether it waits is read by the CPU that lets go of it, without the lock. */
+function setQueued(vcpu: Vcpu, queued: u32): void {
+  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("queued"), queued);
+}
+
 function enqueue(vcpu: Vcpu, first: bool): void {
-  vcpu.queued = 1;
+  setQueued(vcpu, 1);
   if (scheduler.policy == POLICY_SHARE) share.enqueue(vcpu, scheduler.slice);
   else priority.enqueue(vcpu, first);
 }
 
 function dequeue(vcpu: Vcpu): void {
   if (vcpu.queued == 0) return;
-  vcpu.queued = 0;
+  setQueued(vcpu, 0);
   if (scheduler.policy == POLICY_SHARE) share.dequeue(vcpu);
   else priority.dequeue(vcpu);
 }
@@ -89,6 +94,10 @@ function setState(vcpu: Vcpu, state: VcpuState): void {
   atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("state"), state);
 }
 
+function loadedOn(vcpu: Vcpu): u32 {
+  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"));
+}
+
 /** Whether a VM's ready vCPUs may have CPUs: its vCPU 0 does its work while it is filled or emptied. */
 function runs(vcpu: Vcpu): bool {
   return vcpu.vm.state == VM_RUNNING || (vcpu.vm.work != 0 && vcpu.id == 0);
@@ -101,7 +110,8 @@ function kick(cpu: Cpu): void {
 
 /** Finds the CPU that has to look at a vCPU that has become ready: an idle one, one whose vCPU gives way, else all that do not know yet that somebody waits. */
 function place(vcpu: Vcpu): void {
-  const allowed: u32 = vcpu.loadedOn != 0 ? (1 as u32) << (vcpu.loadedOn - 1) : vcpu.vm.affinity;
+  const on = loadedOn(vcpu);
+  const allowed: u32 = on != 0 ? (1 as u32) << (on - 1) : vcpu.vm.affinity;
   const idle = scheduler.idle & allowed;
   if (idle != 0) {
     const number = ((idle >> vcpu.lastCpu) & 1) != 0 ? vcpu.lastCpu : ctz<u32>(idle);
@@ -219,7 +229,9 @@ export function resume(vm: Vm): void {
 
 /** What waits for the moment when no CPU holds anything of a VM any more: its work, and the count that it is paused at. */
 export function settle(vm: Vm): void {
-  if (atomic.load32(changetype<usize>(vm) + offsetof<Vm>("loaded")) != 0) return;
+  for (let n: u32 = 0; n < vm.vcpus; n++) {
+    if (loadedOn(table.vcpu(vm, n)) != 0) return;
+  }
   if (vm.state == VM_PAUSED) {
     if (vm.pausedAt == 0) vm.pausedAt = timer.now();
     return;
@@ -264,7 +276,6 @@ function takeUp(cpu: Cpu, vcpu: Vcpu, now: u64): void {
   setState(vcpu, VcpuState.RUNNING);
   if (vcpu.loadedOn == 0) {
     atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"), cpu.number + 1);
-    atomic.add32(changetype<usize>(vcpu.vm) + offsetof<Vm>("loaded"), 1);
   }
 }
 
@@ -277,6 +288,8 @@ function watch(cpu: Cpu): void {
   const other = best(cpu);
   if (!isNobody(other)) {
     cpu.watching = 1;
+    // Another CPU may be the one that gives way to it: this one was told of it, and has taken somebody else.
+    if ((other.vm.affinity & ~((1 as u32) << cpu.number)) != 0) place(other);
     if (takesTurns(other, current)) cpu.sliceEnd = current.since + current.slice;
   }
   if (scheduler.policy != POLICY_SHARE) return;
@@ -325,13 +338,20 @@ export function choose(cpu: Cpu): Vcpu {
   return current;
 }
 
-/** This CPU holds nothing of a vCPU any more. */
+/** This CPU holds nothing of a vCPU any more: others may run it, or its VM has waited for that. */
 export function left(vcpu: Vcpu): void {
+  const at = changetype<usize>(vcpu);
+  atomic.store32(at + offsetof<Vcpu>("loadedOn"), 0);
+  // Who queues it or takes its VM down looks at that afterwards.
+  const elsewhere = vcpu.vm.affinity & ~((1 as u32) << vcpu.lastCpu);
+  const waits = elsewhere != 0 && atomic.load32(at + offsetof<Vcpu>("queued")) != 0;
+  if (waits || atomic.load32(changetype<usize>(vcpu.vm) + offsetof<Vm>("state")) != VM_RUNNING) release(vcpu);
+}
+
+function release(vcpu: Vcpu): void {
   enter();
-  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"), 0);
-  // Others may run it now.
-  if (vcpu.queued != 0 && (vcpu.vm.affinity & ~((1 as u32) << vcpu.lastCpu)) != 0) place(vcpu);
-  if (atomic.add32(changetype<usize>(vcpu.vm) + offsetof<Vm>("loaded"), -1 as u32) == 1) settle(vcpu.vm);
+  if (vcpu.queued != 0) place(vcpu);
+  settle(vcpu.vm);
   leave();
 }
 

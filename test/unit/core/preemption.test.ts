@@ -8,7 +8,7 @@ import { trappedRegisters } from "../../../abi/sysregs.ts";
 import { ec, type Guest } from "../../../sim/guest.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { RAM_BASE, startSystem } from "../../../sim/start.ts";
-import { call } from "./call.ts";
+import { call, id } from "./call.ts";
 
 const ENTRY = BigInt(RAM_BASE + 0x8_0000);
 const SLICE = 5n * 62_500n;
@@ -74,4 +74,29 @@ test("a vCPU whose CPU does the work of a more urgent VM runs on another one", (
   // The work begins on CPU 1, and CPU 2 has nothing to do before it ends.
   call(controller, "HL_VM_RESET", 1);
   assert.equal(running(machine, 2).cpu.index, 2);
+});
+
+test("two that are woken in the same moment take the CPUs of the two least urgent", () => {
+  const vms = [
+    { controller: true, affinity: [0], priority: 9 },
+    { affinity: [1, 2], priority: 7 },
+    { affinity: [1, 2], priority: 5 },
+    { affinity: [1, 2], priority: 1 },
+    { affinity: [1, 2], priority: 1 },
+  ];
+  const machine = startSystem({ cpus: 3, vms });
+  const controller = running(machine, 0);
+  for (const vm of [1, 2]) call(controller, "HL_VM_PAUSE", vm);
+  for (const vm of [3, 4]) running(machine, vm);
+  // Both are to go on before CPU 1 or 2 has noticed the first.
+  const resume = (vm: bigint): void => {
+    controller.setX(0, id("HL_VM_RESUME"));
+    controller.setX(1, vm);
+    controller.pc += 4n;
+    machine.run.exit(controller.cpu, () => machine.core.onSync(controller.vcpu, (BigInt(ec.HVC) << 26n) | (1n << 25n)));
+  };
+  resume(1n);
+  resume(2n);
+  machine.run.proceed();
+  for (const vm of [1, 2]) running(machine, vm);
 });
