@@ -88,7 +88,6 @@ export const el1Context = [
   "ELR_EL1",
   "SPSR_EL1",
   "SCTLR_EL1",
-  "ACTLR_EL1",
   "CPACR_EL1",
   "TTBR0_EL1",
   "TTBR1_EL1",

@@ -18,11 +18,23 @@ APART(u32, traps0x2Fsystem0x2Dregister0x2Fother, u32, u64);
 APART(u32, traps0x2Fsync0x2Frare, u32, u64);
 APART(void, smccc0x2Fdispatch0x2Fcall, u32);
 APART(u32, traps0x2Frun0x2Fchoose);
+APART(void, traps0x2Frun0x2FworkFor, u32, u32);
+APART(void, devices0x2Fexchange0x2Funload, u32);
 WITHIN(u32, devices0x2Fmmio0x2Ffind, u32, u64, u32);
 WITHIN(u32, devices0x2Fvuart0x2Fflags, u32);
 APART(void, devices0x2Fguard0x2Fwait, u32, u32);
 WITHIN(void, devices0x2Fguard0x2Fenter, u32);
 WITHIN(void, lib0x2Flock0x2Facquire, u32);
+WITHIN(void, sched0x2Fsched0x2Fenqueue, u32, u32);
+WITHIN(void, sched0x2Fsched0x2Fdequeue, u32);
+WITHIN(void, sched0x2Fpriority0x2Fenqueue, u32, u32);
+WITHIN(void, sched0x2Fpriority0x2Fdequeue, u32);
+WITHIN(u32, sched0x2Fpriority0x2Fbest, u32);
+WITHIN(u32, sched0x2Fsched0x2Fpreempts, u32, u32);
+WITHIN(void, sched0x2Flist0x2FList0x23insert, u32, u32, u32);
+WITHIN(void, sched0x2Flist0x2FList0x23remove, u32, u32);
+APART(void, sched0x2Fsched0x2FwatchOthers, u32, u32);
+APART(void, sched0x2Fsched0x2Frelease, u32);
 
 // What wasm2c emits, its prelude above all, is not warned about.
 #pragma GCC diagnostic push

@@ -93,8 +93,9 @@ export function pendingOf(word: IrqWord): u32 {
 
 /** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
 function wanted(vcpu: Vcpu, word: IrqWord): u32 {
+  // As it is nearly always.
+  if ((word.active | word.latch | word.level) == 0) return 0;
   const pending = pendingOf(word) & word.enabled;
-  if ((word.active | pending) == 0) return 0;
   const enable = vcpu.vm.gicEnable;
   const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
   return (word.active | (pending & groups)) & ~word.listed;

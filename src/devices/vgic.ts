@@ -20,7 +20,9 @@ const INBOX_LOOK: u32 = 0x10000;
 
 /** Brings what is in a vCPU's inbox into its words; `look` follows. The VM's lock is held. */
 export function collect(vcpu: Vcpu): void {
-  const inbox = atomic.swap32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
+  const at = changetype<usize>(vcpu) + offsetof<Vcpu>("inbox");
+  if (atomic.load32(at) == 0) return;
+  const inbox = atomic.swap32(at, 0);
   vcpu.irqs.latch |= inbox & vcpu.irqs.group & INBOX_SGIS;
 }
 

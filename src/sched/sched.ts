@@ -279,22 +279,30 @@ function takeUp(cpu: Cpu, vcpu: Vcpu, now: u64): void {
   }
 }
 
-/** The deadline of the slice and the traps follow from who else waits for this CPU. */
-function watch(cpu: Cpu): void {
+/** The deadline of the slice and the traps follow from who else waits for this CPU. `put`: who has just been put back there, if anybody. */
+function watch(cpu: Cpu, put: Vcpu): void {
   const current = cpu.current;
   cpu.sliceEnd = NEVER;
   cpu.watching = 0;
   if (isNobody(current)) return;
-  const other = best(cpu);
-  if (!isNobody(other)) {
+  if (!isNobody(put) && put.queued != 0 && takesTurns(put, current)) {
     cpu.watching = 1;
-    // Another CPU may be the one that gives way to it: this one was told of it, and has taken somebody else.
-    if ((other.vm.affinity & ~((1 as u32) << cpu.number)) != 0) place(other);
-    if (takesTurns(other, current)) cpu.sliceEnd = current.since + current.slice;
+    cpu.sliceEnd = current.since + current.slice;
+  } else {
+    watchOthers(cpu, current);
   }
   if (scheduler.policy != POLICY_SHARE) return;
   const budget = share.budget(current, scheduler.period);
   if (budget != NEVER) cpu.sliceEnd = min<u64>(cpu.sliceEnd, current.since + (budget - current.capUsed));
+}
+
+function watchOthers(cpu: Cpu, current: Vcpu): void {
+  const other = best(cpu);
+  if (isNobody(other)) return;
+  cpu.watching = 1;
+  // Another CPU may be the one that gives way to it: this one was told of it, and has taken somebody else.
+  if ((other.vm.affinity & ~((1 as u32) << cpu.number)) != 0) place(other);
+  if (takesTurns(other, current)) cpu.sliceEnd = current.since + current.slice;
 }
 
 /** Sets EL2's timer of this CPU. The lock is held. */
@@ -311,6 +319,7 @@ export function choose(cpu: Cpu): Vcpu {
   cpu.resched = 0;
   const now = timer.now();
   let current = cpu.current;
+  let put = NOBODY;
   if (!isNobody(current)) {
     charge(cpu, current, now);
     if (cpu.yields != 0) current.slice = 0;
@@ -321,7 +330,8 @@ export function choose(cpu: Cpu): Vcpu {
   }
   const waiting = best(cpu);
   if (!isNobody(waiting) && (isNobody(current) || preempts(waiting, current))) {
-    if (!isNobody(current)) putBack(current);
+    put = current;
+    if (!isNobody(put)) putBack(put);
     takeUp(cpu, waiting, now);
     current = waiting;
   } else if (!isNobody(current) && current.slice == 0) {
@@ -332,7 +342,7 @@ export function choose(cpu: Cpu): Vcpu {
   cpu.yields = 0;
   const bit = (1 as u32) << cpu.number;
   scheduler.idle = isNobody(current) ? scheduler.idle | bit : scheduler.idle & ~bit;
-  watch(cpu);
+  watch(cpu, put);
   arm(cpu);
   leave();
   return current;

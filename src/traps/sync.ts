@@ -19,7 +19,7 @@ import {
   ESR_EC_SHIFT,
   ISS_WNR,
 } from "../../build/gen/esr";
-import { HL_NULL, SUCCESS } from "../../build/gen/calls";
+import { HL_NULL, HL_YIELD, SUCCESS } from "../../build/gen/calls";
 import * as el2 from "../cpu/el2";
 import * as inject from "../cpu/inject";
 import * as vgic from "../devices/vgic";
@@ -39,13 +39,17 @@ const IMMEDIATE: u64 = 0xffff;
 /** ESR_EL2 bits 63-32 are the second syndrome. */
 const SYNDROME: u64 = 0xffffffff;
 
-/**
- * A call; what it returns is in the registers then. Returns the vCPU to enter. The one that measures the way here comes first.
- */
+/** A call; what it returns is in the registers then. Returns the vCPU to enter. The two that do nothing but come here are first. */
 function call(vcpu: Vcpu): Vcpu {
-  if ((vcpu.x0 as u32) == HL_NULL) {
+  const id = vcpu.x0 as u32;
+  if (id == HL_NULL) {
     vcpu.x0 = SUCCESS;
     return vcpu;
+  }
+  if (id == HL_YIELD) {
+    vcpu.x0 = SUCCESS;
+    sched.yieldSlice();
+    return run.choose();
   }
   dispatch.call(vcpu);
   return run.next(vcpu);

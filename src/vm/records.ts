@@ -176,7 +176,7 @@ export class Vcpu extends VcpuFrame {
   state: VcpuState;
   /** Atomic. The CPU that holds its registers, plus one; 0: none, they are in this record. */
   loadedOn: u32;
-  /** Its neighbours in a queue, and whether it is in one. */
+  /** Its neighbours in a queue, and whether it is in one (atomic for those who do not hold the lock). */
   next: Vcpu;
   previous: Vcpu;
   queued: u32;
@@ -280,8 +280,6 @@ export class Vm {
   // --- its state (src/smccc/lifecycle.ts); guarded by the scheduler's lock
   /** Atomic for those who do not hold the lock: one of vmStates. */
   state: u32;
-  /** Atomic. How many CPUs hold registers of it or do its work. */
-  loaded: u32;
   /** Atomic. The work (src/vm/work.ts) that begins when no CPU holds anything of it; 0: none. */
   next: u32;
   /** Seconds that its clock shows at its next start. */
