@@ -301,15 +301,27 @@ HAL(void, cpu, halt) {
 
 // --- context
 #include "el1-context.h"
-#define LOAD_EL1(reg, n) ASM("msr " reg ", %0" ::"r"(context[n]) : "memory");
+#define LOAD_PAIR(a, b, n)                                                                                \
+  {                                                                                                       \
+    u64 first, second;                                                                                    \
+    ASM("ldp %0, %1, [%2, %3]\n\tmsr " a ", %0\n\tmsr " b ", %1"                                          \
+        : "=&r"(first), "=&r"(second) : "r"(context), "i"(8 * (n)) : "memory");                           \
+  }
+#define LOAD_ONE(reg, n) ASM("msr " reg ", %0" ::"r"(context[n]) : "memory");
 HAL(void, context, loadEl1, u32 frame) {
   const u64 *context = (const u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
-  EL1_CONTEXT(LOAD_EL1)
+  EL1_CONTEXT(LOAD_PAIR, LOAD_ONE)
 }
-#define SAVE_EL1(reg, n) ASM("mrs %0, " reg : "=r"(context[n])::"memory");
+#define SAVE_PAIR(a, b, n)                                                                                \
+  {                                                                                                       \
+    u64 first, second;                                                                                    \
+    ASM("mrs %0, " a "\n\tmrs %1, " b "\n\tstp %0, %1, [%2, %3]"                                          \
+        : "=&r"(first), "=&r"(second) : "r"(context), "i"(8 * (n)) : "memory");                           \
+  }
+#define SAVE_ONE(reg, n) ASM("mrs %0, " reg : "=r"(context[n])::"memory");
 HAL(void, context, saveEl1, u32 frame) {
   u64 *context = (u64 *)(MEMORY(frame) + VCPU_FRAME_SP_EL0);
-  EL1_CONTEXT(SAVE_EL1)
+  EL1_CONTEXT(SAVE_PAIR, SAVE_ONE)
 }
 extern void fp_load(const u8 *v), fp_save(u8 *v);  // vectors.S
 HAL(void, context, loadFp, u32 frame) { fp_load(MEMORY(frame) + VCPU_FRAME_V); }

@@ -137,8 +137,7 @@ export function resetFrame(frame: VcpuFrame, entry: u64, argument: u64): void {
  * anything in it, and VMID 0, is nobody's.
  */
 export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64, serror: bool): void {
-  const controls = sysreg.readHcrEl2() & ~HCR_VSE;
-  sysreg.writeHcrEl2(serror ? controls | HCR_VSE : controls);
+  if (hasSerror() != serror) sysreg.writeHcrEl2(sysreg.readHcrEl2() ^ HCR_VSE);
   sysreg.writeVttbrEl2(root | ((vmid as u64) << 48));
   sysreg.writeVmpidrEl2(mpidr);
   sysreg.writeCntvoffEl2(countOffset);

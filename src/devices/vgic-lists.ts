@@ -93,8 +93,7 @@ export function pendingOf(word: IrqWord): u32 {
 
 /** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
 function wanted(vcpu: Vcpu, word: IrqWord): u32 {
-  // As it is nearly always.
-  if ((word.active | word.latch | word.level) == 0) return 0;
+  if (touched(word) == 0) return 0;
   const pending = pendingOf(word) & word.enabled;
   const enable = vcpu.vm.gicEnable;
   const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
@@ -106,6 +105,11 @@ export function releaseTimer(vcpu: Vcpu): void {
   if (vcpu.timerHeld == 0) return;
   vcpu.timerHeld = 0;
   gicv3.deactivate(load<u32>(timerIntid));
+}
+
+/** Whether `fold` has nothing to do. */
+export function isFolded(vcpu: Vcpu): bool {
+  return vcpu.listed == 0 && sysreg.readIchHcrEl2() == (ICH_HCR_EN as u64);
 }
 
 /** Takes what the list registers hold back into the words. Afterwards none is in use, nothing is to be maintained, and no end is counted twice. */
@@ -225,10 +229,26 @@ function mostUrgent(vcpu: Vcpu): u32 {
   return intid;
 }
 
+/** Bits of a word's interrupts that are pending or active, whether they are let through or not. */
+function touched(word: IrqWord): u32 {
+  return word.active | word.latch | word.level;
+}
+
+/** Whether none of a vCPU's interrupts is pending or active, as it is nearly always. */
+function isQuiet(vcpu: Vcpu): bool {
+  let bits = touched(vcpu.irqs);
+  for (let index: u32 = 1; index < WORDS; index++) bits |= touched(sharedWord(vcpu.vm, index));
+  return bits == 0;
+}
+
 /** Fills the list registers, which are empty. What finds no place is asked for by maintenance. */
 export function refill(vcpu: Vcpu): void {
-  settleTimer(vcpu);
   vcpu.interruptPending = 0;
+  if (vcpu.timerHeld != 0 || !isQuiet(vcpu)) fill(vcpu);
+}
+
+function fill(vcpu: Vcpu): void {
+  settleTimer(vcpu);
   let intid = mostUrgent(vcpu);
   for (let n: u32 = 0; intid != NONE && n < lr.count(); n++) {
     if (list(vcpu, n, intid, wordOf(vcpu, intid >> 5))) vcpu.interruptPending = 1;

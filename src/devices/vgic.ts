@@ -144,7 +144,7 @@ export function hasPending(vcpu: Vcpu): bool {
 
 /** Takes everything of a vCPU out of this CPU. */
 export function save(vcpu: Vcpu): void {
-  lists.fold(vcpu);
+  if (!lists.isFolded(vcpu)) lists.fold(vcpu);
   lists.releaseTimer(vcpu);
   lr.save(vcpu);
 }

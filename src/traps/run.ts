@@ -42,27 +42,29 @@ function workFor(cpu: Cpu, vcpu: Vcpu): void {
   interrupt.handle();
 }
 
+/** What there is to do before, or in place of, the entry of the vCPU that was chosen, null: none; returns whether to choose anew. */
+function workFirst(cpu: Cpu, vcpu: Vcpu): bool {
+  const worker = cpu.worker;
+  cpu.worker = changetype<Vcpu>(0);
+  if (changetype<usize>(worker) != 0 && worker != vcpu) sched.left(worker);
+  if (changetype<usize>(vcpu) == 0) {
+    if (changetype<usize>(cpu.loaded) != 0 && isGone(cpu.loaded)) exchange.unload(cpu);
+    // What was let go may be what somebody else's work, or this CPU, has waited for.
+    return cpu.resched != 0;
+  }
+  if (vcpu.vm.work != 0) workFor(cpu, vcpu);
+  return true;
+}
+
 /** Chooses who runs on this CPU, and brings it there; null: nobody. */
 export function choose(): Vcpu {
   const cpu = cpus.self();
   for (;;) {
     const vcpu = sched.choose(cpu);
-    if (changetype<usize>(cpu.worker) != 0 && cpu.worker != vcpu) {
-      const worker = cpu.worker;
-      cpu.worker = changetype<Vcpu>(0);
-      sched.left(worker);
+    if (changetype<usize>(vcpu) == 0 || changetype<usize>(cpu.worker) != 0 || vcpu.vm.work != 0) {
+      if (workFirst(cpu, vcpu)) continue;
+      return vcpu;
     }
-    if (changetype<usize>(cpu.loaded) != 0 && cpu.loaded != vcpu && isGone(cpu.loaded)) exchange.unload(cpu);
-    if (changetype<usize>(vcpu) == 0) {
-      // What was let go may be what somebody else's work, or this CPU, has waited for.
-      if (cpu.resched == 0) return vcpu;
-      continue;
-    }
-    if (vcpu.vm.work != 0) {
-      workFor(cpu, vcpu);
-      continue;
-    }
-    cpu.worker = changetype<Vcpu>(0);
     if (cpu.loaded != vcpu) exchange.take(cpu, vcpu);
     else if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) vgic.maintain(vcpu);
     if (cpu.resched != 0) continue;
