@@ -1,6 +1,6 @@
 // A guest that controls other VMs. Its command line says what it does (`run=`): `denied` finds that it may do nothing; `states` tries every call in
 // every state of VM 1, which counts in a shared region, and of VM 2, which crashes; `loops` makes and destroys VM 1 again and again; `disturb` takes
-// VM 1 through pauses and resets until the others are off.
+// VM 1 through pauses and resets until VM `watched` is off.
 
 import * as bootargs from "../lib/bootargs";
 import * as console from "../lib/console";
@@ -28,7 +28,7 @@ export function main(fdt: u64): void {
   if (bootargs.is("run", "denied")) denied.cases();
   if (bootargs.is("run", "states")) states.cases();
   if (bootargs.is("run", "loops")) loops.cases(bootargs.number("times", 200));
-  if (bootargs.is("run", "disturb")) disturb.until(bootargs.number("victims", 1), bootargs.number("watched", 2));
+  if (bootargs.is("run", "disturb")) disturb.until(bootargs.number("watched", 2));
   score.summary("controller: ");
   power.off();
 }
