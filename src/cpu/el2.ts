@@ -2,6 +2,7 @@
 
 import {
   CNT_CTL_ENABLE,
+  CNT_CTL_IMASK,
   CNT_CTL_ISTATUS,
   CPTR_RES1,
   CPTR_TAM,
@@ -180,4 +181,11 @@ export function forgetOtherVcpu(): void {
 /** Whether the guest's virtual timer asserts its line: enabled, not masked, condition met (D11.2.4). */
 export function virtualTimerFires(): bool {
   return (sysreg.readCntvCtlEl0() & 7) == ((CNT_CTL_ENABLE | CNT_CTL_ISTATUS) as u64);
+}
+
+/** The same right after it was loaded with these controls: its status follows from its compare value behind an ISB alone (D24.1.2). */
+export function loadedTimerFires(control: u64): bool {
+  if ((control & ((CNT_CTL_ENABLE | CNT_CTL_IMASK) as u64)) != (CNT_CTL_ENABLE as u64)) return false;
+  barrier.isb();
+  return virtualTimerFires();
 }

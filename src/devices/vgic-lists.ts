@@ -25,6 +25,9 @@ import * as sysreg from "../hal/sysreg";
 import * as cpus from "../sched/cpus";
 import { Cpu, Request } from "../sched/cpus";
 import { IrqWord, Vcpu, Vm } from "../vm/records";
+import * as table from "../vm/table";
+import * as inbox from "./inbox";
+import { INBOX_LOOK } from "./inbox";
 import * as lr from "./list-registers";
 
 /** Interrupts in words of 32. */
@@ -77,7 +80,7 @@ export function holderOf(word: IrqWord, bit: u32): u32 {
 }
 
 /** The vCPU that an interrupt of a word belongs to now; private ones have no other. */
-function ownerOf(word: IrqWord, bit: u32): u32 {
+export function ownerOf(word: IrqWord, bit: u32): u32 {
   return ((word.active >> bit) & 1) != 0 ? holderOf(word, bit) : targetOf(word, bit);
 }
 
@@ -91,13 +94,24 @@ export function pendingOf(word: IrqWord): u32 {
   return word.latch | (word.level & ~word.edge);
 }
 
+/** The pending interrupts of a word that are let through: enabled, as their group is. */
+function signalledOf(vm: Vm, word: IrqWord): u32 {
+  const enable = vm.gicEnable;
+  const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
+  return pendingOf(word) & word.enabled & groups;
+}
+
 /** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
 function wanted(vcpu: Vcpu, word: IrqWord): u32 {
   if (touched(word) == 0) return 0;
-  const pending = pendingOf(word) & word.enabled;
-  const enable = vcpu.vm.gicEnable;
-  const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
-  return (word.active | (pending & groups)) & ~word.listed;
+  return (word.active | signalledOf(vcpu.vm, word)) & ~word.listed;
+}
+
+/** An SPI has ended on a vCPU: what is pending of it goes to its target, which does not know of it if that is another one. */
+function passOn(vcpu: Vcpu, word: IrqWord, bit: u32): void {
+  if (word == vcpu.irqs || ((signalledOf(vcpu.vm, word) >> bit) & 1) == 0) return;
+  const target = targetOf(word, bit);
+  if (target != vcpu.id && target != NO_TARGET) inbox.deliver(table.vcpu(vcpu.vm, target), INBOX_LOOK);
 }
 
 /** Lets the board's virtual timer interrupt come again, if it is held for this vCPU. */
@@ -129,6 +143,7 @@ export function fold(vcpu: Vcpu): void {
     // What was latched and is still pending was not taken.
     if ((value & LR_PENDING) != 0) word.latch |= bit & word.listedLatch;
     if (intid == VTIMER_INTID) foldTimer(vcpu, value, wasActive && !isActive);
+    if (wasActive && !isActive) passOn(vcpu, word, intid & 31);
     lr.write(n, 0);
   }
   vcpu.listed = 0;
@@ -168,6 +183,7 @@ function endUnlisted(vcpu: Vcpu): void {
     }
     if (best == 0x100) return;
     deactivate(vcpu, bestWord, (1 as u32) << bestBit);
+    passOn(vcpu, bestWord, bestBit);
   }
 }
 
@@ -188,7 +204,9 @@ function settleTimer(vcpu: Vcpu): void {
 function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
   const bit = intid & 31;
   const mask = (1 as u32) << bit;
-  const pending = (pendingOf(word) & mask) != 0;
+  const signalled = (signalledOf(vcpu.vm, word) & mask) != 0;
+  // While it is active here, it may have another target.
+  const pending = signalled && (intid < 32 || targetOf(word, bit) == vcpu.id);
   const active = (word.active & mask) != 0;
   let value = (intid as u64) | ((priorityOf(word, bit) as u64) << LR_PRIORITY_SHIFT);
   if ((word.group & mask) != 0) value |= LR_GROUP1;
@@ -197,14 +215,20 @@ function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
   if (intid == VTIMER_INTID && vcpu.timerHeld != 0 && active != pending) {
     // Linked: the guest's end of it is the board's. A linked one is active or pending, not both (ICH_LR<n>_EL2.State).
     value |= LR_HW | ((load<u32>(timerIntid) as u64) << LR_PINTID_SHIFT);
-  } else if ((word.level & ~word.edge & mask) != 0 || (intid == VTIMER_INTID && vcpu.timerHeld != 0)) {
-    // Its end is to be told: a line that is still high makes it pending again, a board's interrupt that is held is let go.
+  } else if (
+    (word.level & ~word.edge & mask) != 0 ||
+    (signalled && !pending) ||
+    (intid == VTIMER_INTID && vcpu.timerHeld != 0)
+  ) {
+    // Its end is to be told: a line that is still high makes it pending again, another target gets it, a board's interrupt that is held is let go.
     value |= LR_EOI;
   }
   setHolder(word, bit, vcpu.id);
   word.listed |= mask;
-  word.listedLatch = (word.listedLatch & ~mask) | (word.latch & mask);
-  word.latch &= ~mask;
+  // What is not pending there stays in the word.
+  const latch = pending ? word.latch & mask : 0;
+  word.listedLatch = (word.listedLatch & ~mask) | latch;
+  word.latch &= ~latch;
   vcpu.listed |= (1 as u32) << n;
   store<u8>(changetype<usize>(vcpu) + n, intid, offsetof<Vcpu>("lrIntid0"));
   lr.write(n, value);
@@ -257,9 +281,9 @@ function fill(vcpu: Vcpu): void {
   if (intid != NONE) sysreg.writeIchHcrEl2(((ICH_HCR_EN | ICH_HCR_UIE) as u64) | LRENPIE);
 }
 
-/** Whether this CPU has a vCPU loaded. */
+/** Whether this CPU has a vCPU loaded: it has the registers of one that it chose, or works for, only then. */
 export function isHere(vcpu: Vcpu): bool {
-  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn")) == cpu.number() + 1;
+  return cpus.self().loaded == vcpu;
 }
 
 /** Ends active interrupts that no list register holds; the virtual timer's ends on the board as well. */
@@ -303,7 +327,7 @@ export function serveFold(): bool {
 
 /** The timer of a vCPU has been loaded: where it fires, the board's interrupt is made active at once, as if it had come. */
 export function loadTimer(vcpu: Vcpu): void {
-  if (!el2.virtualTimerFires()) return;
+  if (!el2.loadedTimerFires(vcpu.cntvCtlEl0)) return;
   const timer = (1 as u32) << VTIMER_INTID;
   gicv3.activatePrivate(load<u32>(timerIntid));
   vcpu.timerHeld = 1;

@@ -6,24 +6,20 @@
 import { INTIDS, VTIMER_INTID } from "../../build/gen/guest";
 import * as atomic from "../hal/atomic";
 import * as cpus from "../sched/cpus";
-import { Request } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { IrqWord, Vcpu, VcpuState, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as guard from "./guard";
+import * as inbox from "./inbox";
+import { INBOX_LOOK, INBOX_SGIS } from "./inbox";
 import * as lr from "./list-registers";
 import * as lists from "./vgic-lists";
-
-/** Bits of a vCPU's inbox: its SGIs of group 1, and that its words have changed. */
-const INBOX_SGIS: u32 = 0xffff;
-const INBOX_LOOK: u32 = 0x10000;
 
 /** Brings what is in a vCPU's inbox into its words; `look` follows. The VM's lock is held. */
 export function collect(vcpu: Vcpu): void {
   const at = changetype<usize>(vcpu) + offsetof<Vcpu>("inbox");
   if (atomic.load32(at) == 0) return;
-  const inbox = atomic.swap32(at, 0);
-  vcpu.irqs.latch |= inbox & vcpu.irqs.group & INBOX_SGIS;
+  vcpu.irqs.latch |= atomic.swap32(at, 0) & vcpu.irqs.group & INBOX_SGIS;
 }
 
 /** Brings the list registers of a vCPU that is loaded here in step with its words. */
@@ -33,33 +29,24 @@ function update(vcpu: Vcpu): void {
   lists.refill(vcpu);
 }
 
-/** Has a vCPU see what is in its inbox: it is woken, or its CPU is interrupted. One that is loaded nowhere sees it when it is. */
-function deliver(vcpu: Vcpu, bits: u32): void {
-  const at = changetype<usize>(vcpu);
-  if ((atomic.or32(at + offsetof<Vcpu>("inbox"), bits) & bits) == bits) return;
-  if (atomic.load32(at + offsetof<Vcpu>("state")) == VcpuState.BLOCKED && sched.wake(vcpu)) return;
-  const on = atomic.load32(at + offsetof<Vcpu>("loadedOn"));
-  if (on != 0) cpus.request(cpus.at(on - 1), Request.LOOK);
-}
-
 /** After the words of a vCPU have changed. The VM's lock is held. */
 export function look(vcpu: Vcpu): void {
   if (!lists.isHere(vcpu)) {
-    deliver(vcpu, INBOX_LOOK);
+    inbox.deliver(vcpu, INBOX_LOOK);
     return;
   }
   update(vcpu);
   if (vcpu.interruptPending != 0 && vcpu.state == VcpuState.BLOCKED) sched.wake(vcpu);
 }
 
-/** The same for the vCPUs that some SPIs of a word go to. */
+/** The same for the vCPUs that some SPIs of a word belong to: one that is active elsewhere comes to its target when it has ended there. */
 export function lookShared(vm: Vm, word: IrqWord, bits: u32): void {
   let seen: u32 = 0;
   for (; bits != 0; bits &= bits - 1) {
-    const target = lists.targetOf(word, ctz<u32>(bits));
-    if (target == lists.NO_TARGET || ((seen >> target) & 1) != 0) continue;
-    seen |= (1 as u32) << target;
-    look(table.vcpu(vm, target));
+    const owner = lists.ownerOf(word, ctz<u32>(bits));
+    if (owner == lists.NO_TARGET || ((seen >> owner) & 1) != 0) continue;
+    seen |= (1 as u32) << owner;
+    look(table.vcpu(vm, owner));
   }
 }
 
@@ -73,7 +60,7 @@ export function requested(): void {
 export function sendSgi(vcpu: Vcpu, intid: u32, group1: bool): void {
   const bit = (1 as u32) << intid;
   if (group1 && !lists.isHere(vcpu)) {
-    deliver(vcpu, bit);
+    inbox.deliver(vcpu, bit);
     return;
   }
   guard.enter(vcpu.vm);
@@ -101,10 +88,11 @@ export function setSharedLine(vm: Vm, intid: u32, high: bool): void {
   lookShared(vm, word, bit);
 }
 
-/** An edge of an SPI's source. The VM's lock is held. */
+/** An edge of an SPI's source; another one is nothing new while the first waits for a list register. The VM's lock is held. */
 export function raiseShared(vm: Vm, intid: u32): void {
   const word = lists.sharedWord(vm, intid >> 5);
   const bit = (1 as u32) << (intid & 31);
+  if ((word.latch & bit) != 0) return;
   word.latch |= bit;
   lookShared(vm, word, bit);
 }

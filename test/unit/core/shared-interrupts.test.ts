@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guest as guestMachine } from "../../../abi/guest.ts";
+import { pl031 } from "../../../abi/pl031.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { RAM_BASE, startSystem } from "../../../sim/start.ts";
@@ -107,6 +108,58 @@ test("an SPI that another vCPU handles: seen as active, pending again meanwhile,
   second.end(SPI);
   first.store(word(ISPENDR), BIT);
   assert.deepEqual(taken(second), [SPI]);
+});
+
+test("an SPI that is routed elsewhere while it is handled comes to its new target when it has ended, not before", () => {
+  for (const isRoutedFirst of [true, false]) {
+    const { guests } = system();
+    const [first, second] = guests;
+    const route = (): void => first.store(router(SPI), 0n, { bytes: 8 });
+    first.store(word(ISPENDR), BIT);
+    assert.equal(second.acknowledge(), SPI);
+    if (isRoutedFirst) route();
+    first.store(word(ISPENDR), BIT);
+    if (!isRoutedFirst) route();
+    assert.deepEqual(guests.map(taken), [[], []], "it is active");
+    second.end(SPI);
+    assert.deepEqual(guests.map(taken), [[SPI], []]);
+  }
+});
+
+test("the line of an SPI that rises while another vCPU than its target handles it is told to the target at the end", () => {
+  const { machine, guests } = system();
+  const [first, second] = guests;
+  const clock = (offset: number): number => guestMachine.RTC_BASE + offset;
+  const rtc = 32 + guestMachine.RTC_SPI;
+  const alarm = (): void => second.store(clock(pl031.RTC_MR), second.load(clock(pl031.RTC_DR)));
+  first.store(GICD_BASE + 0xc08, 0n);
+  first.store(router(rtc), 1n, { bytes: 8 });
+  first.store(word(ISENABLER), 1n << BigInt(rtc - 32));
+  first.store(clock(pl031.RTC_IMSC), 1n);
+  alarm();
+  assert.equal(second.acknowledge(), rtc);
+  second.store(clock(pl031.RTC_ICR), 1n);
+  second.store(router(rtc), 0n, { bytes: 8 });
+  alarm();
+  machine.run.settle();
+  assert.ok(!first.isSignalled, "it is active");
+  second.end(rtc);
+  assert.ok(!second.isSignalled);
+  assert.equal(first.acknowledge(), rtc);
+});
+
+test("an SPI that is disabled while it is handled does not come again at its end, but when it is enabled", () => {
+  const { guests } = system();
+  const [first, second] = guests;
+  first.store(word(ISPENDR), BIT);
+  assert.equal(second.acknowledge(), SPI);
+  first.store(word(ICENABLER), BIT);
+  first.store(word(ISPENDR), BIT);
+  assert.equal(first.load(word(ISPENDR)), BIT);
+  second.end(SPI);
+  assert.deepEqual(guests.map(taken), [[], []]);
+  first.store(word(ISENABLER), BIT);
+  assert.deepEqual(guests.map(taken), [[], [SPI]]);
 });
 
 test("whoever changes an SPI of another vCPU keeps what it has itself, pending and active", () => {
