@@ -49,6 +49,7 @@ APART(void, sched0x2Fsched0x2Frelease, u32);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-value"
+APART(u32, sched0x2Fshare0x2Fforemost, u32, u64);
 #pragma GCC diagnostic ignored "-Wunused-variable"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wsign-compare"

@@ -63,7 +63,7 @@ function setQueued(vcpu: Vcpu, queued: u32): void {
 
 function enqueue(vcpu: Vcpu, first: bool): void {
   setQueued(vcpu, 1);
-  if (scheduler.policy == POLICY_SHARE) share.enqueue(vcpu, scheduler.slice);
+  if (scheduler.policy == POLICY_SHARE) share.enqueue(vcpu);
   else priority.enqueue(vcpu, first);
 }
 
@@ -136,13 +136,22 @@ function place(vcpu: Vcpu): void {
   }
 }
 
-/** From OFF or BLOCKED to READY. The lock is held. */
-function makeReady(vcpu: Vcpu): void {
-  setState(vcpu, VcpuState.READY);
-  vcpu.since = timer.now();
-  if (!runs(vcpu) || vcpu.capDeadline != NEVER) return;
+/** Queues a vCPU that comes back, from a sleep, a pause or the end of its cap, and finds a CPU for it. */
+function admit(vcpu: Vcpu, now: u64): void {
+  if (scheduler.policy == POLICY_SHARE) share.rejoin(vcpu, scheduler.slice, now);
   enqueue(vcpu, false);
   place(vcpu);
+}
+
+/** From OFF or BLOCKED to READY. The lock is held. */
+function makeReady(vcpu: Vcpu): void {
+  const now = timer.now();
+  const on = loadedOn(vcpu);
+  // Its CPU may not have noticed yet that it sleeps: what it ran until then counts.
+  if (on != 0 && cpus.at(on - 1).current == vcpu) charge(cpus.at(on - 1), vcpu, now);
+  setState(vcpu, VcpuState.READY);
+  vcpu.since = now;
+  if (runs(vcpu) && vcpu.capDeadline == NEVER) admit(vcpu, now);
 }
 
 /** Switches a vCPU on, whose record is ready; the VM's lock keeps others from doing the same. */
@@ -222,8 +231,7 @@ export function resume(vm: Vm): void {
     const vcpu = table.vcpu(vm, n);
     if (vcpu.state != VcpuState.READY || vcpu.queued != 0 || vcpu.capDeadline != NEVER) continue;
     vcpu.since = timer.now();
-    enqueue(vcpu, false);
-    place(vcpu);
+    admit(vcpu, vcpu.since);
   }
 }
 
@@ -321,7 +329,8 @@ export function choose(cpu: Cpu): Vcpu {
   let current = cpu.current;
   let put = NOBODY;
   if (!isNobody(current)) {
-    charge(cpu, current, now);
+    // One that slept and was woken since has been charged, and waits.
+    if (current.state != VcpuState.READY) charge(cpu, current, now);
     if (cpu.yields != 0) current.slice = 0;
     if (current.state != VcpuState.RUNNING || !runs(current) || current.capDeadline != NEVER) {
       putBack(current);
@@ -410,7 +419,5 @@ function endCap(vcpu: Vcpu, now: u64): void {
     return;
   }
   vcpu.capDeadline = NEVER;
-  if (vcpu.state != VcpuState.READY || vcpu.queued != 0 || !runs(vcpu)) return;
-  enqueue(vcpu, false);
-  place(vcpu);
+  if (vcpu.state == VcpuState.READY && vcpu.queued == 0 && runs(vcpu)) admit(vcpu, now);
 }

@@ -171,3 +171,40 @@ test("HL_YIELD gives the rest of a slice away, to those of the same priority alo
   assert.deepEqual(order.slice(2), order.slice(0, 4));
   assert.deepEqual(new Set(order), new Set([0, 1]));
 });
+
+for (const [what, more] of [
+  ["a second", 1000n * MS],
+  ["a month", 2_600_000_000n * MS],
+] as const) {
+  test(`proportional share: who was paused while another one ran alone for ${what} gets its share then, and no more`, () => {
+    const policy = { scheduler: { policy: "share", slice: 5000 } } as const;
+    const machine = system(2, [{ controller: true, affinity: [1] }, { affinity: [0], share: 1 }, { affinity: [0], share: 1 }], policy);
+    const controller = machine.running(0);
+    assert.ok(controller !== undefined);
+    for (const vm of [1, 2]) {
+      call(controller, "HL_VM_PAUSE", vm);
+      machine.run.advance(more);
+      call(controller, "HL_VM_RESUME", vm);
+      near(shares(machine, 1000n * MS, MS), [100, 50, 50], 1);
+    }
+  });
+}
+
+test("proportional share: a VM with a small share that is alone on its CPU holds nobody back elsewhere", () => {
+  const policy = { scheduler: { policy: "share", slice: 5000 } } as const;
+  const others = { affinity: [0], share: 10_000 };
+  const machine = system(2, [{ controller: true, ...others }, { affinity: [1], share: 1 }, others], policy);
+  const turn = (what: "PAUSE" | "RESUME", vm: number): void => {
+    while (machine.running(0) === undefined) machine.run.advance(MS);
+    assert.equal(call(machine.running(0) ?? assert.fail(), `HL_VM_${what}`, vm), 0n);
+  };
+  machine.run.advance(1000n * MS);
+  turn("PAUSE", 2);
+  for (let n = 0; n < 10; n++) {
+    machine.run.advance(100n * MS);
+    turn("PAUSE", 1);
+    turn("RESUME", 1);
+  }
+  turn("RESUME", 2);
+  near(shares(machine, 1000n * MS, MS), [50, 100, 50], 1);
+});
