@@ -28,10 +28,11 @@ export function resetVcpu(vcpu: Vcpu, entry: u64, argument: u64): void {
 export function on(cpu: Cpu, vm: Vm): void {
   for (let n: u32 = 0; n < vm.vcpus; n++) resetVcpu(table.vcpu(vm, n), 0, 0);
   resetVcpu(table.vcpu(vm, 0), work.entry(vm) as u64, work.treeAddress(vm) as u64);
+  const seconds = vrtc.now(vm);
   vm.countOffset = timer.now();
   vgic.reset(vm);
   vuart.reset(vm.uart);
-  vrtc.reset(vm.rtc, vm.rtcBase);
+  vrtc.reset(vm.rtc, seconds);
   console.open(vm.id, changetype<usize>(vm) + offsetof<Vm>("name0"));
   // Nothing of its former life, or of who had the VMID before, is left in a TLB.
   el2.select(vm.stage2.root, vm.vmid, 0, 0, false);

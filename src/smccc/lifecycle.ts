@@ -16,7 +16,6 @@ import { CRASH_RESET, CRASH_STOP_ALL } from "../../build/gen/bundle";
 import { IN_VM, LOG_INFO, LOG_WARNING } from "../../build/gen/console";
 import * as guard from "../devices/guard";
 import * as power from "../devices/power";
-import * as vrtc from "../devices/vrtc";
 import * as timer from "../drivers/timer";
 import * as atomic from "../hal/atomic";
 import * as console from "../log/console";
@@ -30,9 +29,6 @@ import { REGISTERS, Vcpu, VcpuState, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import { Work } from "../vm/work";
 
-/** The VM that crashed last and stayed so: it is what a run that ends is told to have ended by. */
-const lastCrash: usize = memory.data(4, 4);
-
 export function nameOf(vm: Vm): usize {
   return changetype<usize>(vm) + offsetof<Vm>("name0");
 }
@@ -45,9 +41,12 @@ function setState(vm: Vm, state: u32): void {
   atomic.store32(changetype<usize>(vm) + offsetof<Vm>("state"), state);
 }
 
-/** Takes a VM from its CPUs for good; the work `next` begins when none holds anything of it. The VM's lock is held. */
+/**
+ * Takes a VM from its CPUs for good; the work `next` begins when none holds anything of it. One that does not start again gives its console back.
+ * The VM's lock is held.
+ */
 function takeDown(vm: Vm, state: u32, next: u32): void {
-  vm.rtcBase = vm.startCount == 0 ? vm.rtcBase : vrtc.now(vm);
+  if (next != Work.LOAD) console.close(vm.id);
   sched.enter();
   vm.pausedAt = 0;
   setState(vm, state);
@@ -63,13 +62,15 @@ function isAlive(vm: Vm): bool {
   return state != VM_ABSENT && state != VM_OFF && state != VM_CRASHED;
 }
 
-/** A VM has ended: the terminal goes to another one, and with the last the run ends. */
-function ended(vm: Vm): void {
-  console.close(vm.id);
+/** A VM has ended: with the last the run ends. If VMs have crashed and stayed so, it ends by the last crash of those. */
+function ended(): void {
+  let crashed = changetype<Vm>(0);
   for (let n: u32 = 0; n < table.count(); n++) {
-    if (isAlive(table.vm(n))) return;
+    const vm = table.vm(n);
+    if (isAlive(vm)) return;
+    if (stateOf(vm) != VM_CRASHED) continue;
+    if (changetype<usize>(crashed) == 0 || vm.crash.when >= crashed.crash.when) crashed = vm;
   }
-  const crashed = changetype<Vm>(load<u32>(lastCrash));
   if (changetype<usize>(crashed) == 0) halt.off();
   halt.crash(crashed.crash.reason, nameOf(crashed), crashed.crash.address);
 }
@@ -94,7 +95,7 @@ export function off(vcpu: Vcpu): void {
   const may = mayAct(vcpu);
   if (may) offLocked(vm);
   guard.leave(vm);
-  if (may) ended(vm);
+  if (may) ended();
 }
 
 /** CPU_OFF: the last vCPU that goes off takes the VM with it. */
@@ -104,7 +105,7 @@ export function cpuOff(vcpu: Vcpu): void {
   const last = mayAct(vcpu) && !sched.stop(vcpu);
   if (last) offLocked(vm);
   guard.leave(vm);
-  if (last) ended(vm);
+  if (last) ended();
 }
 
 /** SYSTEM_RESET: everything as at the first start, nothing of before left. */
@@ -155,12 +156,17 @@ export function crash(vcpu: Vcpu, reason: string, address: u64): void {
   const again = vm.crashPolicy == CRASH_RESET;
   takeDown(vm, again ? VM_LOADING : VM_CRASHED, again ? Work.LOAD : 0);
   guard.leave(vm);
-  if (again) return;
-  store<u32>(lastCrash, changetype<usize>(vm) as u32);
-  ended(vm);
+  if (!again) ended();
 }
 
 // --- what a CPU tells when a VM's work is done
+
+/** Says that a VM starts. A VM that starts again and again does not fill the log with that. */
+function sayStart(vm: Vm, isFirst: bool): void {
+  const text = "%s starts, %d MiB, CPUs: %d";
+  if (isFirst) log.write(LOG_INFO, IN_VM, vm.id, text, nameOf(vm), vm.bytes >> 20, vm.vcpus);
+  else guestLog.info(vm, IN_VM, text, nameOf(vm), vm.bytes >> 20, vm.vcpus);
+}
 
 /** This CPU has finished a VM's work of that kind, unless the VM was taken down meanwhile. */
 export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
@@ -171,8 +177,9 @@ export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
     return;
   }
   if (kind == Work.LOAD) {
+    const isFirst = vm.startCount == 0;
     power.on(cpu, vm);
-    log.write(LOG_INFO, IN_VM, vm.id, "%s starts, %d MiB, CPUs: %d", nameOf(vm), vm.bytes >> 20, vm.vcpus);
+    sayStart(vm, isFirst);
     setState(vm, VM_RUNNING);
   } else {
     sched.enter();
@@ -181,7 +188,7 @@ export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
     sched.leave();
   }
   guard.leave(vm);
-  if (kind == Work.CLEAN) ended(vm);
+  if (kind == Work.CLEAN) ended();
 }
 
 // --- what a controller does to VMs; the answers are those of abi/calls.ts
@@ -259,7 +266,7 @@ export function stop(vm: Vm): u64 {
   const may = isThere(vm);
   if (may) takeDown(vm, VM_OFF, 0);
   guard.leave(vm);
-  if (may) ended(vm);
+  if (may) ended();
   return may ? SUCCESS : DENIED;
 }
 
@@ -269,6 +276,5 @@ export function destroy(vm: Vm): u64 {
   const may = isThere(vm);
   if (may) takeDown(vm, VM_DESTROYING, Work.CLEAN);
   guard.leave(vm);
-  if (may) console.close(vm.id);
   return may ? SUCCESS : DENIED;
 }

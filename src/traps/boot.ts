@@ -10,6 +10,7 @@ import * as exchange from "../devices/exchange";
 import * as interrupt from "../devices/interrupt";
 import * as listRegisters from "../devices/list-registers";
 import * as lists from "../devices/vgic-lists";
+import * as vrtc from "../devices/vrtc";
 import * as board from "../drivers/board";
 import { Board, Gic } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
@@ -257,7 +258,9 @@ function startVms(): void {
   const time: u32 = theBoard.rtc == 0 ? 0 : pl031.seconds(theBoard.rtc as Pa);
   for (let n: u32 = 0; n < table.count(); n++) {
     const vm = table.vm(n);
-    vm.rtcBase = time;
+    // Its clock is the board's until it starts, and goes on from there.
+    vm.countOffset = timer.now();
+    vrtc.reset(vm.rtc, time);
     if (vm.autostart == 0) continue;
     if (lifecycle.create(vm) != SUCCESS) create.refuse(vm);
     lifecycle.start(vm);

@@ -282,8 +282,6 @@ export class Vm {
   state: u32;
   /** Atomic. The work (src/vm/work.ts) that begins when no CPU holds anything of it; 0: none. */
   next: u32;
-  /** Seconds that its clock shows at its next start. */
-  rtcBase: u32;
   /** Its memory had an owner since it was last cleared. */
   used: u32;
   /** The work that its vCPU 0 does in place of the guest (src/vm/work.ts), and how far it is. */

@@ -140,6 +140,19 @@ test("a paused VM goes on where it was, with all its vCPUs; its time has stood s
   }
 });
 
+test("whenever a VM is started first, its clock shows the board's time of then, and goes on over its ends", () => {
+  const { machine, controller } = system({ autostart: false });
+  const clock = (): bigint => machine.running(TARGET)?.load(guestMachine.RTC_BASE) ?? assert.fail("the target runs");
+  const board = controller.load(guestMachine.RTC_BASE);
+  assert.equal(change(controller, "CREATE"), 0n);
+  for (let seconds = 100n; seconds <= 300n; seconds += 100n) {
+    machine.run.advance(100_000n * MS);
+    assert.equal(change(controller, "START"), 0n);
+    assert.equal(clock(), board + seconds);
+    assert.equal(change(controller, "STOP"), 0n);
+  }
+});
+
 test("a paused VM's timer fires when it goes on, not before", () => {
   const { machine, controller } = system();
   const target = machine.running(TARGET);

@@ -81,6 +81,25 @@ test('"stop-all": the run ends with what it was', () => {
   assert.match(machine.uart.output, /<0>\[.*\] halted: crash vm1: its exception vector at 0x30000200 cannot be fetched\r\n$/);
 });
 
+test("a VM that has crashed and was started, stopped, or destroyed since is not what a run ends by; another one that has crashed is", () => {
+  const destroyed = ["DESTROY"] as const;
+  for (const steps of [["START", "STOP"], ["STOP"], destroyed, [...destroyed, "CREATE"]] as const) {
+    const machine = system("stop");
+    crash(guestOf(machine, TARGET));
+    for (const what of steps) assert.equal(call(guestOf(machine, CONTROLLER), `HL_VM_${what}`, TARGET), 0n, what);
+    call(guestOf(machine, BYSTANDER), "PSCI_SYSTEM_OFF");
+    assert.throws(() => call(guestOf(machine, CONTROLLER), "PSCI_SYSTEM_OFF"), PowerOff);
+    assert.match(machine.uart.output, /halted: off\r\n$/, steps.join());
+  }
+  const machine = system("stop");
+  crash(guestOf(machine, BYSTANDER));
+  machine.run.advance(1000n);
+  crash(guestOf(machine, TARGET));
+  assert.equal(call(guestOf(machine, CONTROLLER), "HL_VM_DESTROY", TARGET), 0n);
+  assert.throws(() => call(guestOf(machine, CONTROLLER), "PSCI_SYSTEM_OFF"), PowerOff);
+  assert.match(machine.uart.output, /halted: crash vm2: its exception vector/);
+});
+
 test("the run ends when no VM is left that does anything: well, or with the last crash", () => {
   const machine = startSystem({ cpus: 2, vms: [{}, {}] });
   crash(guestOf(machine, 0));
