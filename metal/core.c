@@ -17,6 +17,8 @@ APART(u32, devices0x2Fvgic0x2Dregisters0x2FreadState, u32, u32, u32);
 APART(u32, traps0x2Fsystem0x2Dregister0x2Fother, u32, u64);
 APART(u32, traps0x2Fsync0x2Frare, u32, u64);
 APART(void, smccc0x2Fdispatch0x2Fcall, u32);
+APART(u32, traps0x2Fsync0x2Fcall, u32, u64);
+WITHIN(u32, traps0x2Fsync0x2Fhvc, u32, u64);
 APART(u32, traps0x2Frun0x2Fchoose);
 APART(u32, traps0x2Frun0x2FworkFirst, u32, u32);
 APART(u32, vm0x2Fwork0x2Fstep, u32);
@@ -25,6 +27,10 @@ WITHIN(void, sched0x2Fsched0x2FputBack, u32);
 WITHIN(void, sched0x2Fsched0x2Farm, u32);
 WITHIN(u32, devices0x2Fvgic0x2Dlists0x2FisQuiet, u32);
 WITHIN(void, devices0x2Flist0x2Dregisters0x2Fsave, u32);
+WITHIN(void, devices0x2Fvgic0x2Fcollect, u32);
+WITHIN(void, devices0x2Fvgic0x2Dlists0x2Frefill, u32);
+WITHIN(void, cpu0x2Fel20x2Fselect, u64, u32, u64, u64, u32);
+APART(void, devices0x2Fexchange0x2FhandOver, u32);
 APART(void, devices0x2Fvgic0x2Dlists0x2Ffill, u32);
 WITHIN(void, devices0x2Fexchange0x2Fsave, u32);
 WITHIN(void, sched0x2Fsched0x2Fleft, u32);
@@ -43,13 +49,13 @@ WITHIN(u32, sched0x2Fsched0x2Fpreempts, u32, u32);
 WITHIN(void, sched0x2Flist0x2FList0x23insert, u32, u32, u32);
 WITHIN(void, sched0x2Flist0x2FList0x23remove, u32, u32);
 APART(void, sched0x2Fsched0x2FwatchOthers, u32, u32);
+APART(u32, sched0x2Fshare0x2Fforemost, u32, u64);
 APART(void, sched0x2Fsched0x2Frelease, u32);
 
 // What wasm2c emits, its prelude above all, is not warned about.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-value"
-APART(u32, sched0x2Fshare0x2Fforemost, u32, u64);
 #pragma GCC diagnostic ignored "-Wunused-variable"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wsign-compare"

@@ -11,7 +11,9 @@ import { Cpu } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as guard from "./guard";
+import * as lr from "./list-registers";
 import * as vgic from "./vgic";
+import * as lists from "./vgic-lists";
 import * as vtimer from "./vtimer";
 
 const NANOSECONDS: u64 = 1000000000;
@@ -39,11 +41,17 @@ function save(cpu: Cpu): void {
   context.saveEl1(changetype<usize>(vcpu));
   if (vcpu.fpLoaded != 0) saveFp(vcpu);
   vcpu.serror = u32(el2.hasSerror());
+  lr.save(vcpu);
+  if (!lists.isFolded(vcpu) || vtimer.isSet(vcpu)) handOver(vcpu);
+  cpu.loaded = changetype<Vcpu>(0);
+}
+
+/** What others of its VM may look at meanwhile: its interrupts, and its timer, for which EL2's stands from now on. */
+function handOver(vcpu: Vcpu): void {
   guard.enter(vcpu.vm);
   vgic.save(vcpu);
   vtimer.saved(vcpu);
   guard.leave(vcpu.vm);
-  cpu.loaded = changetype<Vcpu>(0);
 }
 
 /** The vector registers never stay on a CPU that their vCPU has left. */

@@ -121,9 +121,9 @@ export function releaseTimer(vcpu: Vcpu): void {
   gicv3.deactivate(load<u32>(timerIntid));
 }
 
-/** Whether `fold` has nothing to do. */
+/** Whether the list registers and the board's timer hold nothing of a vCPU that is loaded here. */
 export function isFolded(vcpu: Vcpu): bool {
-  return vcpu.listed == 0 && sysreg.readIchHcrEl2() == (ICH_HCR_EN as u64);
+  return (vcpu.listed | vcpu.timerHeld) == 0 && sysreg.readIchHcrEl2() == (ICH_HCR_EN as u64);
 }
 
 /** Takes what the list registers hold back into the words. Afterwards none is in use, nothing is to be maintained, and no end is counted twice. */

@@ -130,11 +130,10 @@ export function hasPending(vcpu: Vcpu): bool {
   return vcpu.interruptPending != 0;
 }
 
-/** Takes everything of a vCPU out of this CPU. */
+/** Takes what list registers and the board's timer hold of a vCPU out of this CPU. */
 export function save(vcpu: Vcpu): void {
-  if (!lists.isFolded(vcpu)) lists.fold(vcpu);
+  lists.fold(vcpu);
   lists.releaseTimer(vcpu);
-  lr.save(vcpu);
 }
 
 /** Puts a vCPU's interrupts into this CPU, which has its timer already. */

@@ -41,7 +41,7 @@ function deadline(vcpu: Vcpu): u64 {
     vrtc.update(vcpu.vm);
     next = vrtc.deadline(vcpu.vm);
   }
-  if (vcpu.timerSaved != 0 && isLive(vcpu.cntvCtlEl0 as u32)) next = min<u64>(next, boardCount(vcpu.vm, vcpu.cntvCvalEl0));
+  if (vcpu.timerSaved != 0 && isSet(vcpu)) next = min<u64>(next, boardCount(vcpu.vm, vcpu.cntvCvalEl0));
   return live && !fires ? min<u64>(next, boardCount(vcpu.vm, vcpu.cntpCval)) : next;
 }
 
@@ -73,18 +73,21 @@ export function expired(vcpu: Vcpu): void {
   guard.leave(vcpu.vm);
 }
 
-/** A vCPU's EL1 registers have come into its record: EL2's timer stands for its virtual one from now on. The VM's lock is held. */
+/** Whether the virtual timer in a vCPU's record may fire. */
+export function isSet(vcpu: Vcpu): bool {
+  return isLive(vcpu.cntvCtlEl0 as u32);
+}
+
+/** A vCPU's EL1 registers have come into its record: EL2's timer stands for its virtual one, if that is set. The VM's lock is held. */
 export function saved(vcpu: Vcpu): void {
   vcpu.timerSaved = 1;
-  if (isLive(vcpu.cntvCtlEl0 as u32)) {
-    sched.setTimer(vcpu, min<u64>(vcpu.timerDeadline, boardCount(vcpu.vm, vcpu.cntvCvalEl0)));
-  }
+  if (isSet(vcpu)) sched.setTimer(vcpu, min<u64>(vcpu.timerDeadline, boardCount(vcpu.vm, vcpu.cntvCvalEl0)));
 }
 
 /** They have gone from there into this CPU. The VM's lock is held. */
 export function loaded(vcpu: Vcpu): void {
   vcpu.timerSaved = 0;
-  if (isLive(vcpu.cntvCtlEl0 as u32) || isLive(vcpu.cntpCtl)) updateLocked(vcpu);
+  if (isSet(vcpu) || isLive(vcpu.cntpCtl)) updateLocked(vcpu);
 }
 
 export function control(vcpu: Vcpu): u64 {

@@ -38,15 +38,12 @@ export class Cpu {
   resched: u32;
   /** WFI of the guest traps. The CPU's own. */
   trapsWfi: u32;
-  /** The running vCPU gives the rest of its slice away. The CPU's own. */
-  yields: u32;
 
   // --- guarded by the scheduler's lock
   /** Others wait for this CPU: it has set its traps and its slice accordingly. */
   watching: u32;
   /** How many deadlines its heap holds (src/sched/deadlines.ts). */
   deadlines: u32;
-  reserved: u32;
   /** The count at which the slice of the running vCPU ends, and for which EL2's timer is set. */
   sliceEnd: u64;
   armed: u64;
@@ -57,6 +54,7 @@ export class Cpu {
   padding3: u64;
   padding4: u64;
   padding5: u64;
+  padding6: u64;
 }
 
 const all: usize = memory.data(1024, 128);

@@ -190,10 +190,9 @@ export function block(vcpu: Vcpu): void {
 }
 
 /** The running vCPU gives the rest of its slice away. */
-export function yieldSlice(): void {
-  const cpu = cpus.self();
-  cpu.yields = 1;
-  cpu.resched = 1;
+export function yieldSlice(vcpu: Vcpu): void {
+  vcpu.yields = 1;
+  cpus.self().resched = 1;
 }
 
 /** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */
@@ -313,12 +312,23 @@ function watchOthers(cpu: Cpu, current: Vcpu): void {
   if (takesTurns(other, current)) cpu.sliceEnd = current.since + current.slice;
 }
 
-/** Sets EL2's timer of this CPU. The lock is held. */
+/** Sets EL2's timer of this CPU. One that is set for an earlier deadline stays so: it is set anew when it has fired. The lock is held. */
 function arm(cpu: Cpu): void {
   const when = min<u64>(cpu.sliceEnd, deadlines.first(cpu));
-  if (when == cpu.armed) return;
+  if (when == cpu.armed || (when > cpu.armed && when != NEVER)) return;
   cpu.armed = when;
   timer.arm(when);
+}
+
+function disarm(cpu: Cpu): void {
+  cpu.armed = NEVER;
+  timer.arm(NEVER);
+}
+
+/** This CPU takes part from now on. */
+export function join(): void {
+  disarm(cpus.self());
+  cpus.enter();
 }
 
 /** Chooses the vCPU that this CPU runs from now on; null: none. Its registers are to be loaded, if they are not. */
@@ -331,7 +341,10 @@ export function choose(cpu: Cpu): Vcpu {
   if (!isNobody(current)) {
     // One that slept and was woken since has been charged, and waits.
     if (current.state != VcpuState.READY) charge(cpu, current, now);
-    if (cpu.yields != 0) current.slice = 0;
+    if (current.yields != 0) {
+      current.yields = 0;
+      current.slice = 0;
+    }
     if (current.state != VcpuState.RUNNING || !runs(current) || current.capDeadline != NEVER) {
       putBack(current);
       current = NOBODY;
@@ -348,7 +361,6 @@ export function choose(cpu: Cpu): Vcpu {
     current.slice = scheduler.slice;
   }
   cpu.current = current;
-  cpu.yields = 0;
   const bit = (1 as u32) << cpu.number;
   scheduler.idle = isNobody(current) ? scheduler.idle | bit : scheduler.idle & ~bit;
   watch(cpu, put);
@@ -405,7 +417,7 @@ export function expired(cpu: Cpu): Vcpu {
     cpu.resched = 1;
     cpu.sliceEnd = NEVER;
   }
-  cpu.armed = 0;
+  disarm(cpu);
   arm(cpu);
   leave();
   return NOBODY;

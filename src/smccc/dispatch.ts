@@ -5,6 +5,7 @@ import {
   HL_CONSOLE_WRITE,
   HL_DOORBELL,
   HL_VCPU_FACT,
+  HL_NULL,
   HL_VERSION,
   HL_VM_COUNT,
   HL_VM_CREATE,
@@ -17,6 +18,7 @@ import {
   HL_VM_START,
   HL_VM_STATE,
   HL_VM_STOP,
+  HL_YIELD,
   NOT_SUPPORTED,
   PSCI_AFFINITY_INFO_32,
   PSCI_AFFINITY_INFO_64,
@@ -38,6 +40,7 @@ import {
   SMCCC_ARCH_WORKAROUND_1,
   SMCCC_ARCH_WORKAROUND_3,
   SMCCC_VERSION,
+  SUCCESS,
   TRNG_FEATURES,
   TRNG_GET_UUID,
   TRNG_RND_32,
@@ -48,6 +51,7 @@ import {
   VERSION_MINOR,
   VERSION_PATCH,
 } from "../../build/gen/calls";
+import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as arch from "./arch";
 import * as control from "./control";
@@ -62,7 +66,7 @@ const SMC64: u32 = 0x40000000;
 /** No trusted OS that would need migration (DEN0022, 5.9). */
 const NO_TRUSTED_OS: u64 = 2;
 
-/** Carries out the call that the vCPU's registers hold, HL_NULL and HL_YIELD apart; what it returns is in x0 (to x3) then. Who runs next may have changed. */
+/** Carries out the call that the vCPU's registers hold, what it returns is in x0 (to x3) then. Who runs next may have changed. */
 export function call(vcpu: Vcpu): void {
   const id = vcpu.x0 as u32;
   const mask: u64 = (id & SMC64) != 0 ? 0xffffffffffffffff : 0xffffffff;
@@ -82,6 +86,13 @@ export function call(vcpu: Vcpu): void {
     case PSCI_CPU_SUSPEND_32:
     case PSCI_CPU_SUSPEND_64:
       psci.cpuSuspend(vcpu, a);
+      break;
+    case HL_NULL:
+      vcpu.x0 = SUCCESS;
+      break;
+    case HL_YIELD:
+      vcpu.x0 = SUCCESS;
+      sched.yieldSlice(vcpu);
       break;
     default:
       vcpu.x0 = answer(vcpu, id, a, b, c);

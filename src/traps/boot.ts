@@ -219,7 +219,7 @@ function waitFor(number: u32): bool {
 
 /** Has the firmware start the other CPUs. One that does not come is left out. */
 function startOthers(): void {
-  cpus.enter();
+  sched.join();
   const own = sysreg.readMpidrEl1() & AFFINITY;
   let number: u32 = 1;
   for (let n: u32 = 0; n < min<u32>(theBoard.cpus, MAX_CPUS); n++) {
@@ -295,6 +295,6 @@ export function bootCpu(number: u32): Vcpu {
   const redist = redistributor();
   if (redist == 0) crash("CPU %d has no redistributor in the device tree's regions", number);
   initCpu(redist);
-  cpus.enter();
+  sched.join();
   return run.choose();
 }

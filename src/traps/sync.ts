@@ -39,20 +39,21 @@ const IMMEDIATE: u64 = 0xffff;
 /** ESR_EL2 bits 63-32 are the second syndrome. */
 const SYNDROME: u64 = 0xffffffff;
 
-/** A call; what it returns is in the registers then. Returns the vCPU to enter. The two that do nothing but come here are first. */
-function call(vcpu: Vcpu): Vcpu {
-  const id = vcpu.x0 as u32;
-  if (id == HL_NULL) {
-    vcpu.x0 = SUCCESS;
-    return vcpu;
-  }
-  if (id == HL_YIELD) {
-    vcpu.x0 = SUCCESS;
-    sched.yieldSlice();
-    return run.choose();
-  }
+/** A call; what it returns is in the registers then. An SMC was trapped before it was carried out. Returns the vCPU to enter. */
+function call(vcpu: Vcpu, esr: u64): Vcpu {
+  if (((esr as u32) >> ESR_EC_SHIFT) == EC_SMC64) vcpu.elr += 4;
   dispatch.call(vcpu);
   return run.next(vcpu);
+}
+
+/** HVC #0. The two calls that do nothing but come here are first. */
+function hvc(vcpu: Vcpu, esr: u64): Vcpu {
+  const id = vcpu.x0 as u32;
+  if (id != HL_NULL && id != HL_YIELD) return call(vcpu, esr);
+  vcpu.x0 = SUCCESS;
+  if (id == HL_NULL) return vcpu;
+  vcpu.yields = 1;
+  return run.choose();
 }
 
 /** An HVC with another immediate does not exist; the exception is that of the instruction, which is behind us. */
@@ -61,12 +62,9 @@ function otherHvc(vcpu: Vcpu): void {
   inject.undefined(vcpu);
 }
 
-/** SMC #0 is the same call, trapped before it was carried out. */
+/** SMC #0 is the same call as HVC #0; others do not exist. */
 function smc(vcpu: Vcpu, esr: u64): Vcpu {
-  if ((esr & IMMEDIATE) == 0) {
-    vcpu.elr += 4;
-    return call(vcpu);
-  }
+  if ((esr & IMMEDIATE) == 0) return call(vcpu, esr);
   inject.undefined(vcpu);
   return vcpu;
 }
@@ -128,7 +126,7 @@ function rare(vcpu: Vcpu, esr: u64): Vcpu {
 export function handle(vcpu: Vcpu, esr: u64): Vcpu {
   vcpu.exits++;
   const ec = ((esr as u32) >> ESR_EC_SHIFT) as u32;
-  if (ec == EC_HVC64) return (esr & IMMEDIATE) == 0 ? call(vcpu) : rare(vcpu, esr & SYNDROME);
+  if (ec == EC_HVC64) return (esr & IMMEDIATE) == 0 ? hvc(vcpu, esr) : rare(vcpu, esr & SYNDROME);
   if (ec == EC_DABT_LOWER) return (esr & ISS_WNR) == 0 ? abort.read(vcpu, esr) : abort.write(vcpu, esr);
   if (ec == EC_SYSREG) return systemRegister.access(vcpu, esr);
   return rare(vcpu, esr & SYNDROME);

@@ -182,6 +182,8 @@ export class Vcpu extends VcpuFrame {
   queued: u32;
   /** The CPU that it was on last. */
   lastCpu: u32;
+  /** It gives the rest of its slice away, when its CPU chooses next. */
+  yields: u32;
   /** Its vector registers are on its CPU. */
   fpLoaded: u32;
   /** Where it stands in the heap of its CPU's deadlines, plus one; 0: nowhere. */
