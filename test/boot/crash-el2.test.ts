@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { layout } from "../../abi/layout.ts";
 import { BUILD, hypervisor, ROOT } from "../../tool/paths.ts";
-import { buildSystem } from "../../tool/system.ts";
+import { buildConfig, buildSystem } from "../../tool/system.ts";
 import { boot } from "./expect.ts";
 
 const { bundle } = await buildSystem(join(ROOT, "examples/u-boot"));
@@ -80,6 +80,27 @@ for (const el3 of [false, true]) {
       assert.match(halted!.reason, /^an exception at EL2, syndrome 0x\w+ at pc 0x\w+$/);
     });
   }
+}
+
+/** The first guest prints without end; the others have a CPU each. */
+const several = async (): Promise<Buffer> => {
+  const vm = (n: number) => ({ name: `vm${n}`, memory: "16M", kernel: "periodic.bin", bootargs: "period=200 report=1" });
+  return (await buildConfig({ name: "several", vms: [vm(1), vm(2), vm(3), vm(4)] }, join(BUILD, "guests"))).bundle;
+};
+
+for (const [title, name] of [
+  ["all CPUs crash at the same time", "hl_sync"],
+  ["a CPU that is idle crashes while others run guests", "hl_idle"],
+] as const) {
+  test(`one report, and the end: ${title}`, async () => {
+    const file = withCode(false, { [name]: `${FRAME}brk #0x200` });
+    await using vm = await boot({ bundle: await several(), cpus: 4, qemuArgs: ["-kernel", file] });
+    const { halted, logs, qemu } = await vm.end();
+    assert.equal(logs.filter((line) => line.includes("an exception at EL2: vector")).length, 1, logs.join("\n"));
+    // The last line of all: nobody prints behind it.
+    assert.match(halted?.reason ?? "", /^an exception at EL2, syndrome 0xf2000200 at pc 0x\w+$/);
+    assert.equal(qemu.status, 0);
+  });
 }
 
 test("data is not executed", async () => {
