@@ -111,7 +111,7 @@ export function write(n: u32, value: u64): void {
   }
 }
 
-/** The active priorities beyond the first 32, of which most CPUs have none. */
+/** The active priorities where there are more than 32, as on few CPUs: `words` words of each group. */
 function saveHigh(vcpu: Vcpu, words: u32): void {
   vcpu.activeGroup0 |= sysreg.readIchAp0r1El2() << 32;
   vcpu.activeGroup1 |= sysreg.readIchAp1r1El2() << 32;
@@ -120,6 +120,8 @@ function saveHigh(vcpu: Vcpu, words: u32): void {
   vcpu.activeGroup1High = sysreg.readIchAp1r2El2() | (sysreg.readIchAp1r3El2() << 32);
 }
 function loadHigh(vcpu: Vcpu, words: u32): void {
+  sysreg.writeIchAp0r0El2(vcpu.activeGroup0 & LOW);
+  sysreg.writeIchAp1r0El2(vcpu.activeGroup1 & LOW);
   sysreg.writeIchAp0r1El2(vcpu.activeGroup0 >> 32);
   sysreg.writeIchAp1r1El2(vcpu.activeGroup1 >> 32);
   if (words == 2) return;
@@ -142,9 +144,12 @@ export function save(vcpu: Vcpu): void {
 export function restore(vcpu: Vcpu): void {
   const words = load<u32>(implemented + 4);
   sysreg.writeIchVmcrEl2(vcpu.vmcr);
-  sysreg.writeIchAp0r0El2(vcpu.activeGroup0 & LOW);
-  sysreg.writeIchAp1r0El2(vcpu.activeGroup1 & LOW);
-  if (words > 1) loadHigh(vcpu, words);
+  if (words > 1) {
+    loadHigh(vcpu, words);
+    return;
+  }
+  sysreg.writeIchAp0r0El2(vcpu.activeGroup0);
+  sysreg.writeIchAp1r0El2(vcpu.activeGroup1);
 }
 
 /** Nothing is listed on this CPU, whatever a loader has left. */

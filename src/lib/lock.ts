@@ -29,6 +29,10 @@ export function isServed(lock: Lock, ticket: u32): bool {
 
 export function acquire(lock: Lock): void {
   const ticket = draw(lock);
+  if (!isServed(lock, ticket)) wait(lock, ticket);
+}
+
+function wait(lock: Lock, ticket: u32): void {
   while (!isServed(lock, ticket)) cpu.relax();
 }
 

@@ -54,38 +54,36 @@ export function leave(): void {
   locks.release(lock);
 }
 
-// --- the policies, by id
+// --- the policies, by id: who asks several times in a row has read it once
 
 /** Whether it waits is read by the CPU that lets go of it, without the lock. */
 function setQueued(vcpu: Vcpu, queued: u32): void {
   atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("queued"), queued);
 }
 
-function enqueue(vcpu: Vcpu, first: bool): void {
+function enqueue(policy: u32, vcpu: Vcpu, first: bool): void {
   setQueued(vcpu, 1);
-  if (scheduler.policy == POLICY_SHARE) share.enqueue(vcpu);
+  if (policy == POLICY_SHARE) share.enqueue(vcpu);
   else priority.enqueue(vcpu, first);
 }
 
-function dequeue(vcpu: Vcpu): void {
-  if (vcpu.queued == 0) return;
+/** One that is in a queue. */
+function dequeue(policy: u32, vcpu: Vcpu): void {
   setQueued(vcpu, 0);
-  if (scheduler.policy == POLICY_SHARE) share.dequeue(vcpu);
+  if (policy == POLICY_SHARE) share.dequeue(vcpu);
   else priority.dequeue(vcpu);
 }
 
-function best(cpu: Cpu): Vcpu {
-  return scheduler.policy == POLICY_SHARE ? share.best(cpu.number) : priority.best(cpu.number);
+function best(policy: u32, cpu: Cpu): Vcpu {
+  return policy == POLICY_SHARE ? share.best(cpu.number) : priority.best(cpu.number);
 }
 
-function preempts(waiting: Vcpu, running: Vcpu): bool {
-  return scheduler.policy == POLICY_SHARE
-    ? share.preempts(waiting, running, scheduler.slice)
-    : priority.preempts(waiting, running);
+function preempts(policy: u32, waiting: Vcpu, running: Vcpu): bool {
+  return policy == POLICY_SHARE ? share.preempts(waiting, running, scheduler.slice) : priority.preempts(waiting, running);
 }
 
-function takesTurns(waiting: Vcpu, running: Vcpu): bool {
-  return scheduler.policy == POLICY_SHARE || priority.takesTurns(waiting, running);
+function takesTurns(policy: u32, waiting: Vcpu, running: Vcpu): bool {
+  return policy == POLICY_SHARE || priority.takesTurns(waiting, running);
 }
 
 // --- states
@@ -123,8 +121,8 @@ function place(vcpu: Vcpu): void {
   for (let bits = allowed; bits != 0; bits &= bits - 1) {
     const cpu = cpus.at(ctz<u32>(bits));
     // One that has been told already, or does not take part, finds out by itself.
-    if (isNobody(cpu.current) || !preempts(vcpu, cpu.current)) continue;
-    if (changetype<usize>(weakest) == 0 || preempts(weakest.current, cpu.current)) weakest = cpu;
+    if (isNobody(cpu.current) || !preempts(scheduler.policy, vcpu, cpu.current)) continue;
+    if (changetype<usize>(weakest) == 0 || preempts(scheduler.policy, weakest.current, cpu.current)) weakest = cpu;
   }
   if (changetype<usize>(weakest) != 0) {
     kick(weakest);
@@ -139,7 +137,7 @@ function place(vcpu: Vcpu): void {
 /** Queues a vCPU that comes back, from a sleep, a pause or the end of its cap, and finds a CPU for it. */
 function admit(vcpu: Vcpu, now: u64): void {
   if (scheduler.policy == POLICY_SHARE) share.rejoin(vcpu, scheduler.slice, now);
-  enqueue(vcpu, false);
+  enqueue(scheduler.policy, vcpu, false);
   place(vcpu);
 }
 
@@ -214,7 +212,7 @@ export function stop(vcpu: Vcpu): bool {
 export function suspend(vm: Vm, off: bool): void {
   for (let n: u32 = 0; n < vm.vcpus; n++) {
     const vcpu = table.vcpu(vm, n);
-    dequeue(vcpu);
+    if (vcpu.queued != 0) dequeue(scheduler.policy, vcpu);
     if (off) {
       setState(vcpu, VcpuState.OFF);
       vcpu.capDeadline = NEVER;
@@ -270,12 +268,12 @@ function charge(cpu: Cpu, vcpu: Vcpu, now: u64): void {
 function putBack(vcpu: Vcpu): void {
   if (vcpu.state != VcpuState.RUNNING) return;
   setState(vcpu, VcpuState.READY);
-  if (runs(vcpu) && vcpu.capDeadline == NEVER) enqueue(vcpu, vcpu.slice != 0);
+  if (runs(vcpu) && vcpu.capDeadline == NEVER) enqueue(scheduler.policy, vcpu, vcpu.slice != 0);
 }
 
 /** Gives the CPU to a vCPU that has waited. */
-function takeUp(cpu: Cpu, vcpu: Vcpu, now: u64): void {
-  dequeue(vcpu);
+function takeUp(policy: u32, cpu: Cpu, vcpu: Vcpu, now: u64): void {
+  dequeue(policy, vcpu);
   vcpu.stolen += now - vcpu.since;
   vcpu.since = now;
   vcpu.lastCpu = cpu.number;
@@ -287,29 +285,29 @@ function takeUp(cpu: Cpu, vcpu: Vcpu, now: u64): void {
 }
 
 /** The deadline of the slice and the traps follow from who else waits for this CPU. `put`: who has just been put back there, if anybody. */
-function watch(cpu: Cpu, put: Vcpu): void {
+function watch(policy: u32, cpu: Cpu, put: Vcpu): void {
   const current = cpu.current;
-  cpu.sliceEnd = NEVER;
-  cpu.watching = 0;
-  if (isNobody(current)) return;
-  if (!isNobody(put) && put.queued != 0 && takesTurns(put, current)) {
+  if (!isNobody(put) && takesTurns(policy, put, current)) {
     cpu.watching = 1;
     cpu.sliceEnd = current.since + current.slice;
   } else {
+    cpu.sliceEnd = NEVER;
+    cpu.watching = 0;
+    if (isNobody(current)) return;
     watchOthers(cpu, current);
   }
-  if (scheduler.policy != POLICY_SHARE) return;
+  if (policy != POLICY_SHARE) return;
   const budget = share.budget(current, scheduler.period);
   if (budget != NEVER) cpu.sliceEnd = min<u64>(cpu.sliceEnd, current.since + (budget - current.capUsed));
 }
 
 function watchOthers(cpu: Cpu, current: Vcpu): void {
-  const other = best(cpu);
+  const other = best(scheduler.policy, cpu);
   if (isNobody(other)) return;
   cpu.watching = 1;
   // Another CPU may be the one that gives way to it: this one was told of it, and has taken somebody else.
   if ((other.vm.affinity & ~((1 as u32) << cpu.number)) != 0) place(other);
-  if (takesTurns(other, current)) cpu.sliceEnd = current.since + current.slice;
+  if (takesTurns(scheduler.policy, other, current)) cpu.sliceEnd = current.since + current.slice;
 }
 
 /** Sets EL2's timer of this CPU. One that is set for an earlier deadline stays so: it is set anew when it has fired. The lock is held. */
@@ -336,6 +334,7 @@ export function choose(cpu: Cpu): Vcpu {
   enter();
   cpu.resched = 0;
   const now = timer.now();
+  const policy = scheduler.policy;
   let current = cpu.current;
   let put = NOBODY;
   if (!isNobody(current)) {
@@ -350,11 +349,14 @@ export function choose(cpu: Cpu): Vcpu {
       current = NOBODY;
     }
   }
-  const waiting = best(cpu);
-  if (!isNobody(waiting) && (isNobody(current) || preempts(waiting, current))) {
+  const waiting = best(policy, cpu);
+  if (!isNobody(waiting) && (isNobody(current) || preempts(policy, waiting, current))) {
     put = current;
-    if (!isNobody(put)) putBack(put);
-    takeUp(cpu, waiting, now);
+    if (!isNobody(put)) {
+      setState(put, VcpuState.READY);
+      enqueue(policy, put, put.slice != 0);
+    }
+    takeUp(policy, cpu, waiting, now);
     current = waiting;
   } else if (!isNobody(current) && current.slice == 0) {
     // It keeps the CPU for another one.
@@ -363,7 +365,7 @@ export function choose(cpu: Cpu): Vcpu {
   cpu.current = current;
   const bit = (1 as u32) << cpu.number;
   scheduler.idle = isNobody(current) ? scheduler.idle | bit : scheduler.idle & ~bit;
-  watch(cpu, put);
+  watch(policy, cpu, put);
   arm(cpu);
   leave();
   return current;
