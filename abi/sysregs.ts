@@ -41,6 +41,7 @@ export const halRegisters: HalRegister[] = [
   reg("HAFGRTR_EL2", "w", "S3_4_C3_C1_6"),
   reg("MPAM2_EL2", "w", "S3_4_C10_C5_0"),
   reg("VSESR_EL2", "w", "S3_4_C5_C2_3"),
+  reg("VDISR_EL2", "w", "S3_4_C12_C1_1"),
   // the board's own: a guest's is its record's
   reg("MDSCR_EL1", "w"),
   // injecting an exception into EL1

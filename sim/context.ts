@@ -4,6 +4,7 @@
 import { offsets, records } from "../abi/records.ts";
 import { el1Context } from "../abi/sysregs.ts";
 import { Violation } from "./faults.ts";
+import type { Order } from "./order.ts";
 import type { SystemRegisters } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
@@ -69,12 +70,14 @@ class Bank {
 }
 
 export class Context {
+  readonly #order: Order;
   readonly #registers: SystemRegisters;
   readonly #vectors: bigint[];
   readonly #el1: Bank;
   readonly #fp: Bank;
 
-  constructor(registers: SystemRegisters, vectors: bigint[], memory: () => DataView) {
+  constructor(registers: SystemRegisters, vectors: bigint[], memory: () => DataView, order: Order) {
+    this.#order = order;
     this.#registers = registers;
     this.#vectors = vectors;
     this.#el1 = new Bank("EL1 registers", CONTEXT, el1Context.length, memory);
@@ -84,6 +87,7 @@ export class Context {
   loadEl1(record: number): void {
     const words = this.#el1.load(record);
     for (const [n, name] of el1Context.entries()) this.#registers.write(name, words[n] ?? 0n);
+    this.#order.loadTimer();
   }
   saveEl1(record: number): void {
     this.#el1.save(

@@ -102,6 +102,7 @@ export const extensionControls: Readonly<Record<string, readonly (readonly Field
   HAFGRTR_EL2: [["FGT"], ["AMU"]],
   MPAM2_EL2: [["MPAM", "MPAM_FRAC"]],
   VSESR_EL2: [["RAS"]],
+  VDISR_EL2: [["RAS"]],
 };
 
 /** Whether a CPU has a register. */

@@ -55,7 +55,7 @@ export class Cpu implements Startable {
     );
     const { timer, virtual } = this;
     this.registers = new SystemRegisters({ model, mpidr, timer, interface: this.interface, virtual, order });
-    this.context = new Context(this.registers, this.vectors, memory);
+    this.context = new Context(this.registers, this.vectors, memory, order);
     interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine, index);
     interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine, index);
     interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance, index);

@@ -59,10 +59,11 @@ export class EntryRules {
     this.#identities.set(vcpu, identity);
     this.#records.set(identity, vcpu);
     for (const other of this.#board.cpus) {
-      // One in the middle of an exit has no guest: it may have let its last one go already.
-      if (other === cpu || other.isInside || other.vcpu === 0) continue;
-      if (other.vcpu === vcpu) throw new Violation(`the vCPU at ${hex(vcpu)} is on CPUs ${other.index} and ${cpu.index} at once`);
-      if (other.stage2.vmid === stage2.vmid && other.timer.offset !== cpu.timer.offset)
+      // What a CPU holds is what its registers say, whether it runs that, waits, or is in the middle of an exit.
+      if (other === cpu || other.stage2.vmid !== stage2.vmid) continue;
+      if (other.registers.read("VMPIDR_EL2") === cpu.registers.read("VMPIDR_EL2"))
+        throw new Violation(`the vCPU at ${hex(vcpu)} is on CPUs ${other.index} and ${cpu.index} at once`);
+      if (other.timer.offset !== cpu.timer.offset)
         throw new Violation(`CPUs ${other.index} and ${cpu.index} count differently for VMID ${stage2.vmid}`);
     }
   }

@@ -30,6 +30,8 @@ export class Order {
   #stage1: "visible" | "written" | "published" = "visible";
   /** CPUs whose CPTR_EL2 was written, with no context synchronization yet. */
   readonly #trapsPending = new Set<number>();
+  /** CPUs that have loaded a vCPU's virtual timer, with no context synchronization yet. */
+  readonly #timersPending = new Set<number>();
   /** CPUs that have invalidated, themselves alone or all, with no dsb yet that waits for it. */
   readonly #invalidating = new Map<number, "own" | "all">();
 
@@ -84,6 +86,7 @@ export class Order {
   isb(): void {
     if (this.#stage1 === "published") this.#stage1 = "visible";
     this.#trapsPending.delete(this.cpu);
+    this.#timersPending.delete(this.cpu);
   }
 
   /** A TLB invalidation: of the VMID that VTTBR_EL2 names, with the first table that it names, or of all. */
@@ -111,6 +114,15 @@ export class Order {
       throw new Violation("EL2 uses vector registers before the isb behind its write of CPTR_EL2");
   }
 
+  loadTimer(): void {
+    this.#timersPending.add(this.cpu);
+  }
+  /** EL2 reads the status of the virtual timer, which follows from its compare value. */
+  requireTimer(): void {
+    if (this.#timersPending.has(this.cpu))
+      throw new Violation("EL2 reads the status of the virtual timer before the isb behind its compare value");
+  }
+
   /** A guest whose tables begin at `root` is entered; the exception return synchronizes context, but is no dsb. */
   enterGuest(root?: number): void {
     for (const [address, change] of this.#stage2) {
@@ -127,5 +139,6 @@ export class Order {
   /** The CPU's exit is over. */
   leave(): void {
     for (const change of this.#stage2.values()) if (change.cpu === this.cpu) change.cpu = undefined;
+    this.#timersPending.delete(this.cpu);
   }
 }

@@ -45,7 +45,10 @@ export class SystemRegisters {
       PMCR_EL0: () => model.pmcr,
       CNTPCT_EL0: () => timer.count,
       CNTFRQ_EL0: () => timer.frequency,
-      CNTV_CTL_EL0: () => timer.virtualControl,
+      CNTV_CTL_EL0: () => {
+        if (timer.isVirtualLive) order.requireTimer();
+        return timer.virtualControl;
+      },
       CNTV_CVAL_EL0: () => timer.virtual.compare,
       ICC_IAR1_EL1: () => own.acknowledge(),
       ICH_HCR_EL2: () => virtual.hcr,

@@ -57,6 +57,11 @@ export class Timer {
     return this.#fires(this.virtual, this.virtualCount);
   }
 
+  /** The virtual timer is enabled and not masked. */
+  get isVirtualLive(): boolean {
+    return (this.virtual.control & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) === CNT_CTL_ENABLE;
+  }
+
   /** CNTV_CTL_EL0 as it reads. */
   get virtualControl(): bigint {
     const met = (this.virtual.control & CNT_CTL_ENABLE) !== 0 && this.virtualCount >= this.virtual.compare;

@@ -138,7 +138,10 @@ export function resetFrame(frame: VcpuFrame, entry: u64, argument: u64): void {
  * anything in it, and VMID 0, is nobody's.
  */
 export function select(root: u64, vmid: u32, mpidr: u64, countOffset: u64, serror: bool): void {
-  if (hasSerror() != serror) sysreg.writeHcrEl2(sysreg.readHcrEl2() ^ HCR_VSE);
+  const controls = sysreg.readHcrEl2();
+  if (((controls & HCR_VSE) != 0) != serror) sysreg.writeHcrEl2(controls ^ HCR_VSE);
+  // With RAS, what the former guest has put into its DISR_EL1, though it is not shown that there is one.
+  if ((controls & HCR_TERR) != 0) sysreg.writeVdisrEl2(0);
   sysreg.writeVttbrEl2(root | ((vmid as u64) << 48));
   sysreg.writeVmpidrEl2(mpidr);
   sysreg.writeCntvoffEl2(countOffset);

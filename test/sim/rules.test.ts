@@ -74,6 +74,14 @@ test("EL2 must not use a translation of its own before dsb and isb", () => {
   violates(() => order.writeStage1(VALID, OTHER), /valid stage-1 entry/);
 });
 
+test("EL2 must not ask whether a virtual timer fires before the isb behind its loading", () => {
+  const order = new Order();
+  order.loadTimer();
+  violates(() => order.requireTimer(), /virtual timer/);
+  order.isb();
+  order.requireTimer();
+});
+
 test("EL2 must not use vector registers before the isb behind CPTR_EL2", () => {
   const order = new Order();
   order.writeTraps();

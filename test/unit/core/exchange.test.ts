@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guest as guestMachine } from "../../../abi/guest.ts";
 import { trappedRegisters } from "../../../abi/sysregs.ts";
+import { max } from "../../../sim/cpu-model.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { RAM_BASE, startSystem } from "../../../sim/start.ts";
@@ -49,6 +50,14 @@ test("a physical timer that comes while its vCPU leaves the CPU is not seen by t
   assert.equal(second.acknowledge(), 1023);
   call(second, "HL_YIELD");
   assert.equal(running(machine, 0).acknowledge(), 30);
+});
+
+test("what a guest has in its DISR_EL1 on a CPU with RAS is not seen by the next one", () => {
+  const machine = startSystem({ cpus: 1, machine: { cpu: max }, vms: [{}, {}] });
+  const first = running(machine, 0);
+  first.setSysreg("VDISR_EL2", 0x8000_0001n);
+  call(first, "HL_YIELD");
+  assert.equal(running(machine, 1).sysreg("VDISR_EL2"), 0n);
 });
 
 test("a CPU whose vCPU goes with more pending interrupts than there are list registers has peace", () => {
