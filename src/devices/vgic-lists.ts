@@ -215,11 +215,7 @@ function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
   if (intid == VTIMER_INTID && vcpu.timerHeld != 0 && active != pending) {
     // Linked: the guest's end of it is the board's. A linked one is active or pending, not both (ICH_LR<n>_EL2.State).
     value |= LR_HW | ((load<u32>(timerIntid) as u64) << LR_PINTID_SHIFT);
-  } else if (
-    (word.level & ~word.edge & mask) != 0 ||
-    (signalled && !pending) ||
-    (intid == VTIMER_INTID && vcpu.timerHeld != 0)
-  ) {
+  } else if ((word.level & ~word.edge & mask) != 0 || (signalled && !pending) || (intid == VTIMER_INTID && vcpu.timerHeld != 0)) {
     // Its end is to be told: a line that is still high makes it pending again, another target gets it, a board's interrupt that is held is let go.
     value |= LR_EOI;
   }

@@ -178,7 +178,15 @@ for (const [what, more] of [
 ] as const) {
   test(`proportional share: who was paused while another one ran alone for ${what} gets its share then, and no more`, () => {
     const policy = { scheduler: { policy: "share", slice: 5000 } } as const;
-    const machine = system(2, [{ controller: true, affinity: [1] }, { affinity: [0], share: 1 }, { affinity: [0], share: 1 }], policy);
+    const machine = system(
+      2,
+      [
+        { controller: true, affinity: [1] },
+        { affinity: [0], share: 1 },
+        { affinity: [0], share: 1 },
+      ],
+      policy,
+    );
     const controller = machine.running(0);
     assert.ok(controller !== undefined);
     for (const vm of [1, 2]) {
