@@ -41,7 +41,7 @@ const SYNDROME: u64 = 0xffffffff;
 
 /** A call; what it returns is in the registers then. An SMC was trapped before it was carried out. Returns the vCPU to enter. */
 function call(vcpu: Vcpu, esr: u64): Vcpu {
-  if (((esr as u32) >> ESR_EC_SHIFT) == EC_SMC64) vcpu.elr += 4;
+  if ((esr as u32) >> ESR_EC_SHIFT == EC_SMC64) vcpu.elr += 4;
   dispatch.call(vcpu);
   return run.next(vcpu);
 }

@@ -189,7 +189,9 @@ const sysregH = (): string =>
 /** The registers of a vCPU's EL1 context two by two, as they move, and the last one alone if their number is odd. */
 const contextH = (): string => {
   const names = el1Context.map((name) => name.toLowerCase());
-  const pairs = names.flatMap((name, n) => (n % 2 === 0 && n + 1 < names.length ? [`  PAIR("${name}", "${names[n + 1]}", ${n}) \\\n`] : []));
+  const pairs = names.flatMap((name, n) =>
+    n % 2 === 0 && n + 1 < names.length ? [`  PAIR("${name}", "${names[n + 1]}", ${n}) \\\n`] : [],
+  );
   const last = names.length % 2 === 1 ? `  ONE("${names.at(-1)}", ${names.length - 1}) \\\n` : "";
   return `#define EL1_CONTEXT(PAIR, ONE) \\\n${pairs.join("")}${last}\n`;
 };
