@@ -89,8 +89,8 @@ const several = async (): Promise<Buffer> => {
 };
 
 for (const [title, name] of [
-  ["all CPUs crash at the same time", "hl_sync"],
-  ["a CPU that is idle crashes while others run guests", "hl_idle"],
+  ["a CPU that runs a guest crashes while others fill theirs, or run", "hl_sync"],
+  ["a CPU that is idle crashes while others have guests", "hl_idle"],
 ] as const) {
   test(`one report, and the end: ${title}`, async () => {
     const file = withCode(false, { [name]: `${FRAME}brk #0x200` });
