@@ -102,7 +102,7 @@ test("a vector register is refused", () => {
   refuses(
     vectorRegisters,
     machine({ assembly: "f: ldr q0, [x0]\n ret" }),
-    /^f: no-vector-registers: `ldr q0, \[x0\]` touches a vector register; only fp_load may/,
+    /^f: no-vector-registers: `ldr q0, \[x0\]` touches a vector register; only fp_load and fp_save may/,
   );
   refuses(vectorRegisters, machine({ assembly: "f: fmov d1, x0\n ret" }), /`fmov d1, x0`/);
   refuses(vectorRegisters, machine({ assembly: "f: movi v7.16b, #0\n ret" }), /`movi/);
