@@ -33,7 +33,7 @@ export function until(watched: u64): void {
   let turn: u64 = 1;
   let right = true;
   for (; isAtWork(watched); turn++) {
-    right = disturb(turn) && right;
+    if (!disturb(turn)) right = false;
     timer.sleep(STEP);
   }
   for (let vm = VICTIM; vm < control.count(); vm++) control.order(HL_VM_STOP, vm);
