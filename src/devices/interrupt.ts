@@ -7,7 +7,7 @@ import * as gicv3 from "../drivers/gicv3";
 import * as log from "../log/log";
 import * as cpu from "../hal/cpu";
 import * as cpus from "../sched/cpus";
-import { Cpu, IPI, Request } from "../sched/cpus";
+import { Cpu, IPI, Request, Resched } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as vgic from "./vgic";
@@ -51,7 +51,7 @@ function requested(self: Cpu): void {
   // Who waits for list registers holds a lock that all the rest may need: it comes first, and the rest when this CPU looks again.
   if (lists.serveFold()) return;
   const what = cpus.requests();
-  if ((what & Request.SCHEDULE) != 0) self.resched = 1;
+  if ((what & Request.SCHEDULE) != 0) self.resched = Resched.CHOOSE;
   if ((what & Request.LOOK) != 0) vgic.requested();
 }
 
@@ -76,7 +76,7 @@ function virtualTimer(vcpu: Vcpu): void {
  */
 export function handle(): void {
   const self = cpus.self();
-  while (self.resched == 0) {
+  while (self.resched != Resched.CHOOSE) {
     const intid = gicv3.acknowledge();
     if (intid >= INTID_SPECIAL) return;
     gicv3.dropPriority(intid);

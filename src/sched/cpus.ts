@@ -15,6 +15,15 @@ export const enum Request {
   LOOK = 2,
 }
 
+/** What a CPU has to do before it enters a guest. */
+export const enum Resched {
+  NOTHING = 0,
+  /** Choose which vCPU runs. */
+  CHOOSE = 1,
+  /** Somebody waits for it now: the running vCPU's WFI traps from now on. */
+  TRAPS = 2,
+}
+
 /** The SGI of the board that carries requests. */
 export const IPI: u32 = 0;
 
@@ -34,8 +43,8 @@ export class Cpu {
   current: Vcpu;
   /** The vCPU of which this CPU does its VM's work, instead of having it loaded; null: none. */
   worker: Vcpu;
-  /** Which vCPU runs is to be chosen anew before a guest is entered. The CPU's own. */
-  resched: u32;
+  /** What is to be done before a guest is entered. The CPU's own. */
+  resched: Resched;
   /** WFI of the guest traps. The CPU's own. */
   trapsWfi: u32;
 

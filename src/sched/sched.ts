@@ -13,7 +13,7 @@ import { Vcpu, VcpuState, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as work from "../vm/work";
 import * as cpus from "./cpus";
-import { Cpu, Request } from "./cpus";
+import { Cpu, Request, Resched } from "./cpus";
 import * as deadlines from "./deadlines";
 import * as priority from "./priority";
 import * as share from "./share";
@@ -102,7 +102,7 @@ function runs(vcpu: Vcpu): bool {
 }
 
 function kick(cpu: Cpu): void {
-  if (cpu.number == cpus.self().number) cpu.resched = 1;
+  if (cpu.number == cpus.self().number) cpu.resched = Resched.CHOOSE;
   else cpus.request(cpu, Request.SCHEDULE);
 }
 
@@ -130,8 +130,21 @@ function place(vcpu: Vcpu): void {
   }
   for (let bits = allowed; bits != 0; bits &= bits - 1) {
     const cpu = cpus.at(ctz<u32>(bits));
-    if (!isNobody(cpu.current) && cpu.watching == 0) kick(cpu);
+    if (!isNobody(cpu.current) && cpu.watching == 0) tell(cpu, vcpu);
   }
+}
+
+/** Has a CPU take turns with a vCPU that has become ready and does not come before the one that runs there. This one does so without choosing anew. */
+function tell(cpu: Cpu, vcpu: Vcpu): void {
+  if (cpu.number != cpus.self().number || cpu.resched != Resched.NOTHING) {
+    kick(cpu);
+    return;
+  }
+  cpu.watching = 1;
+  cpu.resched = Resched.TRAPS;
+  if (!takesTurns(scheduler.policy, vcpu, cpu.current)) return;
+  cpu.sliceEnd = min<u64>(cpu.sliceEnd, cpu.current.since + cpu.current.slice);
+  arm(cpu);
 }
 
 /** Queues a vCPU that comes back, from a sleep, a pause or the end of its cap, and finds a CPU for it. */
@@ -182,7 +195,7 @@ export function block(vcpu: Vcpu): void {
     setState(vcpu, VcpuState.BLOCKED);
     // Whoever fills the inbox looks at the state afterwards.
     if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) setState(vcpu, VcpuState.RUNNING);
-    else cpus.self().resched = 1;
+    else cpus.self().resched = Resched.CHOOSE;
   }
   leave();
 }
@@ -190,14 +203,14 @@ export function block(vcpu: Vcpu): void {
 /** The running vCPU gives the rest of its slice away. */
 export function yieldSlice(vcpu: Vcpu): void {
   vcpu.yields = 1;
-  cpus.self().resched = 1;
+  cpus.self().resched = Resched.CHOOSE;
 }
 
 /** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */
 export function stop(vcpu: Vcpu): bool {
   enter();
   setState(vcpu, VcpuState.OFF);
-  cpus.self().resched = 1;
+  cpus.self().resched = Resched.CHOOSE;
   let others = false;
   for (let n: u32 = 0; n < vcpu.vm.vcpus; n++) {
     if (table.vcpu(vcpu.vm, n).state != VcpuState.OFF) others = true;
@@ -332,7 +345,7 @@ export function join(): void {
 /** Chooses the vCPU that this CPU runs from now on; null: none. Its registers are to be loaded, if they are not. */
 export function choose(cpu: Cpu): Vcpu {
   enter();
-  cpu.resched = 0;
+  cpu.resched = Resched.NOTHING;
   const now = timer.now();
   const policy = scheduler.policy;
   let current = cpu.current;
@@ -416,7 +429,7 @@ export function expired(cpu: Cpu): Vcpu {
     }
   }
   if (cpu.sliceEnd <= now) {
-    cpu.resched = 1;
+    cpu.resched = Resched.CHOOSE;
     cpu.sliceEnd = NEVER;
   }
   disarm(cpu);

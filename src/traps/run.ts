@@ -7,7 +7,7 @@ import * as interrupt from "../devices/interrupt";
 import * as vgic from "../devices/vgic";
 import * as atomic from "../hal/atomic";
 import * as cpus from "../sched/cpus";
-import { Cpu } from "../sched/cpus";
+import { Cpu, Resched } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import * as lifecycle from "../smccc/lifecycle";
 import { Vcpu, VcpuState, Vm } from "../vm/records";
@@ -15,7 +15,15 @@ import * as work from "../vm/work";
 
 /** The vCPU to enter after an exit of this one that may have changed who runs; null: none. */
 export function next(vcpu: Vcpu): Vcpu {
-  return cpus.self().resched == 0 ? vcpu : choose();
+  const cpu = cpus.self();
+  return cpu.resched == Resched.NOTHING ? vcpu : act(cpu, vcpu);
+}
+
+function act(cpu: Cpu, vcpu: Vcpu): Vcpu {
+  if (cpu.resched == Resched.CHOOSE) return choose();
+  cpu.resched = Resched.NOTHING;
+  setTraps(cpu);
+  return vcpu;
 }
 
 /** A vCPU that is loaded, but will not run again as it is: its VM waits for the CPU to let it go. */
@@ -50,7 +58,7 @@ function workFirst(cpu: Cpu, vcpu: Vcpu): bool {
   if (changetype<usize>(vcpu) == 0) {
     if (changetype<usize>(cpu.loaded) != 0 && isGone(cpu.loaded)) exchange.unload(cpu);
     // What was let go may be what somebody else's work, or this CPU, has waited for.
-    return cpu.resched != 0;
+    return cpu.resched != Resched.NOTHING;
   }
   if (vcpu.vm.work != 0) workFor(cpu, vcpu);
   return true;
@@ -67,7 +75,7 @@ export function choose(): Vcpu {
     }
     if (cpu.loaded != vcpu) exchange.take(cpu, vcpu);
     else if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) vgic.maintain(vcpu);
-    if (cpu.resched != 0) continue;
+    if (cpu.resched != Resched.NOTHING) continue;
     setTraps(cpu);
     return vcpu;
   }
