@@ -180,6 +180,7 @@ export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
     const isFirst = vm.startCount == 0;
     power.on(cpu, vm);
     sayStart(vm, isFirst);
+    log.debug(IN_VM, "vm%d runs since the board's count of %d", vm.id, vm.startCount);
     setState(vm, VM_RUNNING);
   } else {
     sched.enter();
