@@ -19,6 +19,7 @@ APART(u32, traps0x2Fsync0x2Frare, u32, u64);
 APART(void, smccc0x2Fdispatch0x2Fcall, u32);
 APART(u32, traps0x2Fsync0x2Fcall, u32, u64);
 WITHIN(u32, traps0x2Fsync0x2Fhvc, u32, u64);
+WITHIN(u32, traps0x2Fsync0x2FshortCall, u32, u32);
 APART(u32, traps0x2Frun0x2Fchoose);
 APART(u32, traps0x2Frun0x2FworkFirst, u32, u32);
 APART(u32, vm0x2Fwork0x2Fstep, u32);

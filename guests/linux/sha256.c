@@ -4,20 +4,9 @@
 #pragma GCC target "+crypto"
 #include <arm_neon.h>
 
-typedef unsigned char u8;
-typedef unsigned int u32;
-typedef unsigned long u64;
+#include "system-call.h"
 
-static long system_call(long number, long a, long b, long c) {
-  register long x0 __asm__("x0") = a;
-  register long x1 __asm__("x1") = b;
-  register long x2 __asm__("x2") = c;
-  register long x8 __asm__("x8") = number;
-  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x8) : "memory");
-  return x0;
-}
-
-enum { READ = 63, WRITE = 64, EXIT = 93, STDIN = 0, STDOUT = 1, BLOCK = 64, CHUNK = 65536 };
+enum { BLOCK = 64, CHUNK = 65536 };
 
 static const u32 constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,

@@ -164,14 +164,6 @@ export function trapWfi(on: bool): void {
   sysreg.writeHcrEl2(on ? controls | HCR_TWI : controls);
 }
 
-/** Empties the TLBs of all CPUs of what the selected VMID has left there: its stage 1 and 2 start anew (D8.14). */
-export function forgetTranslations(): void {
-  barrier.dsbIshst();
-  tlb.vmalls12e1is();
-  barrier.dsbIsh();
-  barrier.isb();
-}
-
 /**
  * Empties this CPU's TLB of the selected VM's stage 1: another of its vCPUs ran here, whose ASIDs may mean something else (a vCPU may take its TLB for
  * its own while HCR_EL2.FB only widens what it invalidates).

@@ -7,6 +7,7 @@ import { Pa } from "../hal/addr";
 import * as context from "../hal/context";
 import * as phys from "../hal/phys";
 import * as sysreg from "../hal/sysreg";
+import * as stage2 from "../mmu/stage2";
 import { Cpu } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
@@ -22,17 +23,10 @@ const STOLEN_TIME: u64 = 8;
 
 /** Which vCPU of each VM has run on each CPU last: its id plus one, one byte each for MAX_CPUS times MAX_VMS. */
 const ran: usize = memory.data(512, 8);
-/** Root of a stage 2 with nothing in it, for CPUs that hold no vCPU. */
-const nobody: usize = memory.data(8, 8);
-
-/** Once: the root of nobody's stage 2. */
-export function init(root: u64): void {
-  store<u64>(nobody, root);
-}
 
 /** Leaves this CPU without any VM's translations. */
 export function select(cpu: Cpu): void {
-  el2.select(load<u64>(nobody), 0, cpu.mpidr, 0, false);
+  el2.select(stage2.nothing() as u64, 0, cpu.mpidr, 0, false);
 }
 
 /** Brings everything of the vCPU that is loaded into its record. */

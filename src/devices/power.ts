@@ -3,11 +3,10 @@
 import * as el2 from "../cpu/el2";
 import * as timer from "../drivers/timer";
 import * as console from "../log/console";
-import { Cpu } from "../sched/cpus";
+import * as stage2 from "../mmu/stage2";
 import { Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as work from "../vm/work";
-import * as exchange from "./exchange";
 import * as vgic from "./vgic";
 import * as vrtc from "./vrtc";
 import * as vuart from "./vuart";
@@ -24,8 +23,8 @@ export function resetVcpu(vcpu: Vcpu, entry: u64, argument: u64): void {
   vgic.resetCpu(vcpu);
 }
 
-/** Everything of a VM, of which no CPU holds anything; this CPU works for it. Its lock is held. */
-export function on(cpu: Cpu, vm: Vm): void {
+/** Everything of a VM, of which no CPU holds anything. Its lock is held. */
+export function on(vm: Vm): void {
   for (let n: u32 = 0; n < vm.vcpus; n++) resetVcpu(table.vcpu(vm, n), 0, 0);
   resetVcpu(table.vcpu(vm, 0), work.entry(vm) as u64, work.treeAddress(vm) as u64);
   const seconds = vrtc.now(vm);
@@ -33,10 +32,8 @@ export function on(cpu: Cpu, vm: Vm): void {
   vgic.reset(vm);
   vuart.reset(vm.uart);
   vrtc.reset(vm.rtc, seconds);
-  console.open(vm.id, changetype<usize>(vm) + offsetof<Vm>("name0"));
+  console.open(vm.id, table.nameOf(vm));
   // Nothing of its former life, or of who had the VMID before, is left in a TLB.
-  el2.select(vm.stage2.root, vm.vmid, 0, 0, false);
-  el2.forgetTranslations();
-  exchange.select(cpu);
+  stage2.forget(vm.vmid);
   vm.startCount = timer.now();
 }

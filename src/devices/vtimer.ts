@@ -46,7 +46,7 @@ function deadline(vcpu: Vcpu): u64 {
 }
 
 /** Brings lines and EL2's timer in step with the registers. The VM's lock is held. */
-export function updateLocked(vcpu: Vcpu): void {
+function updateLocked(vcpu: Vcpu): void {
   sched.setTimer(vcpu, deadline(vcpu));
 }
 

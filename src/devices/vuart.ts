@@ -94,7 +94,7 @@ function reads(uart: Uart): bool {
 }
 
 /** Takes what was typed for the VM, as far as there is room and the guest reads; the console tells of more while there is. */
-export function pull(vm: Vm): void {
+function pull(vm: Vm): void {
   const uart = vm.uart;
   const room = depth(uart);
   const open = reads(uart);

@@ -1,4 +1,5 @@
-// Memory for records that live as long as the hypervisor: taken once, in order, from what lies behind the core's static data.
+// Memory for records that live as long as the hypervisor: taken once, in order, from what lies behind the core's static data,
+// which is zero from the start (metal/boot.S).
 
 import { WINDOW_PAGES } from "../../build/gen/layout";
 import { acquire, Lock, release } from "./lock";
@@ -17,6 +18,5 @@ export function take(bytes: usize, align: usize): usize {
   if (start + bytes > (WINDOW_PAGES as usize) << 16) unreachable();
   store<usize>(next, start + bytes);
   release(lock);
-  memory.fill(start, 0, bytes);
   return start;
 }

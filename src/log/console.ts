@@ -59,7 +59,7 @@ export function close(n: u32): void {
   if (ports.isOpen(n)) {
     ports.all.open &= ~ports.bit(n);
     ports.all.listening &= ~ports.bit(n);
-    while (ports.hasInput(n)) ports.takeInput(n);
+    ports.dropInput(n);
     if (ports.all.byLine != 0) ports.endLine(n);
     focusOf.closed(n);
     sender.drain();

@@ -15,7 +15,7 @@ import { Into } from "./text";
 import * as wire from "./wire";
 
 /** A line that belongs to no VM. */
-export const NO_VM: u32 = 0xffffffff;
+const NO_VM: u32 = 0xffffffff;
 
 const SPACE: u32 = 0x20;
 const LF: u32 = 0x0a;

@@ -206,3 +206,9 @@ export function takeInput(n: u32): u32 {
   if (port.typed == 0) all.typed &= ~bit(n);
   return byte;
 }
+
+/** Forgets what was typed. */
+export function dropInput(n: u32): void {
+  at(n).typed = 0;
+  all.typed &= ~bit(n);
+}

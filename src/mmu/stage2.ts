@@ -180,7 +180,7 @@ function giveBack(stage2: Stage2, list: usize, count: u32): void {
 }
 
 /** Empties the TLBs of all CPUs of a VMID, which no CPU runs: this one takes it for that moment, with nothing mapped (D8.14). */
-function forget(vmid: u32): void {
+export function forget(vmid: u32): void {
   const before = sysreg.readVttbrEl2();
   barrier.dsbIshst();
   sysreg.writeVttbrEl2(load<u64>(nothingAt) | ((vmid as u64) << VMID_SHIFT));

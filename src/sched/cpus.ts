@@ -38,8 +38,9 @@ export class Cpu {
   online: u32;
   mpidr: u64;
 
-  /** The vCPU whose registers this CPU holds, and the one that runs; null: none. The CPU's own. */
+  /** The vCPU whose registers this CPU holds; null: none. The CPU's own. */
   loaded: Vcpu;
+  /** The one that runs; null: none. Guarded by the scheduler's lock. */
   current: Vcpu;
   /** The vCPU of which this CPU does its VM's work, instead of having it loaded; null: none. */
   worker: Vcpu;

@@ -5,6 +5,7 @@ import { NEVER } from "../drivers/timer";
 import { Vcpu } from "../vm/records";
 import * as cpus from "./cpus";
 import { Cpu } from "./cpus";
+import { NOBODY } from "./list";
 
 /** Every vCPU is in one heap at most. */
 const CAPACITY: u32 = MAX_VMS * MAX_VCPUS;
@@ -78,7 +79,7 @@ export function first(cpu: Cpu): u64 {
 
 /** Takes the first vCPU out of the heap if its deadline has come; null: none. */
 export function take(cpu: Cpu, now: u64): Vcpu {
-  if (first(cpu) > now) return changetype<Vcpu>(0);
+  if (first(cpu) > now) return NOBODY;
   const vcpu = vcpuAt(cpu, 0);
   remove(vcpu);
   return vcpu;

@@ -2,6 +2,13 @@
 
 import { Vcpu } from "../vm/records";
 
+/** No vCPU. */
+export const NOBODY = changetype<Vcpu>(0);
+
+export function isNobody(vcpu: Vcpu): bool {
+  return changetype<usize>(vcpu) == 0;
+}
+
 @unmanaged
 export class List {
   first: Vcpu;
@@ -9,19 +16,19 @@ export class List {
 
   /** Inserts before `next`; null: at the end. */
   insert(vcpu: Vcpu, next: Vcpu): void {
-    const previous = changetype<usize>(next) == 0 ? this.last : next.previous;
+    const previous = isNobody(next) ? this.last : next.previous;
     vcpu.next = next;
     vcpu.previous = previous;
-    if (changetype<usize>(previous) == 0) this.first = vcpu;
+    if (isNobody(previous)) this.first = vcpu;
     else previous.next = vcpu;
-    if (changetype<usize>(next) == 0) this.last = vcpu;
+    if (isNobody(next)) this.last = vcpu;
     else next.previous = vcpu;
   }
 
   remove(vcpu: Vcpu): void {
-    if (changetype<usize>(vcpu.previous) == 0) this.first = vcpu.next;
+    if (isNobody(vcpu.previous)) this.first = vcpu.next;
     else vcpu.previous.next = vcpu.next;
-    if (changetype<usize>(vcpu.next) == 0) this.last = vcpu.previous;
+    if (isNobody(vcpu.next)) this.last = vcpu.previous;
     else vcpu.next.previous = vcpu.previous;
   }
 }

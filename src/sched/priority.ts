@@ -1,7 +1,7 @@
 // The policy of fixed priorities: the highest runs, round robin within one. A queue for each priority, and one bit for each queue that is not empty.
 
 import { Vcpu } from "../vm/records";
-import { isEligible, List } from "./list";
+import { isEligible, isNobody, List, NOBODY } from "./list";
 
 const queues: usize = memory.data(256, 8);
 const filled: usize = memory.data(4, 4);
@@ -13,14 +13,14 @@ function queue(priority: u32): List {
 /** `first`: before the others of its priority: it was interrupted within its slice. */
 export function enqueue(vcpu: Vcpu, first: bool): void {
   const priority = vcpu.vm.priority;
-  queue(priority).insert(vcpu, first ? queue(priority).first : changetype<Vcpu>(0));
+  queue(priority).insert(vcpu, first ? queue(priority).first : NOBODY);
   store<u32>(filled, load<u32>(filled) | ((1 as u32) << priority));
 }
 
 export function dequeue(vcpu: Vcpu): void {
   const priority = vcpu.vm.priority;
   queue(priority).remove(vcpu);
-  if (changetype<usize>(queue(priority).first) == 0) store<u32>(filled, load<u32>(filled) & ~((1 as u32) << priority));
+  if (isNobody(queue(priority).first)) store<u32>(filled, load<u32>(filled) & ~((1 as u32) << priority));
 }
 
 /** The most urgent that CPU `number` may run; null: none. */
@@ -28,11 +28,11 @@ export function best(number: u32): Vcpu {
   for (let bits = load<u32>(filled); bits != 0; ) {
     const priority = 31 - clz<u32>(bits);
     let vcpu = queue(priority).first;
-    while (changetype<usize>(vcpu) != 0 && !isEligible(vcpu, number)) vcpu = vcpu.next;
-    if (changetype<usize>(vcpu) != 0) return vcpu;
+    while (!isNobody(vcpu) && !isEligible(vcpu, number)) vcpu = vcpu.next;
+    if (!isNobody(vcpu)) return vcpu;
     bits &= ~((1 as u32) << priority);
   }
-  return changetype<Vcpu>(0);
+  return NOBODY;
 }
 
 /** Whether a waiting vCPU takes the CPU from the one that runs. */

@@ -15,6 +15,7 @@ import * as work from "../vm/work";
 import * as cpus from "./cpus";
 import { Cpu, Request, Resched } from "./cpus";
 import * as deadlines from "./deadlines";
+import { isNobody, NOBODY } from "./list";
 import * as priority from "./priority";
 import * as share from "./share";
 
@@ -30,14 +31,9 @@ class Scheduler {
 const scheduler = changetype<Scheduler>(memory.data(24, 8));
 const lock = changetype<Lock>(memory.data(8, 8));
 
-const NOBODY = changetype<Vcpu>(0);
 /** Caps are counted over 100 ms. */
 const PERIODS_A_SECOND: u64 = 10;
 const MICROSECONDS: u64 = 1000000;
-
-function isNobody(vcpu: Vcpu): bool {
-  return changetype<usize>(vcpu) == 0;
-}
 
 /** Once, before any vCPU is ready. `slice`: microseconds. */
 export function init(policy: u32, slice: u64): void {
@@ -172,7 +168,8 @@ export function start(vcpu: Vcpu): void {
   leave();
 }
 
-export function startLocked(vcpu: Vcpu): void {
+/** The same; the lock is held. */
+function startLocked(vcpu: Vcpu): void {
   vcpu.slice = 0;
   vcpu.capDeadline = NEVER;
   vcpu.timerDeadline = NEVER;
@@ -200,10 +197,9 @@ export function block(vcpu: Vcpu): void {
   leave();
 }
 
-/** The running vCPU gives the rest of its slice away. */
+/** The running vCPU gives the rest of its slice away, at the choice that must follow. */
 export function yieldSlice(vcpu: Vcpu): void {
   vcpu.yields = 1;
-  cpus.self().resched = Resched.CHOOSE;
 }
 
 /** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */

@@ -6,14 +6,10 @@ import { MAX_SHARE } from "../../build/gen/bundle";
 import { NEVER } from "../drivers/timer";
 import { Vcpu, VcpuState, Vm } from "../vm/records";
 import * as cpus from "./cpus";
-import { isEligible, List } from "./list";
+import { isEligible, isNobody, List, NOBODY } from "./list";
 
 /** Those that wait, by virtual time. */
 const waiting = changetype<List>(memory.data(8, 4));
-
-function isNobody(vcpu: Vcpu): bool {
-  return changetype<usize>(vcpu) == 0;
-}
 
 /** A span of time as the virtual time of a vCPU: of however many counts, without an overflow on the way. */
 function virtual(vm: Vm, counts: u64): u64 {
@@ -45,7 +41,7 @@ function foremost(number: u32, now: u64): Vcpu {
  * it was away nor pays for what it had while nobody else wanted it. Of the CPUs that it may run on it will meet those that are farthest.
  */
 export function rejoin(vcpu: Vcpu, slice: u64, now: u64): void {
-  let met = changetype<Vcpu>(0);
+  let met = NOBODY;
   for (let bits = vcpu.vm.affinity; bits != 0; bits &= bits - 1) {
     const other = foremost(ctz<u32>(bits), now);
     if (!isNobody(other) && (isNobody(met) || isBefore(timeOf(met, now), timeOf(other, now)))) met = other;
@@ -58,7 +54,7 @@ export function rejoin(vcpu: Vcpu, slice: u64, now: u64): void {
 }
 
 export function enqueue(vcpu: Vcpu): void {
-  let next = changetype<Vcpu>(0);
+  let next = NOBODY;
   let previous = waiting.last;
   while (!isNobody(previous) && isBefore(vcpu.virtualTime, previous.virtualTime)) {
     next = previous;

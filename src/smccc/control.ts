@@ -35,7 +35,7 @@ function state(vcpu: Vcpu, vm: Vm): u64 {
 /** Half of its name in x1 and x2. */
 function name(vcpu: Vcpu, vm: Vm, offset: u64): u64 {
   if (offset != 0 && offset != NAME_PART) return INVALID_PARAMETERS;
-  const at = lifecycle.nameOf(vm) + (offset as usize);
+  const at = table.nameOf(vm) + (offset as usize);
   vcpu.x1 = load<u64>(at);
   vcpu.x2 = load<u64>(at + 8);
   return SUCCESS;

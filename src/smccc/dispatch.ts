@@ -1,11 +1,10 @@
-// One row for each call of abi/calls.ts. The function identifier is the low half of x0; a call of the 32-bit convention sees the low halves of its
+// One row for each call of abi/calls.ts but the shortest two (traps/sync.ts). The function identifier is the low half of x0; a call of the 32-bit convention sees the low halves of its
 // arguments (SMC Calling Convention, DEN0028, 2.4). What is not in the table is NOT_SUPPORTED, whatever range it is from.
 
 import {
   HL_CONSOLE_WRITE,
   HL_DOORBELL,
   HL_VCPU_FACT,
-  HL_NULL,
   HL_VERSION,
   HL_VM_COUNT,
   HL_VM_CREATE,
@@ -18,7 +17,6 @@ import {
   HL_VM_START,
   HL_VM_STATE,
   HL_VM_STOP,
-  HL_YIELD,
   NOT_SUPPORTED,
   PSCI_AFFINITY_INFO_32,
   PSCI_AFFINITY_INFO_64,
@@ -40,7 +38,6 @@ import {
   SMCCC_ARCH_WORKAROUND_1,
   SMCCC_ARCH_WORKAROUND_3,
   SMCCC_VERSION,
-  SUCCESS,
   TRNG_FEATURES,
   TRNG_GET_UUID,
   TRNG_RND_32,
@@ -51,7 +48,6 @@ import {
   VERSION_MINOR,
   VERSION_PATCH,
 } from "../../build/gen/calls";
-import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
 import * as arch from "./arch";
 import * as control from "./control";
@@ -86,13 +82,6 @@ export function call(vcpu: Vcpu): void {
     case PSCI_CPU_SUSPEND_32:
     case PSCI_CPU_SUSPEND_64:
       psci.cpuSuspend(vcpu, a);
-      break;
-    case HL_NULL:
-      vcpu.x0 = SUCCESS;
-      break;
-    case HL_YIELD:
-      vcpu.x0 = SUCCESS;
-      sched.yieldSlice(vcpu);
       break;
     default:
       vcpu.x0 = answer(vcpu, id, a, b, c);

@@ -21,7 +21,6 @@ import * as atomic from "../hal/atomic";
 import * as console from "../log/console";
 import * as halt from "../log/halt";
 import * as log from "../log/log";
-import { Cpu } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import * as make from "../vm/create";
 import * as guestLog from "../vm/guest-log";
@@ -29,9 +28,8 @@ import { REGISTERS, Vcpu, VcpuState, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import { Work } from "../vm/work";
 
-export function nameOf(vm: Vm): usize {
-  return changetype<usize>(vm) + offsetof<Vm>("name0");
-}
+/** The states of a VM that is made, and not being taken apart: a bit each. */
+const THERE: u32 = ~(((1 as u32) << VM_ABSENT) | ((1 as u32) << VM_DESTROYING));
 
 /** Its state; it may change at once, unless the VM's lock is held. */
 export function stateOf(vm: Vm): u32 {
@@ -72,7 +70,7 @@ function ended(): void {
     if (changetype<usize>(crashed) == 0 || vm.crash.when >= crashed.crash.when) crashed = vm;
   }
   if (changetype<usize>(crashed) == 0) halt.off();
-  halt.crash(crashed.crash.reason, nameOf(crashed), crashed.crash.address);
+  halt.crash(crashed.crash.reason, table.nameOf(crashed), crashed.crash.address);
 }
 
 // --- what VMs do to themselves. A VM that was taken down while one of its vCPUs was on the way here has no say any more
@@ -84,7 +82,7 @@ export function mayAct(vcpu: Vcpu): bool {
 
 /** Takes a VM down that switches itself off; `ended` follows. The VM's lock is held. */
 function offLocked(vm: Vm): void {
-  log.write(LOG_INFO, IN_VM, vm.id, "%s is off", nameOf(vm), 0, 0);
+  log.write(LOG_INFO, IN_VM, vm.id, "%s is off", table.nameOf(vm), 0, 0);
   takeDown(vm, VM_OFF, 0);
 }
 
@@ -113,7 +111,7 @@ export function resetItself(vcpu: Vcpu): void {
   const vm = vcpu.vm;
   guard.enter(vm);
   if (mayAct(vcpu)) {
-    guestLog.info(vm, IN_VM, "%s resets", nameOf(vm));
+    guestLog.info(vm, IN_VM, "%s resets", table.nameOf(vm));
     takeDown(vm, VM_LOADING, Work.LOAD);
   }
   guard.leave(vm);
@@ -134,7 +132,7 @@ function record(vcpu: Vcpu, reason: string, address: u64): void {
 /** Says so in the log, with the registers: three to a line. A VM that crashes again and again does not fill the log with them. */
 function report(vm: Vm): void {
   const crash = vm.crash;
-  if (!guestLog.warning(vm, IN_VM, crash.reason, nameOf(vm), crash.address)) return;
+  if (!guestLog.warning(vm, IN_VM, crash.reason, table.nameOf(vm), crash.address)) return;
   log.write(LOG_WARNING, IN_VM, vm.id, "vcpu%d, x0 to x30, pc, pstate:", crash.vcpu, 0, 0);
   for (let n: u32 = 0; n < REGISTERS; n += 3) {
     const at = crash.registers + (n << 3);
@@ -152,7 +150,7 @@ export function crash(vcpu: Vcpu, reason: string, address: u64): void {
   }
   record(vcpu, reason, address);
   report(vm);
-  if (vm.crashPolicy == CRASH_STOP_ALL) halt.crash(reason, nameOf(vm), address);
+  if (vm.crashPolicy == CRASH_STOP_ALL) halt.crash(reason, table.nameOf(vm), address);
   const again = vm.crashPolicy == CRASH_RESET;
   takeDown(vm, again ? VM_LOADING : VM_CRASHED, again ? Work.LOAD : 0);
   guard.leave(vm);
@@ -164,12 +162,12 @@ export function crash(vcpu: Vcpu, reason: string, address: u64): void {
 /** Says that a VM starts. A VM that starts again and again does not fill the log with that. */
 function sayStart(vm: Vm, isFirst: bool): void {
   const text = "%s starts, %d MiB, CPUs: %d";
-  if (isFirst) log.write(LOG_INFO, IN_VM, vm.id, text, nameOf(vm), vm.bytes >> 20, vm.vcpus);
-  else guestLog.info(vm, IN_VM, text, nameOf(vm), vm.bytes >> 20, vm.vcpus);
+  if (isFirst) log.write(LOG_INFO, IN_VM, vm.id, text, table.nameOf(vm), vm.bytes >> 20, vm.vcpus);
+  else guestLog.info(vm, IN_VM, text, table.nameOf(vm), vm.bytes >> 20, vm.vcpus);
 }
 
-/** This CPU has finished a VM's work of that kind, unless the VM was taken down meanwhile. */
-export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
+/** A VM's work of that kind is finished, unless the VM was taken down meanwhile. */
+export function finished(vm: Vm, kind: u32): void {
   guard.enter(vm);
   const vcpu = table.vcpu(vm, 0);
   if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) != VcpuState.RUNNING) {
@@ -178,7 +176,7 @@ export function finished(cpu: Cpu, vm: Vm, kind: u32): void {
   }
   if (kind == Work.LOAD) {
     const isFirst = vm.startCount == 0;
-    power.on(cpu, vm);
+    power.on(vm);
     sayStart(vm, isFirst);
     log.debug(IN_VM, "vm%d runs since the board's count of %d", vm.id, vm.startCount);
     setState(vm, VM_RUNNING);
@@ -206,14 +204,35 @@ export function create(vm: Vm): u64 {
   return answer;
 }
 
+/** Takes a VM down to a state, from one of those of `may`: a bit each. */
+function order(vm: Vm, may: u32, state: u32, next: u32): u64 {
+  guard.enter(vm);
+  const allowed = ((may >> stateOf(vm)) & 1) != 0;
+  if (allowed) takeDown(vm, state, next);
+  guard.leave(vm);
+  return allowed ? SUCCESS : DENIED;
+}
+
 /** OFF or CRASHED to LOADING, which becomes RUNNING. */
 export function start(vm: Vm): u64 {
-  guard.enter(vm);
-  const state = stateOf(vm);
-  const may = state == VM_OFF || state == VM_CRASHED;
-  if (may) takeDown(vm, VM_LOADING, Work.LOAD);
-  guard.leave(vm);
-  return may ? SUCCESS : DENIED;
+  return order(vm, ((1 as u32) << VM_OFF) | ((1 as u32) << VM_CRASHED), VM_LOADING, Work.LOAD);
+}
+
+/** Any state to LOADING, which becomes RUNNING. */
+export function reset(vm: Vm): u64 {
+  return order(vm, THERE, VM_LOADING, Work.LOAD);
+}
+
+/** Any state to OFF. */
+export function stop(vm: Vm): u64 {
+  const answer = order(vm, THERE, VM_OFF, 0);
+  if (answer == SUCCESS) ended();
+  return answer;
+}
+
+/** Any state to DESTROYING, which becomes ABSENT. */
+export function destroy(vm: Vm): u64 {
+  return order(vm, THERE, VM_DESTROYING, Work.CLEAN);
 }
 
 /** RUNNING to PAUSED. */
@@ -243,39 +262,6 @@ export function resume(vm: Vm): u64 {
     sched.resume(vm);
     sched.leave();
   }
-  guard.leave(vm);
-  return may ? SUCCESS : DENIED;
-}
-
-function isThere(vm: Vm): bool {
-  const state = stateOf(vm);
-  return state != VM_ABSENT && state != VM_DESTROYING;
-}
-
-/** Any state to LOADING, which becomes RUNNING. */
-export function reset(vm: Vm): u64 {
-  guard.enter(vm);
-  const may = isThere(vm);
-  if (may) takeDown(vm, VM_LOADING, Work.LOAD);
-  guard.leave(vm);
-  return may ? SUCCESS : DENIED;
-}
-
-/** Any state to OFF. */
-export function stop(vm: Vm): u64 {
-  guard.enter(vm);
-  const may = isThere(vm);
-  if (may) takeDown(vm, VM_OFF, 0);
-  guard.leave(vm);
-  if (may) ended();
-  return may ? SUCCESS : DENIED;
-}
-
-/** Any state to DESTROYING, which becomes ABSENT. */
-export function destroy(vm: Vm): u64 {
-  guard.enter(vm);
-  const may = isThere(vm);
-  if (may) takeDown(vm, VM_DESTROYING, Work.CLEAN);
   guard.leave(vm);
   return may ? SUCCESS : DENIED;
 }

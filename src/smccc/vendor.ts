@@ -38,7 +38,7 @@ import * as frames from "../mmu/frames";
 import * as stage2 from "../mmu/stage2";
 import * as tablePool from "../mmu/table-pool";
 import * as cpus from "../sched/cpus";
-import { Doorbell, Vcpu } from "../vm/records";
+import { Vcpu } from "../vm/records";
 import * as table from "../vm/table";
 import * as lifecycle from "./lifecycle";
 
@@ -76,7 +76,7 @@ function number(fact: u64): u32 {
 /** Rings a doorbell of the VM: an edge at the peer, unless it cannot hear it. */
 export function doorbell(vcpu: Vcpu, number: u64): u64 {
   if (number >= vcpu.vm.doorbells) return INVALID_PARAMETERS;
-  const bell = changetype<Doorbell>(changetype<usize>(vcpu.vm.firstDoorbell) + (number as usize) * offsetof<Doorbell>());
+  const bell = table.doorbell(vcpu.vm, number as u32);
   const peer = table.vm(bell.peer);
   guard.enter(peer);
   const state = lifecycle.stateOf(peer);

@@ -38,6 +38,7 @@ import * as arch from "../smccc/arch";
 import * as lifecycle from "../smccc/lifecycle";
 import * as cpus from "../sched/cpus";
 import * as sched from "../sched/sched";
+import * as bundle from "../vm/bundle";
 import * as create from "../vm/create";
 import * as manifest from "../vm/manifest";
 import { Vcpu } from "../vm/records";
@@ -199,7 +200,6 @@ function startInterrupts(): void {
   lists.init(theBoard.virtualTimer);
   if (listRegisters.count() < 2) crash("this CPU's GIC has one list register, Hyper-LITE needs two");
   if (!stage2.init()) crash("stage 2: no page for a root");
-  exchange.init(stage2.nothing() as u64);
   cpus.describe(0, sysreg.readMpidrEl1());
   interrupt.init(theBoard);
   initCpu(redist);
@@ -244,7 +244,7 @@ function openBundle(flags: u64): void {
   if (start == 0 || end <= start)
     crash("no bundle: the loader gave no initrd (build one with `hyper-lite build`; QEMU: -initrd)");
   if ((start & 4095) != 0 || end > bankEnd(start)) crash("no bundle: the initrd at 0x%x does not lie in RAM, at a page", start);
-  const bytes = manifest.open(start as Pa, end - start);
+  const bytes = bundle.open(start as Pa, end - start);
   frames.setFree(start as Pa, bytes, false);
   manifest.setLogLevels();
   manifest.read(cpus.count());

@@ -46,7 +46,7 @@ function workFor(cpu: Cpu, vcpu: Vcpu): void {
   cpu.worker = vcpu;
   // It takes long: another CPU may have room for who is loaded here.
   if (changetype<usize>(cpu.loaded) != 0) exchange.unload(cpu);
-  if (work.step(vm)) lifecycle.finished(cpu, vm, kind);
+  if (work.step(vm)) lifecycle.finished(vm, kind);
   interrupt.handle();
 }
 

@@ -39,21 +39,31 @@ const IMMEDIATE: u64 = 0xffff;
 /** ESR_EL2 bits 63-32 are the second syndrome. */
 const SYNDROME: u64 = 0xffffffff;
 
-/** A call; what it returns is in the registers then. An SMC was trapped before it was carried out. Returns the vCPU to enter. */
+/** The two calls that do nothing but come here, and are in no table. */
+function isShort(id: u32): bool {
+  return id == HL_NULL || id == HL_YIELD;
+}
+
+function shortCall(vcpu: Vcpu, id: u32): Vcpu {
+  vcpu.x0 = SUCCESS;
+  if (id == HL_NULL) return vcpu;
+  sched.yieldSlice(vcpu);
+  return run.choose();
+}
+
+/** Any call; what it returns is in the registers then. An SMC was trapped before it was carried out. Returns the vCPU to enter. */
 function call(vcpu: Vcpu, esr: u64): Vcpu {
   if ((esr as u32) >> ESR_EC_SHIFT == EC_SMC64) vcpu.elr += 4;
+  const id = vcpu.x0 as u32;
+  if (isShort(id)) return shortCall(vcpu, id);
   dispatch.call(vcpu);
   return run.next(vcpu);
 }
 
-/** HVC #0. The two calls that do nothing but come here are first. */
+/** HVC #0. */
 function hvc(vcpu: Vcpu, esr: u64): Vcpu {
   const id = vcpu.x0 as u32;
-  if (id != HL_NULL && id != HL_YIELD) return call(vcpu, esr);
-  vcpu.x0 = SUCCESS;
-  if (id == HL_NULL) return vcpu;
-  vcpu.yields = 1;
-  return run.choose();
+  return isShort(id) ? shortCall(vcpu, id) : call(vcpu, esr);
 }
 
 /** An HVC with another immediate does not exist; the exception is that of the instruction, which is behind us. */

@@ -124,7 +124,7 @@ export function make(vm: Vm): u64 {
 export function refuse(vm: Vm): void {
   let bytes = vm.bytes;
   for (let n: u32 = 0; n < vm.regions; n++) bytes += framesOf(table.region(vm, n));
-  const name = changetype<usize>(vm) + offsetof<Vm>("name0");
+  const name = table.nameOf(vm);
   if (bytes > frames.freeBytes())
     crash("too little RAM: %s wants %d MiB, %d MiB are free", name, bytes >> 20, frames.freeBytes() >> 20);
   crash(

@@ -41,11 +41,6 @@ class System {
 }
 const system = changetype<System>(memory.data(16, 8));
 
-/** Opens the bundle in the `limit` bytes at `pa`; returns its size. Does not return if there is none. */
-export function open(pa: Pa, limit: u64): u64 {
-  return bundle.open(pa, limit);
-}
-
 /** Whether RAM that nobody had is zeroed before a VM gets it. */
 export function scrubs(): bool {
   return system.scrubs != 0;

@@ -52,7 +52,6 @@ export class Uart {
   polls: u32;
   /** Atomic for those who do not hold the lock: UARTFR but for the transmitter, and whether a look at it counts. */
   flags: u32;
-  reserved: u32;
   /** The receive FIFO: where it starts, how many bytes it holds, 32 bytes. */
   head: u32;
   count: u32;

@@ -35,6 +35,11 @@ export function vcpu(vm: Vm, n: u32): Vcpu {
   return changetype<Vcpu>(changetype<usize>(vm.firstVcpu) + (n as usize) * STRIDE);
 }
 
+/** Where its name is: zero-terminated bytes. */
+export function nameOf(vm: Vm): usize {
+  return changetype<usize>(vm) + offsetof<Vm>("name0");
+}
+
 /** A slot for one more VM, with its vCPUs: records of zeros but for who they are. At boot, at most MAX_VMS times. */
 export function add(vcpus: u32): Vm {
   const id = load<u32>(used);

@@ -144,7 +144,7 @@ const bootargs = z
   .string(rule.BOOTARGS)
   .refine((value) => Buffer.byteLength(value) <= BOOTARGS_MAX && !value.includes("\0"), rule.BOOTARGS);
 
-export const vmSchema = settings(
+const vmSchema = settings(
   {
     name: name.describe("What the console, the log and the other VMs call it."),
     memory: memory.describe("RAM, at 0x40000000: a multiple of 2 MiB, at least 16 MiB."),
@@ -268,6 +268,5 @@ export type LogLevels = z.output<typeof logLevels>;
 /** How a configuration names a file: a path relative to it, one of the forms that JSON can say as well, or a function. */
 export type FileSource = z.output<typeof kernel> | z.output<typeof initrd> | z.output<typeof file>;
 export type KernelSource = z.output<typeof kernel>;
-export type InitrdSource = z.output<typeof initrd>;
 export type DebianFile = Extract<KernelSource, { debian: string }>["debian"];
 export type BusyboxOptions = z.output<typeof busybox>;

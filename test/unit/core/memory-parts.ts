@@ -38,8 +38,9 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     "SHARED",
   ],
   "mmu/table-pool": ["init as pool_init", "take as pool_take", "give as pool_give", "freePages"],
+  "vm/bundle": ["open"],
   "vm/create": ["init", "make", "unmake"],
-  "vm/manifest": ["open", "read"],
+  "vm/manifest": ["read"],
   "vm/table": ["vm", "count"],
   "vm/work": ["begin", "step"],
 };
