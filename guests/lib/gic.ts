@@ -82,6 +82,11 @@ export function disable(intid: u32): void {
   access.write32(privateFrame() + GICD_ICENABLER, (1 as u32) << intid);
 }
 
+/** An SGI or PPI of this CPU is not pending any more, unless its line still asks for it. */
+export function clear(intid: u32): void {
+  access.write32(privateFrame() + GICD_ICPENDR, (1 as u32) << intid);
+}
+
 /** Where an SPI's bit stands in a bitmap of the distributor, and the bit. */
 function wordOf(bitmap: u32, intid: u32): u64 {
   return (GICD_BASE as u64) + bitmap + ((intid >> 5) << 2);

@@ -1,7 +1,9 @@
 // A guest's virtual timer (Arm ARM D11.2), in counts of CNTVCT_EL0.
 
 import { CNT_CTL_ENABLE } from "../../build/gen/controls";
+import { VTIMER_INTID } from "../../build/gen/guest";
 import * as sysreg from "../../build/guests/lib/sysreg";
+import * as gic from "./gic";
 import * as cpu from "./hal/cpu";
 
 /** So many microseconds, in counts. */
@@ -31,11 +33,15 @@ export function sleepUntil(deadline: u64): void {
   if (cpu.count() < deadline) cpu.wfi();
 }
 
-/** Waits in WFI for so many microseconds, interrupts masked. */
+/**
+ * Waits in WFI for so many microseconds, interrupts masked. A virtual GIC sees that a line fell when the CPU exits, so the interrupt is cleared as well:
+ * the next WFI would not wait.
+ */
 export function sleep(microseconds: u64): void {
   const deadline = cpu.count() + counts(microseconds);
   cpu.mask();
   while (cpu.count() < deadline) sleepUntil(deadline);
   cancel();
   cpu.isb();
+  gic.clear(VTIMER_INTID);
 }

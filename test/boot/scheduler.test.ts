@@ -65,7 +65,7 @@ test("a period of 1 ms beside a Linux that spins, and U-Boot", async () => {
   vm.send("echo spinning; while :; do :; done\n");
   await vm.expectFrom("linux", /^spinning/m);
   const behind = (vm.of("periodic").match(/\d+ periods/g) ?? []).length * REPORT;
-  await vm.expectFrom("periodic", new RegExp(`${behind + 4 * REPORT} periods`));
+  await vm.expectFrom("periodic", new RegExp(`${behind + 2 * REPORT} periods`));
   const reports = [...vm.of("periodic").matchAll(/at most (\d+) ns late, (\d+) missed/g)];
   for (const [report, late, missed] of reports) assert.ok(missed === "0" && Number(late) <= 100_000, report);
 });

@@ -27,7 +27,7 @@ const linux = (name: string, script: string): VmConfig => ({
 test("two Linux VMs of two vCPUs compute the same 256 MiB at once on two CPUs", async () => {
   const script = `${command(256)}; poweroff -f`;
   const system: SystemConfig = { name: "two", board: { cpus: 2 }, vms: [linux("one", script), linux("two", script)] };
-  await using vm = await boot({ system });
+  await using vm = await boot({ system, icount: true });
   for (const name of ["one", "two"]) await vm.expectFrom(name, /a busybox shell/);
   for (const name of ["one", "two"]) assert.doesNotMatch(vm.of(name), /[0-9a-f]{64}/, "both are at it");
   const end = await vm.end();
