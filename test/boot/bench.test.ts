@@ -2,15 +2,22 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { broken, single } from "../../bench/limits.ts";
+import { broken, type Figures, single } from "../../bench/limits.ts";
 import { measureLinux, measureLinuxNatively, measureOperations, measureStart } from "../../bench/measure.ts";
 import { operations } from "../../bench/reference.ts";
+
+/**
+ * All but the maxima. When a CPU halts, QEMU's main loop may move the clock on to the next timer before the last instructions are counted, which then come on
+ * top: of 4,096 turns with a WFI one or two are late by those between the setting of the timer and the WFI.
+ */
+const repeatable = (figures: Readonly<Record<string, Figures>>): object =>
+  Object.fromEntries(Object.entries(figures).map(([name, { min, median, p99 }]) => [name, { min, median, p99 }]));
 
 test("operations keep their limits", async () => {
   const figures = await measureOperations();
   assert.deepEqual(Object.keys(figures), Object.keys(operations));
   assert.deepEqual(broken(figures), []);
-  assert.deepEqual(await measureOperations(), figures);
+  assert.deepEqual(repeatable(await measureOperations()), repeatable(figures));
 });
 
 test("from reset to the first instruction", async () => {
