@@ -52,11 +52,11 @@ test("what is done to other VMs changes nothing for one", async () => {
       controller,
       linux("victim", "while :; do :; done"),
       { name: "crasher", memory: "16M", kernel: "crash.bin", crashPolicy: "reset" },
-      linux("worker", `${command(64)}; poweroff -f`),
+      linux("worker", `${command(32)}; poweroff -f`),
     ],
   };
   await using vm = await boot({ system, icount: true });
-  await vm.expectFrom("worker", new RegExp(digest(64)));
+  await vm.expectFrom("worker", new RegExp(digest(32)));
   await vm.expectFrom("controller", /ok disturbed/);
   const end = await vm.end();
   assert.equal(end.halted?.off, true);
