@@ -70,6 +70,11 @@ function title(n: u32): void {
   ports.at(n).lost = 0;
 }
 
+/** Shows the unfinished line again, behind what the console said: whoever types sees where. */
+export function showPrompt(): void {
+  if (focus.port != LOG) ports.resendLine(focus.port, PROMPT_MAX);
+}
+
 function move(n: u32): void {
   focus.port = n;
   updateInput();
@@ -77,7 +82,7 @@ function move(n: u32): void {
   sender.setSource(n);
   if (ports.all.count == 1 || !ports.exists(n)) return;
   title(n);
-  ports.resendLine(n, PROMPT_MAX);
+  showPrompt();
 }
 
 /** Chooses a VM that has been open, whether it still is or not. */

@@ -22,10 +22,12 @@ const KEY_P: u32 = 0x70;
 /** Ctrl-A was the last key. */
 const escaped: usize = memory.data(4, 4);
 
+/** The last thing that is said to a key. */
 function say(s: string): void {
   notes.begin(NOTE);
   text.literal(Into.NOTE, s);
   notes.end();
+  focus.showPrompt();
 }
 
 /** One line a VM: whether it has the focus, its number, its name, whether it has printed something that was not shown. */
