@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { layout } from "../abi/layout.ts";
 import { virtBoard } from "../abi/virt-board.ts";
 import { ConsoleSplitter, parseLogLine } from "./console.ts";
@@ -46,7 +47,25 @@ const STOP_MS = 2000;
 const POWER_OFF_MS = 3000;
 const ICOUNT_FREQUENCY = 1_000_000_000;
 
-export const qemuArguments = (bundle: string | undefined, bundleSize: number, options: BoardOptions): string[] => {
+/** Whether arguments for QEMU choose an accelerator: it takes that from one place. */
+const namesAccelerator = (args: readonly string[]): boolean =>
+  args.some((arg) => /^--?(accel|enable-kvm)$/.test(arg) || /(^|,)accel=/.test(arg));
+
+/**
+ * QEMU has a thread for each CPU of the board, and each waits for all others when one changes the memory map or flushes TLBs: for one that the host
+ * has stopped, it waits long. Where the host has too few CPUs for them, one thread that does all in turn is many times faster.
+ */
+const accelerator = (cpus: number, options: BoardOptions, hostCpus: number): string[] =>
+  options.icount || cpus <= hostCpus || namesAccelerator(options.qemuArgs ?? []) ? [] : ["-accel", "tcg,thread=single"];
+
+/** `hostCpus` are those that QEMU can use at a time. */
+export const qemuArguments = (
+  bundle: string | undefined,
+  bundleSize: number,
+  options: BoardOptions,
+  hostCpus = availableParallelism(),
+): string[] => {
+  const cpus = options.cpus ?? boardDefaults.cpus;
   const memory = options.memory ?? boardDefaults.memory;
   const cpu = options.cpu ?? boardDefaults.cpu;
   const file = options.el3 ? hypervisor.rom : hypervisor.image;
@@ -61,7 +80,8 @@ export const qemuArguments = (bundle: string | undefined, bundleSize: number, op
     ...["-machine", `virt,gic-version=3,virtualization=on${options.el3 ? ",secure=on" : ""}`],
     ...["-cpu", options.icount ? `${cpu},cntfrq=${ICOUNT_FREQUENCY}` : cpu],
     ...(options.icount ? ["-icount", "shift=0,sleep=off", "-seed", "1"] : []),
-    ...["-smp", String(options.cpus ?? boardDefaults.cpus), "-m", `${memory / MIB}M`],
+    ...accelerator(cpus, options, hostCpus),
+    ...["-smp", String(cpus), "-m", `${memory / MIB}M`],
     ...["-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"],
     ...[options.el3 ? "-bios" : "-kernel", file],
     ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),

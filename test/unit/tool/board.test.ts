@@ -1,0 +1,22 @@
+// The arguments that QEMU gets: what the host and the user's own arguments change in them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type BoardOptions, qemuArguments } from "../../../tool/board.ts";
+
+const onTwoCpus = (options: BoardOptions): string => qemuArguments("bundle", 0, options, 2).join(" ");
+
+test("a board with more CPUs than the host runs in one thread", () => {
+  assert.match(onTwoCpus({ cpus: 3 }), / -accel tcg,thread=single -smp 3 /);
+  assert.doesNotMatch(onTwoCpus({ cpus: 2 }), /-accel/);
+});
+
+test("counted instructions are one thread already", () => {
+  assert.doesNotMatch(onTwoCpus({ cpus: 8, icount: true }), /-accel/);
+});
+
+for (const own of [["-accel", "tcg"], ["--accel", "tcg"], ["-machine", "accel=tcg"], ["-M", "virt,accel=tcg"], ["-enable-kvm"]]) {
+  test(`the user's own ${own.join(" ")} stays alone`, () => {
+    assert.doesNotMatch(onTwoCpus({ cpus: 8, qemuArgs: own }), /thread=single/);
+  });
+}
