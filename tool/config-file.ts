@@ -32,7 +32,8 @@ const loadJson = (file: string): unknown => {
 const loadModule = async (file: string): Promise<unknown> => {
   let value: unknown;
   try {
-    value = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
+    // What is to come is waited for here: it may fail, and so may a proxy that is asked whether it is to come.
+    value = await ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
   } catch (thrown) {
     return fail(`${file}: cannot be loaded: ${messageOf(thrown)}`);
   }

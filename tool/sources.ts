@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { inspect } from "node:util";
 import type { Mistake } from "./config/mistakes.ts";
 import { rules } from "./config/rules.ts";
 import type { FileSource } from "./config/schema.ts";
@@ -16,10 +17,21 @@ export interface Payload {
   readonly bytes: Buffer;
 }
 
+/** A function of a configuration has returned something that is no path. */
+class NoPath extends Error {
+  constructor(returned: unknown) {
+    super(rules.FILE_NO_PATH(inspect(returned, { depth: 0 })));
+  }
+}
+
 /** The path of what a source stands for, fetched or made if need be; paths are relative to `folder`. Throws what a function throws. */
 export const fetchSource = async (source: FileSource, folder: string): Promise<string> => {
   if (typeof source === "string") return resolve(folder, source);
-  if (typeof source === "function") return resolve(folder, await source());
+  if (typeof source === "function") {
+    const path: unknown = await source();
+    if (typeof path !== "string" || path === "") throw new NoPath(path);
+    return resolve(folder, path);
+  }
   if ("debian" in source) return await debianFile(source.debian).fetch();
   return await makeInitramfs(source.busybox === true ? {} : source.busybox, folder);
 };
@@ -74,7 +86,8 @@ export class Files {
   }
 
   #ruleFor(thrown: unknown, path: string): string {
-    const { code, path: named } = thrown as NodeJS.ErrnoException;
+    if (thrown instanceof NoPath) return thrown.message;
+    const { code, path: named } = (thrown ?? {}) as NodeJS.ErrnoException;
     if (code === "ENOENT") return rules.FILE_MISSING(named ?? path);
     return code === "EISDIR" ? rules.FILE_IS_FOLDER(path) : rules.FILE_FAILS(messageOf(thrown));
   }

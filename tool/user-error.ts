@@ -1,5 +1,7 @@
 // A mistake of the user or a fault of the machine the tool runs on: one clear message and an exit code, never a stack trace.
 
+import { inspect, types } from "node:util";
+
 export const exitCodes = { FAILED: 1, USAGE: 2, CONFIG: 3, PACKAGES: 4 };
 
 export class UserError extends Error {
@@ -12,5 +14,8 @@ export class UserError extends Error {
   }
 }
 
-/** What went wrong, in one line, whatever was thrown. */
-export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+/** What went wrong, whatever was thrown. */
+export const messageOf = (thrown: unknown): string => {
+  if (!types.isProxy(thrown) && thrown instanceof Error) return String(thrown.message || thrown.name);
+  return typeof thrown === "string" ? thrown : inspect(thrown);
+};

@@ -2,7 +2,9 @@
 // is a draft as well: all that is right, with nothing where something is wrong.
 
 import { z } from "zod";
-import { ConfigError, type Mistake, mistakesOf } from "./mistakes.ts";
+import { messageOf } from "../user-error.ts";
+import { ConfigError, type Mistake, mistakesOf, placeOf } from "./mistakes.ts";
+import { rules } from "./rules.ts";
 import { type FileSource, type LogLevels, logLevels, type System, systemSchema } from "./schema.ts";
 
 /** A value in which every setting may be missing; lists and objects are there, if empty. A file's source is whole, or missing. */
@@ -24,29 +26,76 @@ export interface Parsed {
 const fieldsOf = (value: unknown): Record<string, unknown> =>
   typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 
+type Path = readonly PropertyKey[];
+
+/** The mistakes that reading itself makes: a getter or a proxy of a configuration in TypeScript may throw. */
+class Unreadable {
+  readonly mistakes: Mistake[] = [];
+
+  /** What `get` returns; if it throws, a mistake at this place, unless one was found further inside. */
+  read<Value>(path: Path, get: () => Value): Value | undefined {
+    const before = this.mistakes.length;
+    try {
+      return get();
+    } catch (thrown) {
+      if (this.mistakes.length === before)
+        this.mistakes.push({ place: placeOf(path), rule: rules.UNREADABLE(messageOf(thrown)) });
+      return undefined;
+    }
+  }
+}
+
+const wholeOf = (schema: z.core.$ZodType, value: unknown): { readonly data: unknown } | undefined => {
+  try {
+    const result = z.safeParse(schema, value);
+    return result.success ? { data: result.data } : undefined;
+  } catch {
+    // Whatever throws in it is met again where it lies.
+    return undefined;
+  }
+};
+
 /** What of a value is right: an object's fields and a list's items, each for itself. */
-const salvage = (schema: z.core.$ZodType, value: unknown): unknown => {
-  const whole = z.safeParse(schema, value);
-  if (whole.success) return whole.data;
+const salvage = (schema: z.core.$ZodType, value: unknown, path: Path, unreadable: Unreadable): unknown => {
+  const whole = wholeOf(schema, value);
+  if (whole !== undefined) return whole.data;
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
-    return salvage(schema.unwrap(), value);
+    return salvage(schema.unwrap(), value, path, unreadable);
   }
   if (schema instanceof z.ZodObject) {
     const fields = fieldsOf(value);
-    return Object.fromEntries(
-      Object.entries<z.core.$ZodType>(schema.shape).map(([key, field]) => [key, salvage(field, fields[key])]),
-    );
+    const right = Object.entries<z.core.$ZodType>(schema.shape).map(([key, field]) => {
+      const at = [...path, key];
+      return [key, unreadable.read(at, () => salvage(field, fields[key], at, unreadable))];
+    });
+    return Object.fromEntries(right);
   }
-  if (schema instanceof z.ZodArray) return Array.isArray(value) ? value.map((item) => salvage(schema.element, item)) : [];
+  if (schema instanceof z.ZodArray) {
+    // Unlike `map`, this visits holes.
+    const item = (value: unknown, index: number): unknown => salvage(schema.element, value, [...path, index], unreadable);
+    return unreadable.read(path, () => (Array.isArray(value) ? Array.from(value, item) : [])) ?? [];
+  }
+  unreadable.read(path, () => z.safeParse(schema, value));
   return schema instanceof z.ZodTuple ? [] : undefined;
 };
 
 /** Reads a configuration: what is right in it, and every value that breaks a rule by itself. */
 export const parseSystem = (value: unknown): Parsed => {
-  const result = systemSchema.safeParse(value);
-  if (result.success) return { system: result.data, draft: result.data, mistakes: [] };
-  const draft = salvage(systemSchema, value) as Draft<System>;
-  return { system: undefined, draft, mistakes: result.error.issues.flatMap((issue) => mistakesOf(issue)) };
+  let mistakes: Mistake[];
+  let failed = false;
+  try {
+    const result = systemSchema.safeParse(value);
+    if (result.success) return { system: result.data, draft: result.data, mistakes: [] };
+    mistakes = result.error.issues.flatMap((issue) => mistakesOf(issue));
+  } catch (thrown) {
+    failed = true;
+    mistakes = [{ place: "", rule: rules.UNREADABLE(messageOf(thrown)) }];
+  }
+  const unreadable = new Unreadable();
+  const draft = salvage(systemSchema, value, [], unreadable) as Draft<System>;
+  // Where it failed, the reading part by part has told, unless it fails but once.
+  if (failed && unreadable.mistakes.length > 0) mistakes = unreadable.mistakes;
+  return { system: undefined, draft, mistakes };
 };
 
 /** Reads `vgic=debug,sched=info`, as the command line has it; throws a ConfigError. */

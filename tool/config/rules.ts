@@ -86,6 +86,7 @@ export const valueRules = {
 
 /** Rules that settings break together, or files: each takes the words that it is about. */
 export const rules = {
+  UNREADABLE: (why: string) => `cannot be read: ${why}`,
   SAME_NAME: (other: string) => `is the name of ${other} as well: names must differ`,
   NO_SUCH_VM: (name: string) => `there is no VM "${name}"`,
   OWN_DOORBELL: () => "must connect two different VMs",
@@ -107,6 +108,7 @@ export const rules = {
 
   FILE_MISSING: (path: string) => `${path}: no such file`,
   FILE_IS_FOLDER: (path: string) => `${path}: is a folder`,
+  FILE_NO_PATH: (value: string) => `the function must return the path of a file, and returned ${value}`,
   FILE_FAILS: (why: string) => `cannot be had: ${why}`,
   REGION_FILE: (path: string, size: string, room: string) => `${path} has ${size}, which is more than the region's ${room}`,
 

@@ -78,6 +78,12 @@ const mistakes: readonly [title: string, args: string[], status: number, message
     3,
     /vms\[0\]\.affinity\[0\]: there is no CPU 1/,
   ],
+  [
+    "a configuration that throws when anything is asked of it",
+    ["run", fileWith("e.config.ts", "export default new Proxy({}, { get() { throw null; } })")],
+    3,
+    /e\.config\.ts: cannot be loaded: null\n$/,
+  ],
   ["a JSON file that is none", ["run", fileWith("d.json", '{ "vms": ')], 3, /d\.json: cannot be loaded: /],
   ["two configurations in a folder", ["run", join(folder, "two")], 3, /two: the folder has hyper-lite\.config\.ts and .*\.json/],
   ["log levels for no module", ["run", scratchSystem(), "--log-levels", "disk=debug"], 3, /--log-levels: disk: unknown module/],
