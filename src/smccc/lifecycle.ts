@@ -40,11 +40,12 @@ function setState(vm: Vm, state: u32): void {
 }
 
 /**
- * Takes a VM from its CPUs for good; the work `next` begins when none holds anything of it. One that does not start again gives its console back.
- * The VM's lock is held.
+ * Takes a VM from its CPUs for good; the work `next` begins when none holds anything of it. One that starts has its console from now on: what is typed
+ * for it waits while its memory is filled. One that does not gives it back. The VM's lock is held.
  */
 function takeDown(vm: Vm, state: u32, next: u32): void {
-  if (next != Work.LOAD) console.close(vm.id);
+  if (next == Work.LOAD) console.open(vm.id, table.nameOf(vm));
+  else console.close(vm.id);
   sched.enter();
   vm.pausedAt = 0;
   setState(vm, state);

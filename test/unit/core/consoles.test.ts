@@ -5,10 +5,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guest as machine } from "../../../abi/guest.ts";
 import { pl011 } from "../../../abi/pl011.ts";
+import { bundleOfSystem } from "../../../sim/bundles.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import { intids } from "../../../sim/interrupts.ts";
 import type { Machine } from "../../../sim/machine.ts";
-import { startSystem } from "../../../sim/start.ts";
+import { FDT_AT, load, startSystem } from "../../../sim/start.ts";
 import { pieces, printed } from "./console-output.ts";
 
 const { UART_BASE: U, GICD_BASE: D } = machine;
@@ -75,6 +76,21 @@ test("line by line, lines of VMs do not mix, and input is the first one's", () =
   board.run.settle();
   assert.equal(receive(alpha), "\u00012ls");
   assert.equal(beta.isSignalled, false);
+});
+
+test("line by line, input waits for the first VM, though another one is filled sooner", () => {
+  const vms = [
+    { name: "alpha", affinity: [1] },
+    { name: "beta", affinity: [0] },
+  ];
+  const board = load({ machine: { cpus: 2 }, bundle: bundleOfSystem({ console: "lines", vms }) });
+  board.run.boot(BigInt(FDT_AT), 0n);
+  assert.ok(board.running(0) === undefined && board.running(1) !== undefined, "beta alone runs");
+  const beta = open(board, 1);
+  board.uart.type("ls");
+  board.run.settle();
+  assert.equal(beta.isSignalled, false);
+  assert.equal(receive(open(board, 0)), "ls");
 });
 
 test("on a slow line a VM on another CPU than the one that the UART interrupts is told of room", () => {
