@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { inspect } from "node:util";
-import type { Mistake } from "./config/mistakes.ts";
+import { type Mistake, partOf } from "./config/mistakes.ts";
 import { rules } from "./config/rules.ts";
 import type { FileSource } from "./config/schema.ts";
 import { debianBusybox, debianFile } from "./debian.ts";
@@ -61,22 +61,41 @@ export class Files {
 
   /** Reads a file; undefined, with a mistake at `place`, if that fails. */
   async read(source: FileSource | undefined, place: string): Promise<Payload | undefined> {
-    if (source === undefined) return undefined;
+    if (source === undefined || !this.#hasPrograms(source, place)) return undefined;
     if (this.#offline && isRemote(source)) {
       this.unseen.push(place);
       return undefined;
     }
-    let path = "";
+    let path: string;
     try {
       path = await this.#pathOf(source);
+    } catch (thrown) {
+      if (thrown instanceof UserError) throw thrown;
+      this.mistakes.push({ place, rule: this.#ruleFor(thrown, "") });
+      return undefined;
+    }
+    return this.#load(path, place);
+  }
+
+  #load(path: string, place: string): Payload | undefined {
+    try {
       const known = this.#payloads.get(path) ?? { path, bytes: readFileSync(path) };
       this.#payloads.set(path, known);
       return known;
     } catch (thrown) {
-      if (thrown instanceof UserError) throw thrown;
       this.mistakes.push({ place, rule: this.#ruleFor(thrown, path) });
       return undefined;
     }
+  }
+
+  /** Whether all programs that go into an initial RAM disk are there: each that is not is a mistake. */
+  #hasPrograms(source: FileSource, place: string): boolean {
+    if (typeof source !== "object" || !("busybox" in source) || source.busybox === true) return true;
+    const before = this.mistakes.length;
+    for (const [name, file] of Object.entries(source.busybox.programs ?? {})) {
+      this.#load(resolve(this.#folder, file), `${place}.busybox.programs${partOf(name)}`);
+    }
+    return this.mistakes.length === before;
   }
 
   #pathOf(source: FileSource): Promise<string> {

@@ -22,8 +22,14 @@ export class ConfigError extends UserError {
   }
 }
 
-export const placeOf = (path: readonly PropertyKey[]): string =>
-  path.map((key, index) => (typeof key === "number" ? `[${key}]` : index === 0 ? String(key) : `.${String(key)}`)).join("");
+/** What follows a place for a part of it: `[0]`, `.memory`, or `["a b"]` for a key that is no plain word. */
+export const partOf = (key: PropertyKey): string => {
+  if (typeof key === "number") return `[${key}]`;
+  const word = String(key);
+  return /^[\w$-]+$/.test(word) ? `.${word}` : `[${JSON.stringify(word)}]`;
+};
+
+export const placeOf = (path: readonly PropertyKey[]): string => path.map(partOf).join("").replace(/^\./, "");
 
 const isInside = (issue: z.core.$ZodIssue): boolean => issue.path.length > 0 || issue.code === "unrecognized_keys";
 

@@ -69,6 +69,7 @@ export const valueRules = {
   BUSYBOX: must("true or { command, programs }"),
   COMMAND: must("a text: what the shell runs"),
   PROGRAMS: must('paths of files by their names in /bin, such as { tool: "build/tool" }'),
+  PROGRAM_NAME: 'must be named as a file in /bin: at most 255 characters of ASCII, without "/" and spaces, and not "." or ".."',
   BOOTARGS: `must be a text of at most ${BOOTARGS_MAX} bytes, without NUL`,
   DEVICES: must("{ uart, rtc }"),
   REGIONS: must("a list of regions"),

@@ -86,7 +86,9 @@ const busybox = settings(
   {
     command: z.string(rule.COMMAND).optional().describe("What the shell runs in place of talking to the terminal."),
     programs: z
-      .record(z.string(), path(rule.PROGRAMS), rule.PROGRAMS)
+      .record(z.string().regex(/^(?!\.{1,2}$)[!-.0-~]{1,255}$/), path(rule.PROGRAMS), {
+        error: (issue) => (issue.code === "invalid_key" ? rule.PROGRAM_NAME : rule.PROGRAMS),
+      })
       .optional()
       .describe("Programs beside busybox: the file of each by its name in /bin."),
   },
