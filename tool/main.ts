@@ -9,15 +9,15 @@ import type { ConsoleMode } from "./bundle.ts";
 import { progress } from "./command.ts";
 import { jsonSchema } from "./config/json-schema.ts";
 import { parseLogLevels } from "./config/parse.ts";
+import { isBoardMemory, valueRules } from "./config/rules.ts";
 import { runSystem } from "./run.ts";
-import { formatSize, MIB, parseSize } from "./size.ts";
+import { formatSize, parseSize } from "./size.ts";
 import { buildSystem, validateSystem } from "./system.ts";
 import { exitCodes, messageOf, UserError } from "./user-error.ts";
 
 const memorySize = (text: string): number => {
   const bytes = parseSize(text);
-  if (bytes === undefined || bytes === 0 || bytes % MIB !== 0)
-    throw new InvalidArgumentError("It must be whole MiB, such as 512M or 1G.");
+  if (bytes === undefined || !isBoardMemory(bytes)) throw new InvalidArgumentError(`It ${valueRules.BOARD_MEMORY}.`);
   return bytes;
 };
 

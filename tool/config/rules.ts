@@ -18,6 +18,10 @@ export const TABLE_QUOTA_MAX = layout.HYP_SIZE / PAGE;
 /** What the core's map of frames covers (src/mmu/frames.ts). */
 export const BOARD_MEMORY_MAX = 64 * 1024 * MIB;
 
+/** What a board may have, in the configuration and on the command line. */
+export const isBoardMemory = (bytes: number): boolean =>
+  bytes >= layout.BOARD_RAM_MIN && bytes <= BOARD_MEMORY_MAX && bytes % MIB === 0;
+
 export const levelNames = Object.keys(severities).map((name) => name.toLowerCase()) as Lowercase<keyof typeof severities>[];
 
 const oneOf = (words: readonly string[]): string => words.map((word) => `"${word}"`).join(", ");

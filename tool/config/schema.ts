@@ -6,10 +6,10 @@ import { bundle } from "../../abi/bundle.ts";
 import { logModules } from "../../abi/console.ts";
 import { guest } from "../../abi/guest.ts";
 import { layout } from "../../abi/layout.ts";
-import { MIB, parseSize } from "../size.ts";
+import { parseSize } from "../size.ts";
 import {
-  BOARD_MEMORY_MAX,
   BOOTARGS_MAX,
+  isBoardMemory,
   levelNames,
   MEMORY_MAX,
   MEMORY_MIN,
@@ -212,10 +212,7 @@ export const logLevels = z.partialRecord(z.enum(logModules), choice(levelNames, 
 const board = settings(
   {
     cpus: whole(1, layout.MAX_CPUS, rule.BOARD_CPUS).default(1).describe("How many CPUs it has."),
-    memory: size
-      .refine((bytes) => bytes >= layout.BOARD_RAM_MIN && bytes <= BOARD_MEMORY_MAX && bytes % MIB === 0, rule.BOARD_MEMORY)
-      .prefault("1G")
-      .describe("How much RAM it has, whole MiB."),
+    memory: size.refine(isBoardMemory, rule.BOARD_MEMORY).prefault("1G").describe("How much RAM it has, whole MiB."),
   },
   rule.BOARD,
 );

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type BoardOptions, qemuArguments } from "../../../tool/board.ts";
+import { MIB } from "../../../tool/size.ts";
 
 const onTwoCpus = (options: BoardOptions): string => qemuArguments("bundle", 0, options, 2).join(" ");
 
@@ -20,3 +21,12 @@ for (const own of [["-accel", "tcg"], ["--accel", "tcg"], ["-machine", "accel=tc
     assert.doesNotMatch(onTwoCpus({ cpus: 8, qemuArgs: own }), /thread=single/);
   });
 }
+
+test("too little RAM for the bundle at EL3 is said before anything starts", () => {
+  const options = { el3: true, memory: 256 * MIB };
+  assert.equal(qemuArguments("bundle", 128 * MIB, options).includes("-device"), true);
+  assert.throws(() => qemuArguments("bundle", 129 * MIB, options), {
+    name: "UserError",
+    message: "--memory: the board's RAM must reach to the end of the bundle, 257 MiB",
+  });
+});

@@ -25,6 +25,8 @@ const mistakes: readonly [title: string, args: string[], status: number, message
   ["an unknown option", ["run", folder, "--fast"], 2, /unknown option '--fast'/],
   ["memory that is no size", ["run", folder, "--memory", "much"], 2, /argument 'much' is invalid. It must be whole MiB/],
   ["memory of half a MiB", ["run", folder, "--memory", "512K"], 2, /It must be whole MiB/],
+  ["memory below what a board needs", ["run", folder, "--memory", "255M"], 2, /It must be whole MiB, from 256 MiB to 65536 MiB/],
+  ["memory above what is mapped", ["run", folder, "--memory", "100G"], 2, /It must be whole MiB, from 256 MiB to 65536 MiB/],
   ["a board of no CPUs", ["run", folder, "--cpus", "0"], 2, /argument '0' is invalid. It must be a whole number from 1 to 8/],
   ["a board of nine CPUs", ["run", folder, "--cpus", "9"], 2, /It must be a whole number from 1 to 8/],
   ["a console mode that does not exist", ["run", folder, "--console", "raw"], 2, /Allowed choices are terminal, lines/],
@@ -68,9 +70,9 @@ const mistakes: readonly [title: string, args: string[], status: number, message
   ],
   [
     "too little memory for the system",
-    ["run", scratchSystem(), "--memory", "128M"],
+    ["run", scratchSystem('{ name: "x", memory: "256M", kernel: "kernel" }'), "--memory", "256M"],
     3,
-    /config\.ts: --memory: the board has 128 MiB, and the system takes 1\d\d MiB/,
+    /config\.ts: --memory: the board has 256 MiB, and the system takes 3\d\d MiB/,
   ],
   [
     "fewer CPUs than a VM is bound to",

@@ -134,13 +134,6 @@ test("the bundle is there during the run, and gone afterwards", async () => {
   assert.equal(existsSync(file!), false);
 });
 
-test("too little RAM for the bundle at EL3 is said before anything starts", async () => {
-  const system = scratchSystem('{ name: "guest", memory: "16M", kernel: "kernel" }');
-  const { status, stderr } = await hyperLite(["run", system, "--el3", "--memory", "128M"]).ended;
-  assert.equal(status, 1);
-  assert.match(stderr, /--memory: the board's RAM must reach to the end of the bundle/);
-});
-
 test("build writes a bundle", async () => {
   const file = join(scratch(), "out.bundle");
   const { status, stdout, stderr } = await hyperLite(["build", scratchSystem(), "-o", file]).ended;
