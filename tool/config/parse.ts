@@ -2,8 +2,8 @@
 // is a draft as well: all that is right, with nothing where something is wrong.
 
 import { z } from "zod";
-import { messageOf } from "../user-error.ts";
-import { ConfigError, type Mistake, mistakesOf, placeOf } from "./mistakes.ts";
+import { exitCodes, messageOf, UserError } from "../user-error.ts";
+import { type Mistake, mistakesOf, placeOf } from "./mistakes.ts";
 import { rules } from "./rules.ts";
 import { type FileSource, type LogLevels, logLevels, type System, systemSchema } from "./schema.ts";
 
@@ -98,10 +98,15 @@ export const parseSystem = (value: unknown): Parsed => {
   return { system: undefined, draft, mistakes };
 };
 
-/** Reads `vgic=debug,sched=info`, as the command line has it; throws a ConfigError. */
+/** Reads `vgic=debug,sched=info`, as the command line has it; throws a UserError. */
 export const parseLogLevels = (text: string): LogLevels => {
-  const result = logLevels.safeParse(Object.fromEntries(text.split(",").map((pair) => pair.split("=") as [string, string])));
+  const pairs = text.split(",").map((pair) => pair.split("="));
+  if (pairs.some((pair) => pair.length !== 2 || pair.includes(""))) {
+    const words = `must be levels by module, such as vgic=debug,sched=info: not ${JSON.stringify(text)}`;
+    throw new UserError(`--log-levels: ${words}`, exitCodes.USAGE);
+  }
+  const result = logLevels.safeParse(Object.fromEntries(pairs));
   if (result.success) return result.data;
   const mistakes = result.error.issues.flatMap((issue) => mistakesOf(issue));
-  throw new ConfigError(mistakes.map(({ place, rule }) => ({ place: `--log-levels: ${place}`, rule })));
+  throw new UserError(mistakes.map(({ place, rule }) => `--log-levels: ${place}: ${rule}`).join("\n"), exitCodes.USAGE);
 };

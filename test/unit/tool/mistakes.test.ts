@@ -88,8 +88,14 @@ const mistakes: readonly [title: string, args: string[], status: number, message
   ],
   ["a JSON file that is none", ["run", fileWith("d.json", '{ "vms": ')], 3, /d\.json: cannot be loaded: /],
   ["two configurations in a folder", ["run", join(folder, "two")], 3, /two: the folder has hyper-lite\.config\.ts and .*\.json/],
-  ["log levels for no module", ["run", scratchSystem(), "--log-levels", "disk=debug"], 3, /--log-levels: disk: unknown module/],
-  ["log levels without a level", ["run", scratchSystem(), "--log-levels", "vgic"], 3, /--log-levels: vgic: must be a level/],
+  ["log levels for no module", ["run", folder, "--log-levels", "disk=debug"], 2, /--log-levels: disk: unknown module/],
+  ["log levels that do not exist", ["run", folder, "--log-levels", "vgic=loud"], 2, /--log-levels: vgic: must be a level/],
+  ...["", "=", "vgic", "vgic=", "=debug", "vgic=debug=1", "vgic=debug,"].map((levels): [string, string[], number, RegExp] => [
+    `log levels "${levels}"`,
+    ["build", folder, "-o", "out", "--log-levels", levels],
+    2,
+    /^hyper-lite: --log-levels: must be levels by module, such as vgic=debug,sched=info: not ".*"\n$/,
+  ]),
   ["an output that cannot be written", ["build", scratchSystem(), "-o", "/proc/none/x"], 1, /ENOENT.*\/proc\/none\/x/],
 ];
 
