@@ -5,7 +5,7 @@
 import { guest } from "../abi/guest.ts";
 import { PAGE, rules } from "./config/rules.ts";
 import { isElf, readElf } from "./elf.ts";
-import { alignUp } from "./size.ts";
+import { alignUp, hex } from "./size.ts";
 import type { Payload } from "./sources.ts";
 
 /** Bytes that are loaded. */
@@ -65,6 +65,7 @@ const imageKernel = ({ path, bytes }: Payload, at: number | undefined): Kernel |
   if (imageSize > BigInt(guest.IPA_LIMIT) || textOffset >= BigInt(guest.IMAGE_LOAD)) {
     return rules.KERNEL_HEADER(path, String(textOffset), String(imageSize));
   }
+  if (textOffset % BigInt(PAGE) !== 0n) return rules.KERNEL_OFFSET(path, hex(Number(textOffset)));
   const load = at ?? guest.IMAGE_LOAD + Number(textOffset);
   const size = Math.max(Number(imageSize), bytes.length);
   return {

@@ -128,6 +128,8 @@ export const rules = {
   KERNEL_NO_SIZE: (path: string) => `${path} is an Image without an image_size (Linux before 3.17): only later kernels run`,
   KERNEL_HEADER: (path: string, offset: string, size: string) =>
     `${path} is an Image with an impossible header (text_offset ${offset}, image_size ${size})`,
+  KERNEL_OFFSET: (path: string, offset: string) =>
+    `${path} is an Image whose text_offset is ${offset}: only multiples of ${formatSize(PAGE)} can be loaded`,
   KERNEL_TOO_LARGE: (path: string, size: string, from: string, memory: string) =>
     `${path} is too large: it takes ${size} from ${from} on, and the VM has ${memory} of memory`,
   IMAGE_LOAD: (textOffset: string) =>
