@@ -13,7 +13,7 @@ import { isBoardMemory, valueRules } from "./config/rules.ts";
 import { runSystem } from "./run.ts";
 import { formatSize, parseSize } from "./size.ts";
 import { buildSystem, validateSystem } from "./system.ts";
-import { exitCodes, messageOf, UserError } from "./user-error.ts";
+import { exitCodes, messageOf, systemCause, UserError } from "./user-error.ts";
 
 const memorySize = (text: string): number => {
   const bytes = parseSize(text);
@@ -113,7 +113,27 @@ const schema = new Command("schema").description("print the JSON Schema of a hyp
   process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
 });
 
+/** Why stdout does not take what is written to it. */
+let lostOutput: Error | undefined;
+
+/** What stdout does not take fails the command; without stderr nothing can be said, which is no reason to end what runs. */
+const watchStreams = (): void => {
+  process.stdout.on("error", (error) => {
+    lostOutput ??= error;
+  });
+  process.stderr.on("error", () => {});
+};
+
+/** Waits for what was written to stdout. */
+const flushOutput = async (): Promise<void> => {
+  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  if (lostOutput === undefined) return;
+  progress(`cannot write to stdout: ${systemCause(lostOutput)}`);
+  process.exitCode ||= exitCodes.FAILED;
+};
+
 const main = async (): Promise<void> => {
+  watchStreams();
   const program = new Command("hyper-lite").description("A light type-1 hypervisor for ARM64, written in TypeScript");
   for (const command of [build, run, validate, schema]) program.addCommand(command.exitOverride());
   try {
@@ -128,6 +148,7 @@ const main = async (): Promise<void> => {
       throw thrown;
     }
   }
+  await flushOutput();
   // An open stdin would keep the process alive.
   process.exit();
 };

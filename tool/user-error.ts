@@ -1,6 +1,6 @@
 // A mistake of the user or a fault of the machine the tool runs on: one clear message and an exit code, never a stack trace.
 
-import { inspect, types } from "node:util";
+import { getSystemErrorMap, inspect, types } from "node:util";
 
 export const exitCodes = { FAILED: 1, USAGE: 2, CONFIG: 3, PACKAGES: 4 };
 
@@ -18,4 +18,10 @@ export class UserError extends Error {
 export const messageOf = (thrown: unknown): string => {
   if (!types.isProxy(thrown) && thrown instanceof Error) return String(thrown.message || thrown.name);
   return typeof thrown === "string" ? thrown : inspect(thrown);
+};
+
+/** Why the system did not do it, in its own words, such as "no such file or directory". */
+export const systemCause = (thrown: unknown): string => {
+  const { errno } = (thrown ?? {}) as NodeJS.ErrnoException;
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(thrown);
 };
