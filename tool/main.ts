@@ -36,6 +36,21 @@ const seconds = (text: string): number => {
   return value;
 };
 
+/** A bundle is no text for a terminal, and goes to no stream: "-" would be a file of that name. */
+const outputFile = (text: string): string => {
+  if (text === "" || text === "-")
+    throw new InvalidArgumentError("It must be the path of a file: a bundle does not go to stdout.");
+  return text;
+};
+
+const writeOutput = (file: string, bytes: Buffer): void => {
+  try {
+    writeFileSync(file, bytes);
+  } catch (thrown) {
+    throw new UserError(`${file}: cannot be written: ${systemCause(thrown)}`);
+  }
+};
+
 const appended = (value: string, previous: readonly string[]): string[] => [...previous, value];
 
 interface BuildFlags {
@@ -75,11 +90,11 @@ const bundleCommand = (name: string, description: string): Command =>
 const consoleOption = (description: string): Option => new Option("--console <mode>", description).choices(["terminal", "lines"]);
 
 const build = bundleCommand("build", "make the bundle of a system: everything that its VMs start with")
-  .requiredOption("-o, --output <file>", "where to write it")
+  .requiredOption("-o, --output <file>", "where to write it", outputFile)
   .addOption(consoleOption("one terminal for all VMs, or whole lines with names for machines").default("lines"))
   .action(async (system: string, flags: BuildFlags & { output: string }) => {
     const { bundle } = await buildSystem(system, buildOptions(flags));
-    writeFileSync(flags.output, bundle);
+    writeOutput(flags.output, bundle);
     progress(`${flags.output}: ${formatSize(bundle.length)}`);
   });
 

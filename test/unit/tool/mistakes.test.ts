@@ -96,7 +96,24 @@ const mistakes: readonly [title: string, args: string[], status: number, message
     2,
     /^hyper-lite: --log-levels: must be levels by module, such as vgic=debug,sched=info: not ".*"\n$/,
   ]),
-  ["an output that cannot be written", ["build", scratchSystem(), "-o", "/proc/none/x"], 1, /ENOENT.*\/proc\/none\/x/],
+  [
+    "stdout as an output",
+    ["build", folder, "-o", "-"],
+    2,
+    /argument '-' is invalid. It must be the path of a file: a bundle does not/,
+  ],
+  [
+    "an output in a folder that is not there",
+    ["build", scratchSystem(), "-o", "/proc/none/x"],
+    1,
+    /^hyper-lite: \/proc\/none\/x: cannot be written: no such file or directory\n$/,
+  ],
+  [
+    "an output that is a folder",
+    ["build", scratchSystem(), "-o", folder],
+    1,
+    /: cannot be written: illegal operation on a directory\n$/,
+  ],
 ];
 
 for (const [title, args, status, message] of mistakes) {
