@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { errorPlace } from "./error-place.ts";
 import { exitCodes, messageOf, UserError } from "./user-error.ts";
 
 const FILES = ["hyper-lite.config.ts", "hyper-lite.config.json"] as const;
@@ -35,7 +36,10 @@ const loadModule = async (file: string): Promise<unknown> => {
     // What is to come is waited for here: it may fail, and so may a proxy that is asked whether it is to come.
     value = await ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
   } catch (thrown) {
-    return fail(`${file}: cannot be loaded: ${messageOf(thrown)}`);
+    const place = errorPlace(thrown, file) ?? file;
+    // What is wrong may be in another module, which this one imports.
+    const where = place.startsWith(file) ? `${place}: cannot be loaded` : `${file}: cannot be loaded: ${place}`;
+    return fail(`${where}: ${messageOf(thrown)}`);
   }
   return value ?? fail(`${file}: must have a default export: \`export default defineSystem({ … })\``);
 };

@@ -40,15 +40,33 @@ const mistakes: readonly [title: string, args: string[], status: number, message
   ],
   [
     "a configuration that is no TypeScript",
-    ["run", fileWith("a.config.ts", "const const")],
+    ["run", fileWith("a.config.ts", "const a = 1;\nconst const")],
     3,
-    /a\.config\.ts: cannot be loaded: /,
+    /a\.config\.ts:2:7: cannot be loaded: Expected ident\n$/,
+  ],
+  [
+    "a configuration that declares a name twice",
+    ["run", fileWith("f.config.ts", "let a = 1;\n  let a = 2;\nexport default {};")],
+    3,
+    /f\.config\.ts:2:7: cannot be loaded: Identifier 'a' has already been declared\n$/,
+  ],
+  [
+    "a configuration that imports what is no TypeScript",
+    ["run", fileWith("g.config.ts", 'import "./a.config.ts";')],
+    3,
+    /\/g\.config\.ts: cannot be loaded: \/.*\/a\.config\.ts:2:7: Expected ident\n$/,
+  ],
+  [
+    "a configuration that imports what another does not have",
+    ["run", fileWith("h h.config.ts", '\nimport { x } from "./b.config.ts";')],
+    3,
+    /\/h h\.config\.ts:2:10: cannot be loaded: The requested module .* does not provide an export named 'x'\n$/,
   ],
   [
     "a configuration that throws",
-    ["run", fileWith("b.config.ts", "throw new Error('oops')")],
+    ["run", fileWith("b.config.ts", "const f = () => {\n  throw new Error('oops');\n};\nf();")],
     3,
-    /b\.config\.ts: cannot be loaded: oops\n$/,
+    /b\.config\.ts:2:9: cannot be loaded: oops\n$/,
   ],
   [
     "a configuration without default export",
