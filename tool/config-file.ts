@@ -24,7 +24,8 @@ export const findConfig = (system: string): string => {
 
 const loadJson = (file: string): unknown => {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    // Some editors begin a text with a byte order mark, which JSON does not have.
+    return JSON.parse(readFileSync(file, "utf8").replace(/^\ufeff/, ""));
   } catch (thrown) {
     return fail(`${file}: cannot be loaded: ${messageOf(thrown)}`);
   }

@@ -100,6 +100,8 @@ test("JSON makes the same bundle as TypeScript", async () => {
   assert.deepEqual([built.name, built.board], ["all", { cpus: 4, memory: 512 * 2 ** 20 }]);
   writeFileSync(join(folder, "other.json"), JSON.stringify(everything));
   assert.ok((await buildSystem(join(folder, "other.json"))).bundle.equals(bundle));
+  writeFileSync(join(folder, "marked.json"), `\ufeff${JSON.stringify(everything)}`);
+  assert.ok((await buildSystem(join(folder, "marked.json"))).bundle.equals(bundle));
 });
 
 test("a function that two VMs share is called once", async () => {
