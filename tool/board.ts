@@ -75,7 +75,8 @@ export const qemuArguments = (
       `--memory: the board's RAM must reach to the end of the bundle, ${(layout.ROM_BUNDLE - virtBoard.VIRT_RAM + bundleSize) / MIB} MiB`,
     );
   }
-  const loader = options.el3 ? `loader,file=${bundle},addr=${layout.ROM_BUNDLE},force-raw=on` : bundle;
+  // QEMU takes a comma in a value for the end of the value unless it is doubled.
+  const loader = options.el3 ? `loader,file=${bundle?.replaceAll(",", ",,")},addr=${layout.ROM_BUNDLE},force-raw=on` : bundle;
   return [
     ...["-machine", `virt,gic-version=3,virtualization=on${options.el3 ? ",secure=on" : ""}`],
     ...["-cpu", options.icount ? `${cpu},cntfrq=${ICOUNT_FREQUENCY}` : cpu],

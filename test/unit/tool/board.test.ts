@@ -30,3 +30,8 @@ test("too little RAM for the bundle at EL3 is said before anything starts", () =
     message: "--memory: the board's RAM must reach to the end of the bundle, 257 MiB",
   });
 });
+
+test("a comma in the path of the bundle does not end it", () => {
+  const args = qemuArguments("/tmp/a,b/bundle", 0, { el3: true });
+  assert.match(args[args.indexOf("-device") + 1]!, /^loader,file=\/tmp\/a,,b\/bundle,addr=/);
+});
