@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { messageOf, UserError } from "./user-error.ts";
+import { messageOf, printable, UserError } from "./user-error.ts";
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -11,7 +11,7 @@ export interface CommandOptions {
 
 /** Says on stderr what is going on: stdout belongs to the VM. */
 export const progress = (text: string): void => {
-  process.stderr.write(`hyper-lite: ${text}\n`);
+  process.stderr.write(`hyper-lite: ${printable(text)}\n`);
 };
 
 /** What the program wrote to stdout; throws a UserError with its last words if it fails. */

@@ -13,7 +13,7 @@ import { isBoardMemory, valueRules } from "./config/rules.ts";
 import { runSystem } from "./run.ts";
 import { formatSize, parseSize } from "./size.ts";
 import { buildSystem, validateSystem } from "./system.ts";
-import { exitCodes, messageOf, systemCause, UserError } from "./user-error.ts";
+import { exitCodes, messageOf, printable, systemCause, UserError } from "./user-error.ts";
 
 const memorySize = (text: string): number => {
   const bytes = parseSize(text);
@@ -120,7 +120,7 @@ const validate = systemCommand("validate", "say everything that is wrong with a 
   async (system: string) => {
     const unseen = await validateSystem(system);
     const rest = unseen.length === 0 ? "" : `, but for files that are not fetched yet: ${unseen.join(", ")}`;
-    process.stdout.write(`${system}: all right${rest}\n`);
+    process.stdout.write(`${printable(`${system}: all right${rest}`)}\n`);
   },
 );
 

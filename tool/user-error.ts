@@ -25,3 +25,7 @@ export const systemCause = (thrown: unknown): string => {
   const { errno } = (thrown ?? {}) as NodeJS.ErrnoException;
   return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(thrown);
 };
+
+/** A text that may hold what others chose, such as a name or a path: nothing in it controls a terminal. */
+export const printable = (text: string): string =>
+  text.replaceAll(/[^\P{Cc}\n\t]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);

@@ -17,7 +17,8 @@ export class ConfigError extends UserError {
     const lines = mistakes.map(({ place, rule }) =>
       [file, place, rule].filter((part) => part !== undefined && part !== "").join(": "),
     );
-    super(lines.join("\n"), exitCodes.CONFIG);
+    // A mistake is one line, whatever a key or a path in it holds.
+    super(lines.map((line) => line.replaceAll("\n", "\\n")).join("\n"), exitCodes.CONFIG);
     this.mistakes = mistakes;
   }
 }

@@ -104,6 +104,18 @@ const mistakes: readonly [title: string, args: string[], status: number, message
     3,
     /e\.config\.ts: cannot be loaded: null\n$/,
   ],
+  [
+    "control characters in a key, in a name and in a path",
+    [
+      "run",
+      fileWith(
+        "i\u001b.json",
+        '{ "a\\u001b\\n": 1, "doorbells": [["x", "y\\u009b"]], "vms": [{ "name": "x", "memory": "16M", "kernel": "k\\n\\u0007" }] }',
+      ),
+    ],
+    3,
+    /^(hyper-lite: \/.*i\\x1b\.json: (\["a\\u001b\\n"\]: unknown .*|doorbells\[0\]\[1\]: .*"y\\x9b"|vms\[0\].*k\\n\\x07: no such file)\n){3}$/,
+  ],
   ["a JSON file that is none", ["run", fileWith("d.json", '{ "vms": ')], 3, /d\.json: cannot be loaded: /],
   ["two configurations in a folder", ["run", join(folder, "two")], 3, /two: the folder has hyper-lite\.config\.ts and .*\.json/],
   ["log levels for no module", ["run", folder, "--log-levels", "disk=debug"], 2, /--log-levels: disk: unknown module/],
