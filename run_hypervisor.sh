@@ -7,7 +7,8 @@ root=$(cd "$(dirname "$0")" && pwd)
 name=two-linux
 case ${1-} in
   '' | -*) ;;
-  *) name=$1; shift ;;
+  # As completion has it: examples/mixed/.
+  *) name=${1%/}; name=${name#"$root/"}; name=${name#./}; name=${name#examples/}; shift ;;
 esac
 
 if [ ! -f "$root/examples/$name/hyper-lite.config.ts" ]; then
