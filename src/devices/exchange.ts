@@ -4,6 +4,8 @@ import { MAX_VMS } from "../../build/gen/bundle";
 import { STOLEN_STRIDE } from "../../build/gen/guest";
 import * as el2 from "../cpu/el2";
 import { Pa } from "../hal/addr";
+import * as barrier from "../hal/barrier";
+import * as cache from "../hal/cache";
 import * as context from "../hal/context";
 import * as phys from "../hal/phys";
 import * as sysreg from "../hal/sysreg";
@@ -92,5 +94,17 @@ export function showStolen(vcpu: Vcpu): void {
   const frequency = max<u64>(sysreg.readCntfrqEl0(), 1);
   const seconds = vcpu.stolen / frequency;
   const time = seconds * NANOSECONDS + ((vcpu.stolen % frequency) * NANOSECONDS) / frequency;
-  phys.write64((vcpu.vm.stolenPage + vcpu.id * STOLEN_STRIDE + STOLEN_TIME) as Pa, time);
+  phys.write64(stolenAt(vcpu), time);
+}
+
+function stolenAt(vcpu: Vcpu): Pa {
+  return (vcpu.vm.stolenPage + vcpu.id * STOLEN_STRIDE + STOLEN_TIME) as Pa;
+}
+
+/** A VM's new life has nothing stolen from it yet. It starts with its caches off. */
+export function forgetStolen(vcpu: Vcpu): void {
+  vcpu.stolen = 0;
+  showStolen(vcpu);
+  cache.cleanInvalidate(stolenAt(vcpu), sizeof<u64>());
+  barrier.dsbSy();
 }

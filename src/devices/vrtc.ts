@@ -20,9 +20,14 @@ import * as vgic from "./vgic";
 
 const INTID: u32 = 32 + RTC_SPI;
 
+/** Counts since the clock showed `base` and nothing of the next second had passed. */
+function counts(vm: Vm): u64 {
+  return timer.now() - vm.countOffset + vm.rtc.fraction;
+}
+
 function elapsed(vm: Vm): u64 {
   const frequency = sysreg.readCntfrqEl0();
-  return frequency == 0 ? 0 : (timer.now() - vm.countOffset) / frequency;
+  return frequency == 0 ? 0 : counts(vm) / frequency;
 }
 
 /** Seconds since 1970 as the VM sees it. */
@@ -36,7 +41,7 @@ export function deadline(vm: Vm): u64 {
   const frequency = sysreg.readCntfrqEl0();
   // Without a frequency the clock stands still.
   if (rtc.armed == 0 || frequency == 0) return timer.NEVER;
-  return vm.countOffset + ((rtc.match - rtc.base) as u64) * frequency;
+  return vm.countOffset + ((rtc.match - rtc.base) as u64) * frequency - rtc.fraction;
 }
 
 /** Sets the line after a register has changed or the deadline has come. The VM's lock is held, as for all that follows. */
@@ -95,8 +100,17 @@ export function write(vm: Vm, offset: u32, value: u32): void {
   }
 }
 
-/** As at power-on, showing `base` seconds at count zero. */
-export function reset(rtc: Rtc, base: u32): void {
+/** As at power-on, showing `base` seconds at count zero, with `fraction` counts of the next one gone. */
+export function reset(rtc: Rtc, base: u32, fraction: u64): void {
   memory.fill(changetype<usize>(rtc), 0, offsetof<Rtc>());
   rtc.base = base;
+  rtc.fraction = fraction;
+}
+
+/** The VM's count starts anew; the clock goes on. */
+export function restart(vm: Vm): void {
+  const frequency = sysreg.readCntfrqEl0();
+  const fraction = frequency == 0 ? 0 : counts(vm) % frequency;
+  reset(vm.rtc, now(vm), fraction);
+  vm.countOffset = timer.now();
 }

@@ -3,6 +3,7 @@
 // own timer stands for both.
 
 import { CNT_CTL_ENABLE, CNT_CTL_IMASK, CNT_CTL_ISTATUS } from "../../build/gen/controls";
+import { VM_PAUSED } from "../../build/gen/calls";
 import { PTIMER_INTID } from "../../build/gen/guest";
 import * as timer from "../drivers/timer";
 import { NEVER } from "../drivers/timer";
@@ -61,9 +62,18 @@ export function updateClock(vm: Vm): void {
   updateLocked(table.vcpu(vm, 0));
 }
 
-/** One of the deadlines of a vCPU has come. */
+/** A VM goes on after a pause, behind which its deadlines may lie elsewhere. Its lock is held. */
+export function resumed(vm: Vm): void {
+  for (let n: u32 = 0; n < vm.vcpus; n++) updateLocked(table.vcpu(vm, n));
+}
+
+/** One of the deadlines of a vCPU has come. While its VM's time stands still none has. */
 export function expired(vcpu: Vcpu): void {
   guard.enter(vcpu.vm);
+  if (vcpu.vm.state == VM_PAUSED && vcpu.vm.timeRuns == 0) {
+    guard.leave(vcpu.vm);
+    return;
+  }
   // That of the virtual timer has done its part when the vCPU is awake: it finds its interrupt when it is loaded.
   const saved = vcpu.timerSaved;
   vcpu.timerSaved = 0;

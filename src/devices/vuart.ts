@@ -3,6 +3,7 @@
 // that had been shown before would be lost. The caller holds
 // the VM's lock, but where it says otherwise.
 
+import { VM_PAUSED, VM_RUNNING } from "../../build/gen/calls";
 import { UART_SPI } from "../../build/gen/guest";
 import {
   CR_RXE,
@@ -95,6 +96,8 @@ function reads(uart: Uart): bool {
 
 /** Takes what was typed for the VM, as far as there is room and the guest reads; the console tells of more while there is. */
 function pull(vm: Vm): void {
+  // What comes while the VM is taken down and filled is for its next life.
+  if (vm.state != VM_RUNNING && vm.state != VM_PAUSED) return;
   const uart = vm.uart;
   const room = depth(uart);
   const open = reads(uart);

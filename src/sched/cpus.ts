@@ -48,6 +48,8 @@ export class Cpu {
   resched: Resched;
   /** WFI of the guest traps. The CPU's own. */
   trapsWfi: u32;
+  /** The vCPU that runs has a cap, which the time that it sleeps does not count towards. */
+  capped: u32;
 
   // --- guarded by the scheduler's lock
   /** Others wait for this CPU: it has set its traps and its slice accordingly. */
@@ -91,9 +93,16 @@ export function isOnline(number: u32): bool {
 
 /** How many take part. */
 export function count(): u32 {
+  let count: u32 = 0;
+  for (let bits = online(); bits != 0; bits &= bits - 1) count++;
+  return count;
+}
+
+/** Those that take part, one bit each. */
+export function online(): u32 {
   let online: u32 = 0;
   for (let n: u32 = 0; n < MAX_CPUS; n++) {
-    if (isOnline(n)) online++;
+    if (isOnline(n)) online |= (1 as u32) << n;
   }
   return online;
 }

@@ -307,7 +307,10 @@ function watch(policy: u32, cpu: Cpu, put: Vcpu): void {
   }
   if (policy != POLICY_SHARE) return;
   const budget = share.budget(current, scheduler.period);
-  if (budget != NEVER) cpu.sliceEnd = min<u64>(cpu.sliceEnd, current.since + (budget - current.capUsed));
+  cpu.capped = u32(budget != NEVER);
+  if (budget == NEVER) return;
+  const rest = budget > current.capUsed ? budget - current.capUsed : 0;
+  cpu.sliceEnd = min<u64>(cpu.sliceEnd, current.since + rest);
 }
 
 function watchOthers(cpu: Cpu, current: Vcpu): void {

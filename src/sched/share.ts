@@ -98,6 +98,8 @@ export function spend(vcpu: Vcpu, counts: u64, now: u64, period: u64): void {
   const granted = budget(vcpu, period);
   if (granted == NEVER) return;
   const earned = passed > 1000 ? NEVER : passed * granted;
-  vcpu.capUsed = (vcpu.capUsed > earned ? vcpu.capUsed - earned : 0) + counts;
+  const inCurrent = min<u64>(counts, now % period);
+  const before = vcpu.capUsed + (counts - inCurrent);
+  vcpu.capUsed = (before > earned ? before - earned : 0) + inCurrent;
   vcpu.capPeriod = current;
 }

@@ -16,6 +16,7 @@ import { CRASH_RESET, CRASH_STOP_ALL } from "../../build/gen/bundle";
 import { IN_VM, LOG_INFO, LOG_WARNING } from "../../build/gen/console";
 import * as guard from "../devices/guard";
 import * as power from "../devices/power";
+import * as vtimer from "../devices/vtimer";
 import * as timer from "../drivers/timer";
 import * as atomic from "../hal/atomic";
 import * as console from "../log/console";
@@ -81,6 +82,15 @@ export function mayAct(vcpu: Vcpu): bool {
   return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) != VcpuState.OFF;
 }
 
+/**
+ * The same for the VM as a whole. One that was paused while the vCPU was on the way here stays so: the vCPU makes its call again when the VM goes on.
+ */
+function mayEnd(vcpu: Vcpu): bool {
+  const paused = stateOf(vcpu.vm) == VM_PAUSED;
+  if (paused) vcpu.elr -= 4;
+  return !paused && mayAct(vcpu);
+}
+
 /** Takes a VM down that switches itself off; `ended` follows. The VM's lock is held. */
 function offLocked(vm: Vm): void {
   log.write(LOG_INFO, IN_VM, vm.id, "%s is off", table.nameOf(vm), 0, 0);
@@ -91,7 +101,7 @@ function offLocked(vm: Vm): void {
 export function off(vcpu: Vcpu): void {
   const vm = vcpu.vm;
   guard.enter(vm);
-  const may = mayAct(vcpu);
+  const may = mayEnd(vcpu);
   if (may) offLocked(vm);
   guard.leave(vm);
   if (may) ended();
@@ -101,7 +111,7 @@ export function off(vcpu: Vcpu): void {
 export function cpuOff(vcpu: Vcpu): void {
   const vm = vcpu.vm;
   guard.enter(vm);
-  const last = mayAct(vcpu) && !sched.stop(vcpu);
+  const last = mayEnd(vcpu) && !sched.stop(vcpu);
   if (last) offLocked(vm);
   guard.leave(vm);
   if (last) ended();
@@ -111,7 +121,7 @@ export function cpuOff(vcpu: Vcpu): void {
 export function resetItself(vcpu: Vcpu): void {
   const vm = vcpu.vm;
   guard.enter(vm);
-  if (mayAct(vcpu)) {
+  if (mayEnd(vcpu)) {
     guestLog.info(vm, IN_VM, "%s resets", table.nameOf(vm));
     takeDown(vm, VM_LOADING, Work.LOAD);
   }
@@ -134,6 +144,7 @@ function record(vcpu: Vcpu, reason: string, address: u64): void {
 function report(vm: Vm): void {
   const crash = vm.crash;
   if (!guestLog.warning(vm, IN_VM, crash.reason, table.nameOf(vm), crash.address)) return;
+  if (!guestLog.mayShowRegisters(vm)) return;
   log.write(LOG_WARNING, IN_VM, vm.id, "vcpu%d, x0 to x30, pc, pstate:", crash.vcpu, 0, 0);
   for (let n: u32 = 0; n < REGISTERS; n += 3) {
     const at = crash.registers + (n << 3);
@@ -262,6 +273,7 @@ export function resume(vm: Vm): u64 {
     setState(vm, VM_RUNNING);
     sched.resume(vm);
     sched.leave();
+    vtimer.resumed(vm);
   }
   guard.leave(vm);
   return may ? SUCCESS : DENIED;

@@ -25,6 +25,7 @@ import {
 import * as guard from "../devices/guard";
 import * as power from "../devices/power";
 import * as vgic from "../devices/vgic";
+import * as vtimer from "../devices/vtimer";
 import { Ipa } from "../hal/addr";
 import * as atomic from "../hal/atomic";
 import * as stage2 from "../mmu/stage2";
@@ -93,6 +94,8 @@ export function cpuOn(vcpu: Vcpu, affinity: u64, entry: u64, context: u64): u64 
   if (may) {
     power.resetVcpu(target, entry, context);
     sched.start(target);
+    // The first vCPU's deadlines are those of the VM's clock too.
+    vtimer.updateClock(vm);
   }
   guard.leave(vm);
   return may ? SUCCESS : ALREADY_ON;

@@ -17,6 +17,7 @@ import * as gicv3 from "../drivers/gicv3";
 import * as pl031 from "../drivers/pl031";
 import * as timer from "../drivers/timer";
 import { Pa } from "../hal/addr";
+import * as atomic from "../hal/atomic";
 import * as barrier from "../hal/barrier";
 import * as cache from "../hal/cache";
 import * as cpu from "../hal/cpu";
@@ -37,6 +38,7 @@ import * as tablePool from "../mmu/table-pool";
 import * as arch from "../smccc/arch";
 import * as lifecycle from "../smccc/lifecycle";
 import * as cpus from "../sched/cpus";
+import { Request } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import * as bundle from "../vm/bundle";
 import * as create from "../vm/create";
@@ -247,7 +249,7 @@ function openBundle(flags: u64): void {
   const bytes = bundle.open(start as Pa, end - start);
   frames.setFree(start as Pa, bytes, false);
   manifest.setLogLevels();
-  manifest.read(cpus.count());
+  manifest.read(cpus.online());
   create.init();
   console.setMode(manifest.isTerminal(), table.count());
   sched.init(manifest.policy(), manifest.slice());
@@ -260,10 +262,21 @@ function startVms(): void {
     const vm = table.vm(n);
     // Its clock is the board's until it starts, and goes on from there.
     vm.countOffset = timer.now();
-    vrtc.reset(vm.rtc, time);
+    vrtc.reset(vm.rtc, time, 0);
     if (vm.autostart == 0) continue;
     if (lifecycle.create(vm) != SUCCESS) create.refuse(vm);
     lifecycle.start(vm);
+  }
+}
+
+/** The VMs of the boot have been started. Until then no other CPU runs any: the first of them would find the others missing. Atomic. */
+const started: usize = memory.data(4, 4);
+
+/** Lets the other CPUs take part. */
+function openToOthers(): void {
+  atomic.store32(started, 1);
+  for (let n: u32 = 1; n < MAX_CPUS; n++) {
+    if (cpus.isOnline(n)) cpus.request(cpus.at(n), Request.SCHEDULE);
   }
 }
 
@@ -287,6 +300,7 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   startOthers();
   openBundle(flags);
   startVms();
+  openToOthers();
   return run.choose();
 }
 
@@ -296,5 +310,5 @@ export function bootCpu(number: u32): Vcpu {
   if (redist == 0) crash("CPU %d has no redistributor in the device tree's regions", number);
   initCpu(redist);
   sched.join();
-  return run.choose();
+  return atomic.load32(started) == 0 ? changetype<Vcpu>(0) : run.choose();
 }

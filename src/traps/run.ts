@@ -26,17 +26,21 @@ function act(cpu: Cpu, vcpu: Vcpu): Vcpu {
   return vcpu;
 }
 
-/** A vCPU that is loaded, but will not run again as it is: its VM waits for the CPU to let it go. */
+/**
+ * A vCPU that is loaded on a CPU with nothing to run, but does not sleep: its VM waits for the CPU to let it go, or its cap is used up, and an interrupt in
+ * the list registers would not let the CPU rest.
+ */
 function isGone(vcpu: Vcpu): bool {
   const state = atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state"));
-  return state == VcpuState.OFF || atomic.load32(changetype<usize>(vcpu.vm) + offsetof<Vm>("state")) != VM_RUNNING;
+  return state != VcpuState.BLOCKED || atomic.load32(changetype<usize>(vcpu.vm) + offsetof<Vm>("state")) != VM_RUNNING;
 }
 
-/** The guest's WFI traps while somebody waits for the CPU. */
+/** The guest's WFI traps while somebody waits for the CPU, or its time is counted. */
 function setTraps(cpu: Cpu): void {
-  if (cpu.trapsWfi == cpu.watching) return;
-  cpu.trapsWfi = cpu.watching;
-  el2.trapWfi(cpu.watching != 0);
+  const traps = cpu.watching | cpu.capped;
+  if (cpu.trapsWfi == traps) return;
+  cpu.trapsWfi = traps;
+  el2.trapWfi(traps != 0);
 }
 
 /** Does a piece of a VM's work on this CPU. */

@@ -1,4 +1,5 @@
-// What a VM makes us log: never above `warning`, and ten lines a second at most; how many were dropped is said with the next one.
+// What a VM makes us log: never above `warning`, and ten lines a second at most; how many were dropped is said with the next one. Beside that a VM that
+// crashes again and again has its registers shown, but seldom.
 
 import { LOG_INFO, LOG_WARNING } from "../../build/gen/console";
 import * as sysreg from "../hal/sysreg";
@@ -7,11 +8,25 @@ import * as log from "../log/log";
 import { Vm } from "./records";
 
 const LINES_A_SECOND: u32 = 10;
+const SECONDS_BETWEEN_REGISTERS: u32 = 10;
+
+/** The second that it is, from 1 on. */
+function now(): u32 {
+  const frequency = sysreg.readCntfrqEl0();
+  return (frequency == 0 ? 0 : ((sysreg.readCntpctEl0() / frequency) as u32)) + 1;
+}
+
+/** Whether a VM's registers may be logged now, which the caller does then. The VM's lock is held. */
+export function mayShowRegisters(vm: Vm): bool {
+  const second = now();
+  if (vm.registersSecond != 0 && second - vm.registersSecond < SECONDS_BETWEEN_REGISTERS) return false;
+  vm.registersSecond = second;
+  return true;
+}
 
 /** Whether the VM may have one more line now. */
 function admit(vm: Vm): bool {
-  const frequency = sysreg.readCntfrqEl0();
-  const second = (frequency == 0 ? 0 : ((sysreg.readCntpctEl0() / frequency) as u32)) + 1;
+  const second = now();
   if (second != vm.logSecond) {
     vm.logSecond = second;
     vm.logTokens = LINES_A_SECOND;

@@ -144,7 +144,7 @@ function checkDoorbells(): void {
   }
 }
 
-/** Reads everything into records. `cpus`: how many the board has. */
+/** Reads everything into records. `cpus`: those of the board that take part, one bit each. */
 export function read(cpus: u32): void {
   system.scrubs = u32(bundle.has(0, DT_NO_SCRUB) == 0);
   readConsole();
@@ -154,7 +154,7 @@ export function read(cpus: u32): void {
   if (bundle.countOf(0, DT_VMS, MAX_VMS, "the bundle is corrupt: more than %d VMs") == 0) crash("the bundle has no VM");
   for (let node = bundle.firstOf(0, DT_VMS); node != fdt.NONE; node = bundle.nextOf(node)) {
     const vm = table.add(bundle.within(node, DT_VCPUS, 1, MAX_VCPUS, "the bundle is corrupt: a VM with %d vCPUs"));
-    vmNode.read(vm, node, (((1 as u64) << cpus) - 1) as u32);
+    vmNode.read(vm, node, cpus);
   }
   checkDoorbells();
 }

@@ -72,6 +72,8 @@ export class Rtc {
   raw: u32;
   /** The match is still to come. */
   armed: u32;
+  /** Counts of a second that had passed when the VM's count was zero. */
+  fraction: u64;
 }
 
 @unmanaged
@@ -309,6 +311,8 @@ export class Vm {
   logTokens: u32;
   logSecond: u32;
   logDropped: u32;
+  /** The second in which its registers were logged last; guarded by the VM's lock. */
+  registersSecond: u32;
 
   /** GICD_CTLR: the enable bits. Atomic for those who do not hold the lock. */
   gicEnable: u32;
