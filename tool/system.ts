@@ -3,6 +3,7 @@
 
 import { basename, dirname } from "node:path";
 import { checkBoardMemory } from "./board-memory.ts";
+import { checkBoardRows } from "./board-rows.ts";
 import { type ConsoleMode, writeBundle } from "./bundle.ts";
 import { checkSystem } from "./config/check.ts";
 import { doorbellsOf, type SharedWindow, windowsOf } from "./config/links.ts";
@@ -99,6 +100,8 @@ const examine = async (value: unknown, folder: string, options: BuildOptions, of
   mistakes.push(
     ...checkBoardMemory(draft, built?.bundle.length ?? 0, options.memory === undefined ? "board.memory" : "--memory"),
   );
+  if (built !== undefined && mistakes.length === 0)
+    mistakes.push(...checkBoardRows(withBoard(parsed.system!, options), built.bundle.length));
   return { mistakes, unseen: files.unseen, built: mistakes.length === 0 ? built : undefined };
 };
 

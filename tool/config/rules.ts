@@ -106,6 +106,8 @@ export const rules = {
   QUOTA_TOO_SMALL: (least: string) => `must be at least ${least}: that is what the VM's memory takes`,
   BOARD_TOO_SMALL: (has: string, parts: string, needs: string) =>
     `the board has ${has}, and the system takes ${needs} (${parts}): give the board more, or the VMs less`,
+  NO_ROW: (needs: string, longest: string) =>
+    `needs ${needs} of the board's RAM in one piece, and the longest that is left is ${longest}: give the board more`,
 
   REGION_END: () => `must end below ${hex(guest.IPA_LIMIT)}: guest addresses have 39 bits`,
   OVERLAP: (other: string) => `must not overlap ${other}`,
