@@ -44,7 +44,9 @@ function list(): void {
 
 function help(): void {
   list();
-  say("Ctrl-A, then: 1-9 that VM, n p the next and the previous VM, 0 the log, a sends Ctrl-A, h this, x leaves hyper-lite run; * has new output");
+  say(
+    "Ctrl-A, then: 1-9 that VM, n p the next and the previous VM, 0 the log, a sends Ctrl-A, h this, x leaves hyper-lite run; * has new output",
+  );
 }
 
 function send(byte: u32): void {

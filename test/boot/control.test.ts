@@ -74,3 +74,15 @@ test("whoever is no controller is denied", async () => {
   holds(end, "controller", "controller");
   for (const name of ["one", "two"]) assert.match(end.of(name), /^hello: done\r?$/m);
 });
+
+test("no VM runs before all have been made: one that ends at once does not end the run", async () => {
+  const vms: VmConfig[] = [
+    { name: "quick", memory: "16M", kernel: "hello.bin" },
+    // Between blocks: making it takes many entries in tables.
+    { name: "slow", memory: "16M", kernel: "hello.bin", shared: [{ region: "large", ipa: 0x1_0000_1000 }] },
+  ];
+  const system: SystemConfig = { name: "in-turn", scrubAtBoot: false, shared: [{ name: "large", size: "512M" }], vms };
+  await using vm = await boot({ system, cpus: 2 });
+  const end = await vm.end();
+  assert.match(end.of("slow"), /./);
+});

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { el1Context } from "../../../abi/sysregs.ts";
+import { bundleOfSystem } from "../../../sim/bundles.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import type { Machine } from "../../../sim/machine.ts";
-import { RAM_BASE, startSystem } from "../../../sim/start.ts";
+import { FDT_AT, load, RAM_BASE, startSystem } from "../../../sim/start.ts";
 import { call, error } from "./call.ts";
 
 const ENTRY = BigInt(RAM_BASE + 0x8_0000);
@@ -159,4 +160,12 @@ test("EL1 and vector registers stay each vCPU's own, on one CPU and in turns", (
     machine.run.advance(SLICE);
   }
   assert.equal(left.size, 2);
+});
+
+test("a CPU that the firmware says it starts, and that never comes, leaves the numbers of the others alone", () => {
+  const machine = load({ machine: { cpus: 3 }, bundle: bundleOfSystem({ vms: [{}, { affinity: [2] }] }) });
+  machine.firmware.broken.set(1n, 0);
+  machine.run.boot(BigInt(FDT_AT), 0n);
+  machine.run.settle();
+  assert.equal(machine.running(1)?.cpu.number, 2);
 });

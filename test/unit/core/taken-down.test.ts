@@ -105,3 +105,20 @@ test("the time that a VM was paused before a reset does not count in its next li
   call(controller, "HL_VM_RESUME", TARGET);
   assert.equal(running(machine, TARGET).cpu.timer.virtualCount, before);
 });
+
+for (const name of ["PSCI_SYSTEM_RESET", "PSCI_SYSTEM_OFF", "PSCI_CPU_OFF"]) {
+  test(`a VM that was paused stays so though a vCPU is on the way with ${name}, which comes when it goes on`, () => {
+    const { machine, controller, guests } = system();
+    call(guests[1], "PSCI_CPU_OFF");
+    callUnnoticed(machine, controller, "HL_VM_PAUSE", TARGET);
+    callUnnoticed(machine, guests[0], name);
+    machine.run.proceed();
+    assert.equal(stateOf(controller), "VM_PAUSED");
+    assert.equal(call(controller, "HL_VM_RESUME", TARGET), 0n);
+    const again = running(machine, TARGET);
+    // The instruction that makes the call is the next one.
+    assert.equal(again.hvc(again.x(0)), again.x(0));
+    machine.run.proceed();
+    assert.equal(stateOf(controller), name === "PSCI_SYSTEM_RESET" ? "VM_RUNNING" : "VM_OFF");
+  });
+}
