@@ -10,13 +10,15 @@ const CONTROL_SEQUENCES: readonly { readonly finals: string; readonly rest: RegE
   { finals: "@ABCDEFGHIJKLMPSTXZ`adefgmr", rest: /^[\d;:]*$/ },
   { finals: "JK", rest: /^\?[\d;]*$/ },
   { finals: "hl", rest: /^\??[\d;]*$/ },
-  // Device attributes and status: the terminal answers with fixed texts and the cursor's position.
-  { finals: "c", rest: /^>?0?$/ },
-  { finals: "n", rest: /^[56]$/ },
   { finals: "su", rest: /^$/ },
   // Cursor style and soft reset.
   { finals: "q", rest: /^\d? $/ },
   { finals: "p", rest: /^!$/ },
+];
+/** Device attributes and status: the terminal answers, as if somebody typed it, with fixed texts and the cursor's position. */
+const QUERIES: typeof CONTROL_SEQUENCES = [
+  { finals: "c", rest: /^>?0?$/ },
+  { finals: "n", rest: /^[56]$/ },
 ];
 /** ESC ( and ESC ): line drawing and back. */
 const CHARACTER_SETS = /^[()][0AB]$/;
@@ -36,22 +38,28 @@ const isDiscarded = (character: string): boolean => {
 
 const isIntermediate = (character: string): boolean => character >= " " && character <= "/";
 
-const passes = (sequence: string): boolean => {
+const isOneOf = (rows: typeof CONTROL_SEQUENCES, sequence: string): boolean => {
   const final = sequence.at(-1)!;
   const rest = sequence.slice(0, -1);
-  return CONTROL_SEQUENCES.some((row) => row.finals.includes(final) && row.rest.test(rest));
+  return rows.some((row) => row.finals.includes(final) && row.rest.test(rest));
 };
 
 type State = "text" | "escape" | "sequence" | "intermediate" | "string" | "string-escape";
 
 /** Filters a stream that may be cut anywhere. */
 export class TerminalFilter {
+  /** Whether queries pass: whoever has asked gets the answer. */
+  queries: boolean;
   /** Puts U+FFFD for what is not UTF-8, so that no byte reaches the terminal as an 8-bit control. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #state: State = "text";
   /** The sequence so far, or as many characters as the string has. */
   #sequence = "";
   #stringLength = 0;
+
+  constructor(queries = true) {
+    this.queries = queries;
+  }
 
   filter(bytes: Uint8Array): string {
     let out = "";
@@ -115,7 +123,8 @@ export class TerminalFilter {
     if (this.#sequence.length > SEQUENCE_MAX) this.#state = "text";
     if (character < "@") return "";
     this.#state = "text";
-    return passes(this.#sequence) ? `${ESC}[${this.#sequence}` : "";
+    const passes = isOneOf(CONTROL_SEQUENCES, this.#sequence) || (this.queries && isOneOf(QUERIES, this.#sequence));
+    return passes ? `${ESC}[${this.#sequence}` : "";
   }
 
   #string(character: string): string {

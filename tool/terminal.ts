@@ -75,6 +75,8 @@ export class Terminal implements BoardListener {
       return;
     }
     if (switched) this.#reset();
+    // What follows may be shown once more, or long after it was printed: nobody waits for an answer, which would be typed for whoever has the focus.
+    this.#filter.queries = false;
     this.#endLine(process.stdout);
     process.stdout.write(`${(switched ? pc.bold : pc.dim)(safe(line))}\n`);
   }
@@ -96,7 +98,10 @@ export class Terminal implements BoardListener {
     stdin.setRawMode(true);
     stdin.on("data", (typed: Buffer) => {
       const { forward, leave: left } = keys.feed(typed);
-      if (forward.length > 0) board.input.write(forward);
+      if (forward.length > 0) {
+        board.input.write(forward);
+        this.#filter.queries = true;
+      }
       if (left) leave();
     });
   }
@@ -114,7 +119,7 @@ export class Terminal implements BoardListener {
 
   /** Nothing that a VM has begun or set reaches what follows. */
   #reset(): void {
-    this.#filter = new TerminalFilter();
+    this.#filter = new TerminalFilter(this.#filter.queries);
     if (this.#controlled) process.stdout.write(terminalReset(this.#alternateScreen));
     this.#controlled = false;
     this.#alternateScreen = false;

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SystemConfig, VmConfig } from "../../tool/config.ts";
+import { MIB } from "../../tool/size.ts";
 import { boot, type End } from "./expect.ts";
 
 const share = [{ region: "common" }];
@@ -81,8 +82,8 @@ test("no VM runs before all have been made: one that ends at once does not end t
     // Between blocks: making it takes many entries in tables.
     { name: "slow", memory: "16M", kernel: "hello.bin", shared: [{ region: "large", ipa: 0x1_0000_1000 }] },
   ];
-  const system: SystemConfig = { name: "in-turn", scrubAtBoot: false, shared: [{ name: "large", size: "512M" }], vms };
-  await using vm = await boot({ system, cpus: 2 });
+  const system: SystemConfig = { name: "in-turn", scrubAtBoot: false, shared: [{ name: "large", size: "1536M" }], vms };
+  await using vm = await boot({ system, cpus: 2, memory: 2048 * MIB });
   const end = await vm.end();
   assert.match(end.of("slow"), /./);
 });

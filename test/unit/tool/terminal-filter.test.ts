@@ -22,6 +22,11 @@ for (const [name, text] of Object.entries(passing)) {
   test(`passes: ${name}`, () => assert.equal(filter(text), text));
 }
 
+test("queries do not pass where nobody waits for the answer", () => {
+  const bytes = Buffer.from("a\u001b[6nb\u001b[5nc\u001b[cd\u001b[>0ce");
+  assert.equal(new TerminalFilter(false).filter(bytes), "abcde");
+});
+
 const dropped: Readonly<Record<string, string>> = {
   "clipboard (OSC 52)": "\u001b]52;c;cm0gLXJmIC8=\u0007",
   "title (OSC 0), ended by ST": "\u001b]0;a title\u001b\\",

@@ -105,3 +105,12 @@ test("a title stands on a line of its own", async () => {
   const { stdout } = await onTerminal(`printf '~ # \\036\\035\\r\\n--- 2 beta ---\\r\\nx\\r\\n'; ${HALTED_OFF}`).ended;
   assert.match(stdout, /~ # \r\n[^\n]*--- 2 beta ---[^\n]*\r\n/);
 });
+
+test("what is shown behind a title asks the terminal nothing, until somebody types", async () => {
+  const ask = "printf 'prompt\\033[6n'";
+  const terminal = onTerminal(`printf '${title("2 beta")}'; ${ask}; dd bs=1 count=1 2>/dev/null; ${ask}; ${HALTED_OFF}`);
+  await terminal.seen("prompt");
+  terminal.send("x");
+  const { stdout } = await terminal.ended;
+  assert.match(stdout, /promptxprompt\u001b\[6n/);
+});
