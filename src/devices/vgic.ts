@@ -144,9 +144,8 @@ export function restore(vcpu: Vcpu): void {
   lists.refill(vcpu);
 }
 
-/** A vCPU's CPU interface and inbox as at reset. It is loaded nowhere. */
+/** A vCPU's CPU interface as at reset; what is pending for it stays so in the redistributor, and in its inbox. It is loaded nowhere. */
 export function resetCpu(vcpu: Vcpu): void {
-  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
   vcpu.vmcr = 0;
   vcpu.activeGroup0 = 0;
   vcpu.activeGroup0High = 0;
@@ -165,6 +164,7 @@ export function reset(vm: Vm): void {
     // SGIs are edges, always (GICR_ICFGR0).
     vcpu.irqs.edge = INBOX_SGIS;
     vcpu.asleep = 1;
+    atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox"), 0);
     resetCpu(vcpu);
   }
 }

@@ -19,6 +19,7 @@ import * as power from "../devices/power";
 import * as vtimer from "../devices/vtimer";
 import * as timer from "../drivers/timer";
 import * as atomic from "../hal/atomic";
+import * as cpu from "../hal/cpu";
 import * as console from "../log/console";
 import * as halt from "../log/halt";
 import * as log from "../log/log";
@@ -31,6 +32,9 @@ import { Work } from "../vm/work";
 
 /** The states of a VM that is made, and not being taken apart: a bit each. */
 const THERE: u32 = ~(((1 as u32) << VM_ABSENT) | ((1 as u32) << VM_DESTROYING));
+
+/** The run ends. Atomic. */
+const ending: usize = memory.data(4, 4);
 
 /** Its state; it may change at once, unless the VM's lock is held. */
 export function stateOf(vm: Vm): u32 {
@@ -70,6 +74,10 @@ function ended(): void {
     if (isAlive(vm)) return;
     if (stateOf(vm) != VM_CRASHED) continue;
     if (changetype<usize>(crashed) == 0 || vm.crash.when >= crashed.crash.when) crashed = vm;
+  }
+  // Of two CPUs that find this one ends the run.
+  if (atomic.swap32(ending, 1) != 0) {
+    for (;;) cpu.relax();
   }
   if (changetype<usize>(crashed) == 0) halt.off();
   halt.crash(crashed.crash.reason, table.nameOf(crashed), crashed.crash.address);

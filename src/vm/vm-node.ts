@@ -201,7 +201,11 @@ function readShares(vm: Vm, node: u32): void {
     share.index = index as u32;
     share.ipa = bundle.number(at, DT_IPA);
     share.readOnly = bundle.has(at, DT_READ_ONLY);
-    requirePages(share.ipa, table.shared(share.index).bytes, "the bundle is corrupt: a shared region at 0x%x of 0x%x bytes");
+    const bytes = table.shared(share.index).bytes;
+    requirePages(share.ipa, bytes, "the bundle is corrupt: a shared region at 0x%x of 0x%x bytes");
+    // A VM is made in one go: what is large is mapped by blocks.
+    if (bytes > FRAME && (share.ipa & (FRAME - 1)) != 0)
+      crash("the bundle is corrupt: a shared region at 0x%x of 0x%x bytes is between blocks", share.ipa, bytes);
     at = bundle.nextOf(at);
   }
 }

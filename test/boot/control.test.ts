@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SystemConfig, VmConfig } from "../../tool/config.ts";
-import { MIB } from "../../tool/size.ts";
 import { boot, type End } from "./expect.ts";
 
 const share = [{ region: "common" }];
@@ -74,16 +73,4 @@ test("whoever is no controller is denied", async () => {
   const end = await run({ name: "denied", vms: [controller("denied", { controller: false }), hello("one"), hello("two")] }, 1);
   holds(end, "controller", "controller");
   for (const name of ["one", "two"]) assert.match(end.of(name), /^hello: done\r?$/m);
-});
-
-test("no VM runs before all have been made: one that ends at once does not end the run", async () => {
-  const vms: VmConfig[] = [
-    { name: "quick", memory: "16M", kernel: "hello.bin" },
-    // Between blocks: making it takes many entries in tables.
-    { name: "slow", memory: "16M", kernel: "hello.bin", shared: [{ region: "large", ipa: 0x1_0000_1000 }] },
-  ];
-  const system: SystemConfig = { name: "in-turn", scrubAtBoot: false, shared: [{ name: "large", size: "1536M" }], vms };
-  await using vm = await boot({ system, cpus: 2, memory: 2048 * MIB });
-  const end = await vm.end();
-  assert.match(end.of("slow"), /./);
 });

@@ -1,6 +1,7 @@
 // What settings must be together: names that exist once and are known where they are used, limits of a VM's own CPUs and of the board's.
 
 import { bundle } from "../../abi/bundle.ts";
+import { guest } from "../../abi/guest.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Draft } from "./parse.ts";
 import { rules } from "./rules.ts";
@@ -46,7 +47,11 @@ const sharedMistakes = (system: Draft<System>): Mistake[] => {
         return [{ place: `${place}.region`, rule: rules.NO_SUCH_SHARED(name) }];
       }
       const twice = list.findIndex((other) => other.region === name) < index;
-      return twice ? [{ place: `${place}.region`, rule: rules.SHARED_TWICE(name) }] : [];
+      if (twice) return [{ place: `${place}.region`, rule: rules.SHARED_TWICE(name) }];
+      const { size = 0 } = shared.find((region) => region.name === name) ?? {};
+      // Page by page, the core would be long at it when it makes the VM.
+      const between = size > guest.SHARED_STRIDE && (share.ipa ?? 0) % guest.SHARED_STRIDE !== 0;
+      return between ? [{ place: `${place}.ipa`, rule: rules.SHARED_IPA() }] : [];
     }),
   );
   const unused = shared.flatMap((region, index) => {

@@ -98,6 +98,7 @@ export const rules = {
   DOORBELLS_MAX: (vm: string) => `is one too many: VM "${vm}" can have ${bundle.MAX_DOORBELLS_OF_VM} doorbells`,
   NO_SUCH_SHARED: (name: string) => `there is no region "${name}" in the system's \`shared\``,
   SHARED_TWICE: (name: string) => `the VM has "${name}" already`,
+  SHARED_IPA: () => `must be a multiple of ${formatSize(guest.SHARED_STRIDE)}: the region is larger than that`,
   SHARED_UNUSED: (name: string) => `no VM has it: add { region: "${name}" } to \`shared\` of the VMs that share it`,
   NOTHING_STARTS: () => "one VM at least must start by itself (`autostart`): nobody could start the others",
   NOBODY_STARTS: () => "nobody could start it: without `autostart` it takes another VM that is `controller`",

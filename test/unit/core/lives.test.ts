@@ -11,7 +11,7 @@ import { ec, type Guest } from "../../../sim/guest.ts";
 import { RAM_BASE, startSystem } from "../../../sim/start.ts";
 import { call, id } from "./call.ts";
 
-const { CNTP_CTL_EL0, CNTP_CVAL_EL0 } = trappedRegisters;
+const { CNTP_CTL_EL0, CNTP_CVAL_EL0, ICC_SGI1R_EL1 } = trappedRegisters;
 const ENTRY = BigInt(RAM_BASE + 0x8_0000);
 const SECOND = 62_500_000n;
 const PHYSICAL_TIMER = 30n;
@@ -109,6 +109,20 @@ test("the line of the physical timer is low when a vCPU is switched on again", (
   openInterrupts(again, 1);
   assert.equal((again.load(frameOf(1) + gicd.GICD_ISPENDR) >> PHYSICAL_TIMER) & 1n, 0n);
   assert.equal(again.isSignalled, false);
+});
+
+test("an SGI that came while a vCPU was off is pending when it is on again", () => {
+  const board = startSystem({ cpus: 2, vms: [{ vcpus: 2 }] });
+  const first = board.running(0, 0)!;
+  openInterrupts(first);
+  call(first, "PSCI_CPU_ON_64", 1, ENTRY, 0);
+  openInterrupts(board.running(0, 1)!, 1);
+  call(board.running(0, 1)!, "PSCI_CPU_OFF");
+  first.msr(ICC_SGI1R_EL1, (5n << 24n) | 2n);
+  assert.equal(call(first, "PSCI_CPU_ON_64", 1, ENTRY, 0), 0n);
+  const again = board.running(0, 1)!;
+  again.openInterrupts();
+  assert.equal(again.acknowledge(), 5);
 });
 
 test("a VM that resets has no stolen time of its former life", () => {
