@@ -8,6 +8,9 @@ import { Vcpu, VcpuState, Vm } from "../vm/records";
 import * as cpus from "./cpus";
 import { isEligible, isNobody, List, NOBODY } from "./list";
 
+/** Periods for which a vCPU whose cap is used up waits at most: that its CPU was long in the hypervisor, or stopped, is not its doing. */
+const DEBT: u64 = 10;
+
 /** Those that wait, by virtual time. */
 const waiting = changetype<List>(memory.data(8, 4));
 
@@ -91,7 +94,7 @@ export function budget(vcpu: Vcpu, period: u64): u64 {
   return vm.cap == 0 ? NEVER : (period * vm.cap) / (100 * vm.vcpus);
 }
 
-/** Counts towards the cap what a vCPU has run in the period that `now` lies in; what was too much in earlier ones is paid back. */
+/** Counts towards the cap what a vCPU has run in the period that `now` lies in; what was too much in earlier ones is paid back, up to a limit. */
 export function spend(vcpu: Vcpu, counts: u64, now: u64, period: u64): void {
   const current = now / period;
   const passed = current - vcpu.capPeriod;
@@ -100,6 +103,6 @@ export function spend(vcpu: Vcpu, counts: u64, now: u64, period: u64): void {
   const earned = passed > 1000 ? NEVER : passed * granted;
   const inCurrent = min<u64>(counts, now % period);
   const before = vcpu.capUsed + (counts - inCurrent);
-  vcpu.capUsed = (before > earned ? before - earned : 0) + inCurrent;
+  vcpu.capUsed = min<u64>((before > earned ? before - earned : 0) + inCurrent, granted * DEBT);
   vcpu.capPeriod = current;
 }

@@ -73,3 +73,12 @@ test("a CPU that idles because a cap is used up holds no interrupt that would en
   assert.equal(board.running(0), undefined);
   assert.equal(board.cpu(0).registers.read("ICH_LR0_EL2") >> 62n, 0n);
 });
+
+test("a CPU that stops for long while it has a VM with a cap does not make that wait for ever", () => {
+  const board = capped(1);
+  board.timer.advance(10_000n * MS);
+  board.run.settle();
+  assert.equal(board.running(0), undefined);
+  board.run.advance(1100n * MS);
+  assert.notEqual(board.running(0)?.vcpu ?? 0, 0);
+});
