@@ -8,10 +8,13 @@ import type { Startable } from "./firmware.ts";
 import type { Guest } from "./guest.ts";
 import { affinityOf, type InterruptController, intids } from "./interrupts.ts";
 import type { Order } from "./order.ts";
-import { LEFT_BEHIND, SystemRegisters } from "./sysregs.ts";
+import { LEFT_BEHIND, type Register, SystemRegisters } from "./sysregs.ts";
 import { type Counter, Timer } from "./timer.ts";
 import { VirtualInterface } from "./virtual-interrupts.ts";
-import { bit, bits } from "./words.ts";
+import { bits } from "./words.ts";
+
+/** CPTR_EL2.TFP. */
+const TFP = 1n << 10n;
 
 /** What the CPUs of a board share. */
 export interface Shared {
@@ -43,6 +46,9 @@ export class Cpu implements Startable {
   /** It is in the core, in the middle of an exit. */
   isInside = false;
   readonly #guestOf: Shared["guestOf"];
+  readonly #vttbr: Register;
+  readonly #cptr: Register;
+  #stage2 = { vttbr: 0n, vmid: 0, root: 0 };
 
   constructor(index: number, mpidr: bigint, { model, counter, interrupts, order, memory, guestOf }: Shared) {
     this.index = index;
@@ -55,6 +61,8 @@ export class Cpu implements Startable {
     );
     const { timer, virtual } = this;
     this.registers = new SystemRegisters({ model, mpidr, timer, interface: this.interface, virtual, order });
+    this.#vttbr = this.registers.at("VTTBR_EL2");
+    this.#cptr = this.registers.at("CPTR_EL2");
     this.context = new Context(this.registers, this.vectors, memory, order);
     interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine, index);
     interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine, index);
@@ -67,14 +75,17 @@ export class Cpu implements Startable {
   }
 
   /** VTTBR_EL2: the VMID and the first table. */
-  get stage2(): { vmid: number; root: number } {
-    const vttbr = this.registers.read("VTTBR_EL2");
-    return { vmid: bits(vttbr, 63, 48), root: Number(vttbr & 0xffff_ffff_fffen) };
+  get stage2(): { readonly vmid: number; readonly root: number } {
+    const vttbr = this.#vttbr.read();
+    if (vttbr !== this.#stage2.vttbr) {
+      this.#stage2 = { vttbr, vmid: bits(vttbr, 63, 48), root: Number(vttbr & 0xffff_ffff_fffen) };
+    }
+    return this.#stage2;
   }
 
   /** CPTR_EL2.TFP is clear, so that vector registers can be used at EL2. */
   get isFpOpen(): boolean {
-    return !bit(this.registers.read("CPTR_EL2"), 10);
+    return (this.#cptr.read() & TFP) === 0n;
   }
   requireOpenFp(): void {
     if (!this.isFpOpen) throw new Violation("EL2 uses vector registers that CPTR_EL2.TFP traps");

@@ -6,7 +6,7 @@ import type { Door } from "./door.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
-import { bit, hex } from "./words.ts";
+import { hex } from "./words.ts";
 
 /** SCTLR_EL1.C: data caches are on. */
 const SCTLR_C = 1n << 2n;
@@ -24,9 +24,12 @@ export class EntryRules {
   /** Who each record is: its VMID and VMPIDR_EL2. */
   readonly #identities = new Map<number, string>();
   readonly #records = new Map<string, number>();
+  /** Of each CPU, the vCPU whose identity was found right, and `entryChanges` then. */
+  readonly #known: { vcpu: number; changes: number }[];
 
   constructor(board: Board) {
     this.#board = board;
+    this.#known = board.cpus.map(() => ({ vcpu: 0, changes: 0 }));
   }
 
   /** `cpu` enters the vCPU that it has just been given. */
@@ -34,18 +37,27 @@ export class EntryRules {
     const { order, door, ram } = this.#board;
     const guest = cpu.guest;
     if (guest === undefined) return;
-    if (bit(guest.pstate, 3)) throw new Violation(`a guest is entered with SPSR ${hex(guest.pstate)}`);
-    const controls = cpu.registers.read("HCR_EL2");
-    if ((controls & WANTED) !== WANTED) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
+    if (guest.isAboveEl1) throw new Violation(`a guest is entered with SPSR ${hex(guest.pstate)}`);
     if (!door.isLocked) throw new Violation("a guest is entered while stage 1 of EL2 is writable");
     if (cpu.interface.isBusy)
       throw new Violation("a guest is entered while the priority of an interrupt still runs: no other could come");
-    this.#checkIdentity(cpu);
+    this.#checkControls(cpu);
     cpu.context.enter(cpu.vcpu, cpu.isFpOpen);
     order.enterGuest(cpu.stage2.root);
     order.tlb.enter(cpu.index, { ...cpu.stage2, vcpu: cpu.vcpu });
-    const cachesOff = (cpu.registers.read("SCTLR_EL1") & SCTLR_C) === 0n;
-    if (cachesOff && ram.isDirty) this.#checkCleaned(cpu);
+    if (ram.isDirty && (cpu.registers.read("SCTLR_EL1") & SCTLR_C) === 0n) this.#checkCleaned(cpu);
+  }
+
+  /** What says whom the CPU runs, and under which controls, if any of it has changed since that was found right. */
+  #checkControls(cpu: Cpu): void {
+    const known = this.#known[cpu.index]!;
+    const changes = this.#board.order.entryChanges;
+    if (known.vcpu === cpu.vcpu && known.changes === changes) return;
+    const controls = cpu.registers.read("HCR_EL2");
+    if ((controls & WANTED) !== WANTED) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
+    this.#checkIdentity(cpu);
+    known.vcpu = cpu.vcpu;
+    known.changes = changes;
   }
 
   /** A vCPU is on one CPU alone; its VMID and VMPIDR_EL2 are always the same, and no other's; the vCPUs of a VM count alike. */

@@ -15,6 +15,8 @@ const at = (field: string): number => {
   return offset;
 };
 
+const [X, ELR, SPSR] = [at("x"), at("elr"), at("spsr")];
+
 /** Exception classes (D24.2.40). */
 export const ec = { WFX: 0x01, HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
 const IL = 1n << 25n;
@@ -63,22 +65,26 @@ export class Guest {
     this.machine.view.setBigUint64(this.vcpu + offset, value & MASK_64, true);
   }
   x(n: number): bigint {
-    return n === XZR ? 0n : this.#read(at("x") + 8 * n);
+    return n === XZR ? 0n : this.#read(X + 8 * n);
   }
   setX(n: number, value: bigint): void {
-    if (n !== XZR) this.#write(at("x") + 8 * n, value);
+    if (n !== XZR) this.#write(X + 8 * n, value);
   }
   get pc(): bigint {
-    return this.#read(at("elr"));
+    return this.#read(ELR);
   }
   set pc(value: bigint) {
-    this.#write(at("elr"), value);
+    this.#write(ELR, value);
   }
   get pstate(): bigint {
-    return this.#read(at("spsr"));
+    return this.#read(SPSR);
   }
   set pstate(value: bigint) {
-    this.#write(at("spsr"), value);
+    this.#write(SPSR, value);
+  }
+  /** SPSR_EL2.M[3] is set: the exception return would lead to EL2 or above, or to a mode that does not exist. */
+  get isAboveEl1(): boolean {
+    return (this.machine.view.getUint32(this.vcpu + SPSR, true) & 8) !== 0;
   }
   /** A register of the guest's EL1 or EL0, as the CPU holds it. */
   sysreg(name: string): bigint {

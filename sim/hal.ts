@@ -142,7 +142,7 @@ const context = ({ run, order }: Machine): Record<string, HalFunction> => {
 const modules = (machine: Machine): Hal => {
   const { door, order, ram, run } = machine;
   return {
-    sysreg: sysregHal(() => run.acting, door),
+    sysreg: sysregHal(machine.cpus, () => run.acting, door),
     barrier: {
       dsbIshst: () => order.dsb(true),
       dsbIsh: () => order.dsb(false),
@@ -187,19 +187,46 @@ const modules = (machine: Machine): Hal => {
   };
 };
 
-/** The imports of the core; each call counts against the machine's limit. */
-export const makeHal = (machine: Machine): Hal => {
-  const counted = (call: HalFunction): HalFunction => {
-    return (...args: never[]) => {
-      machine.calls++;
-      if (machine.calls > machine.callLimit) throw new Endless(machine.calls);
-      return call(...args);
-    };
+/** A function that counts itself against the machine's limit; of as many parameters as `call` has, for that is several times as fast as any number. */
+const counted = (machine: Machine, call: HalFunction): HalFunction => {
+  const f = call as (...args: unknown[]) => unknown;
+  const count = (): void => {
+    if (++machine.calls > machine.callLimit) throw new Endless(machine.calls);
   };
-  return Object.fromEntries(
+  switch (call.length) {
+    case 0:
+      return () => {
+        count();
+        return f();
+      };
+    case 1:
+      return (a: unknown) => {
+        count();
+        return f(a);
+      };
+    case 2:
+      return (a: unknown, b: unknown) => {
+        count();
+        return f(a, b);
+      };
+    case 3:
+      return (a: unknown, b: unknown, c: unknown) => {
+        count();
+        return f(a, b, c);
+      };
+    default:
+      return (a: unknown, b: unknown, c: unknown, d: unknown) => {
+        count();
+        return f(a, b, c, d);
+      };
+  }
+};
+
+/** The imports of the core; each call counts against the machine's limit. */
+export const makeHal = (machine: Machine): Hal =>
+  Object.fromEntries(
     Object.entries(modules(machine)).map(([module, functions]) => [
       module,
-      Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, counted(call)])),
+      Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, counted(machine, call)])),
     ]),
   );
-};

@@ -22,7 +22,8 @@ export const affinityOf = (mpidr: bigint): bigint => mpidr & 0xff_00ff_ffffn;
 const packed = (mpidr: bigint): bigint => (mpidr & 0xff_ffffn) | ((mpidr >> 8n) & 0xff00_0000n);
 
 export class Interrupt {
-  enabled = false;
+  #enabled = false;
+  readonly #changed: () => void;
   /** Pending by an edge or a write. */
   latch = false;
   active = false;
@@ -33,28 +34,57 @@ export class Interrupt {
   /** A device's line as it is now; of those that have one. */
   line: () => boolean = () => false;
 
+  /** `changed` is called when it is enabled or disabled. */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+  set enabled(value: boolean) {
+    this.#enabled = value;
+    this.#changed();
+  }
+
   get isPending(): boolean {
     return this.latch || (!this.edge && this.line());
+  }
+}
+
+/** Interrupts by number, and those of them that are enabled: all that can ever be taken. */
+class Interrupts {
+  readonly first: number;
+  readonly all: readonly Interrupt[];
+  #enabled: readonly (readonly [intid: number, one: Interrupt])[] = [];
+
+  constructor(first: number, count: number) {
+    this.first = first;
+    this.all = Array.from({ length: count }, () => new Interrupt(() => this.#collect()));
+  }
+
+  #collect(): void {
+    this.#enabled = this.all.flatMap((one, n) => (one.enabled ? [[this.first + n, one] as const] : []));
+  }
+  get enabled(): readonly (readonly [intid: number, one: Interrupt])[] {
+    return this.#enabled;
   }
 }
 
 /** A redistributor: SGIs and PPIs of one CPU. */
 class Redistributor {
   readonly affinity: bigint;
-  readonly interrupts = Array.from({ length: FIRST_SPI }, () => new Interrupt());
+  readonly interrupts = new Interrupts(0, FIRST_SPI);
   asleep = true;
 
   constructor(mpidr: bigint) {
     this.affinity = affinityOf(mpidr);
-    for (const one of this.interrupts.slice(0, FIRST_PPI)) one.edge = true;
+    for (const one of this.interrupts.all.slice(0, FIRST_PPI)) one.edge = true;
   }
 }
 
-/** Interrupts in a row that registers of one bit, two bits or a byte each stand for. */
-type Span = readonly [first: number, interrupts: readonly Interrupt[]];
-
 export class InterruptController {
-  readonly #shared = Array.from({ length: INTIDS - FIRST_SPI }, () => new Interrupt());
+  readonly #shared = new Interrupts(FIRST_SPI, INTIDS - FIRST_SPI);
   readonly #redistributors: readonly Redistributor[];
   readonly #packed: readonly bigint[];
   #control = 0;
@@ -73,7 +103,8 @@ export class InterruptController {
 
   /** An interrupt as CPU number `cpu` of the board sees it. */
   at(intid: number, cpu = 0): Interrupt {
-    const found = intid < FIRST_SPI ? this.#redistributor(cpu).interrupts[intid] : this.#shared[intid - FIRST_SPI];
+    const { first, all } = intid < FIRST_SPI ? this.#redistributor(cpu).interrupts : this.#shared;
+    const found = all[intid - first];
     if (found === undefined) throw new Violation(`interrupt ${intid} does not exist`);
     return found;
   }
@@ -99,21 +130,21 @@ export class InterruptController {
     if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || asleep) return undefined;
     let best: Interrupt | undefined;
     let intid: number | undefined;
-    const consider = (one: Interrupt, number: number): void => {
-      if (!one.enabled || one.active || !one.group1 || among?.has(number) === false) return;
-      if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) return;
-      if ((best !== undefined && one.priority >= best.priority) || !one.isPending) return;
-      best = one;
-      intid = number;
-    };
-    for (const [n, one] of interrupts.entries()) consider(one, n);
-    for (const [n, one] of this.#shared.entries()) consider(one, FIRST_SPI + n);
+    for (const { enabled } of [interrupts, this.#shared]) {
+      for (const [number, one] of enabled) {
+        if (one.active || !one.group1 || among?.has(number) === false) continue;
+        if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) continue;
+        if ((best !== undefined && one.priority >= best.priority) || !one.isPending) continue;
+        best = one;
+        intid = number;
+      }
+    }
     return intid;
   }
 
   /** The SGIs that are pending at a CPU. */
   pendingSgis(cpu: number): Set<number> {
-    const sgis = this.#redistributor(cpu).interrupts.slice(0, FIRST_PPI);
+    const sgis = this.#redistributor(cpu).interrupts.all.slice(0, FIRST_PPI);
     return new Set(sgis.flatMap((one, intid) => (one.isPending ? intid : [])));
   }
 
@@ -128,7 +159,7 @@ export class InterruptController {
   // --- memory-mapped registers (12.9, 12.11)
 
   /** Registers of one bit an interrupt; undefined if `offset` is none of them. */
-  #bank(offset: number, [first, interrupts]: Span): { name: string; ones: readonly Interrupt[] } | undefined {
+  #bank(offset: number, { first, all: interrupts }: Interrupts): { name: string; ones: readonly Interrupt[] } | undefined {
     const banks: Record<string, number> = {
       group: gicd.GICD_IGROUPR,
       enable: gicd.GICD_ISENABLER,
@@ -147,8 +178,8 @@ export class InterruptController {
     return undefined;
   }
 
-  #read(offset: number, bytes: number, span: Span): bigint {
-    const [first, interrupts] = span;
+  #read(offset: number, bytes: number, span: Interrupts): bigint {
+    const { first, all: interrupts } = span;
     const bank = this.#bank(offset, span);
     if (bank !== undefined && bytes === 4) {
       let word = 0;
@@ -174,8 +205,8 @@ export class InterruptController {
     throw new Violation(`the board's GIC has no register of ${bytes} bytes to read at ${hex(offset)}`);
   }
 
-  #write(offset: number, bytes: number, value: bigint, span: Span): void {
-    const [first, interrupts] = span;
+  #write(offset: number, bytes: number, value: bigint, span: Interrupts): void {
+    const { first, all: interrupts } = span;
     const word = Number(value);
     const bank = this.#bank(offset, span);
     const priority = offset - gicd.GICD_IPRIORITYR - first;
@@ -207,7 +238,7 @@ export class InterruptController {
   }
 
   distributor(base: number): Device {
-    const span: Span = [FIRST_SPI, this.#shared];
+    const span = this.#shared;
     return {
       base,
       size: 0x1_0000,
@@ -230,10 +261,10 @@ export class InterruptController {
    * anything else. The last one says so, unless `endless`.
    */
   redistributors(base: number, affinities: readonly bigint[] = this.#packed, endless = false): Device {
-    const of = (at: number): { one: Redistributor; span: Span; offset: number } => {
+    const of = (at: number): { one: Redistributor; span: Interrupts; offset: number } => {
       const one = this.#redistributors[this.#packed.indexOf(affinities[Math.floor(at / FRAME)] ?? -1n)];
       if (one === undefined) throw new Violation(`a redistributor at ${hex(base + at)} that is no CPU's`);
-      return { one, span: [0, one.interrupts], offset: at % FRAME };
+      return { one, span: one.interrupts, offset: at % FRAME };
     };
     return {
       base,

@@ -23,6 +23,8 @@ interface Change {
 export class Order {
   /** The CPU that acts. */
   cpu = 0;
+  /** How often a CPU has changed what says whom it runs, and under which controls. */
+  entryChanges = 0;
   readonly tlb = new Tlb();
   /** Stage-2 entries on their way, by physical address. */
   readonly #stage2 = new Map<number, Change>();
@@ -57,6 +59,10 @@ export class Order {
 
   writeTraps(): void {
     this.#trapsPending.add(this.cpu);
+  }
+
+  changeEntry(): void {
+    this.entryChanges++;
   }
 
   #advance(from: State, to: State | undefined, isCovered: (change: Change) => boolean = () => true): void {

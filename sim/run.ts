@@ -23,6 +23,8 @@ export class Run {
   readonly #pick: Pick;
   /** The CPU that is in the core, and before it those in the middle of whose exits it is there. */
   readonly #inside: Cpu[] = [];
+  /** The CPU that HAL calls act on. */
+  acting: Cpu;
   #waited = 0;
   /** Time goes on by itself while no CPU runs a guest: to the next timer, or to what `whileAsleep` does. */
   timePasses = false;
@@ -32,11 +34,7 @@ export class Run {
     this.#machine = machine;
     this.#rules = new EntryRules(machine);
     this.#pick = pick;
-  }
-
-  /** The CPU that HAL calls act on. */
-  get acting(): Cpu {
-    return this.#inside.at(-1) ?? this.#machine.cpu(0);
+    this.acting = machine.cpu(0);
   }
 
   /** One exit of a CPU: `call` enters the core and returns the record of the vCPU to enter, 0 for none. */
@@ -45,6 +43,7 @@ export class Run {
     if (cpu.isInside) throw new Violation(`CPU ${cpu.index} enters the core while it is there`);
     cpu.isInside = true;
     this.#inside.push(cpu);
+    this.acting = cpu;
     order.cpu = cpu.index;
     order.tlb.leave(cpu.index);
     this.#waited = 0;
@@ -55,6 +54,7 @@ export class Run {
     } finally {
       cpu.isInside = false;
       this.#inside.pop();
+      this.acting = this.#inside.at(-1) ?? this.#machine.cpu(0);
       order.cpu = this.acting.index;
     }
   }
@@ -77,8 +77,13 @@ export class Run {
   }
 
   #called(): Cpu | undefined {
-    const called = this.#machine.cpus.filter((cpu) => cpu.isCalled);
-    return called.length === 0 ? undefined : this.#pick(called);
+    let called: Cpu[] | undefined;
+    for (const cpu of this.#machine.cpus) {
+      if (!cpu.isCalled) continue;
+      called ??= [];
+      called.push(cpu);
+    }
+    return called && this.#pick(called);
   }
 
   /** Lets CPUs start and take their interrupts until nothing happens any more. */

@@ -29,17 +29,40 @@ export interface Parts {
 type Reader = () => bigint;
 type Writer = (value: bigint) => void;
 
+/** A register by itself. */
+export class Register {
+  readonly name: string;
+  value = 0n;
+  readonly #read: Reader | undefined;
+  readonly #write: Writer | undefined;
+  readonly #exists: boolean;
+
+  constructor(name: string, exists: boolean, read: Reader | undefined, write: Writer | undefined) {
+    this.name = name;
+    this.#exists = exists;
+    this.#read = read;
+    this.#write = write;
+  }
+
+  read(): bigint {
+    return this.#read === undefined ? this.value : this.#read();
+  }
+  write(value: bigint): void {
+    if (value < 0n || value > MASK_64) throw new Violation(`${this.name} = ${value}`);
+    if (!this.#exists) throw new Violation(`${this.name} is UNDEFINED on this CPU`);
+    this.value = value;
+    this.#write?.(value);
+  }
+}
+
 export class SystemRegisters {
-  readonly #values = new Map<string, bigint>();
-  readonly #model: CpuModel;
-  readonly #readers: Readonly<Record<string, Reader>>;
-  readonly #writers: Readonly<Record<string, Writer>>;
+  readonly #registers = new Map<string, Register>();
+  readonly #make: (name: string) => Register;
 
   constructor({ model, mpidr, timer, interface: own, virtual, order }: Parts) {
-    this.#model = model;
     const hypervisorLists = Array.from({ length: 16 }, (_, n) => n);
     const words = [0, 1, 2, 3];
-    this.#readers = {
+    const readers: Readonly<Record<string, Reader>> = {
       MIDR_EL1: () => model.midr,
       MPIDR_EL1: () => mpidr,
       PMCR_EL0: () => model.pmcr,
@@ -61,10 +84,14 @@ export class SystemRegisters {
       ...Object.fromEntries(words.map((n) => [`ICH_AP1R${n}_EL2`, () => virtual.readActive(1, n)])),
       ...Object.fromEntries(idRegisters.map(({ name }) => [name, () => model.id[name] ?? 0n])),
     };
-    this.#writers = {
+    const writers: Readonly<Record<string, Writer>> = {
       CPTR_EL2: () => order.writeTraps(),
+      VTTBR_EL2: () => order.changeEntry(),
+      VMPIDR_EL2: () => order.changeEntry(),
+      HCR_EL2: () => order.changeEntry(),
       CNTVOFF_EL2: (value) => {
         timer.offset = value;
+        order.changeEntry();
       },
       CNTHP_CTL_EL2: (value) => {
         timer.hypervisor.control = Number(value);
@@ -96,36 +123,43 @@ export class SystemRegisters {
       ...Object.fromEntries(words.map((n) => [`ICH_AP0R${n}_EL2`, (value: bigint) => virtual.writeActive(0, n, value)])),
       ...Object.fromEntries(words.map((n) => [`ICH_AP1R${n}_EL2`, (value: bigint) => virtual.writeActive(1, n, value)])),
     };
-    for (const name of [...el1Context, "MDSCR_EL1", ...Object.keys(extensionControls)]) this.#values.set(name, LEFT_BEHIND);
+    this.#make = (name) => new Register(name, hasRegister(model, name), readers[name], writers[name]);
+    for (const name of [...el1Context, "MDSCR_EL1", ...Object.keys(extensionControls)]) this.at(name).value = LEFT_BEHIND;
   }
 
+  at(name: string): Register {
+    let found = this.#registers.get(name);
+    if (found === undefined) {
+      found = this.#make(name);
+      this.#registers.set(name, found);
+    }
+    return found;
+  }
   read(name: string): bigint {
-    return this.#readers[name]?.() ?? this.#values.get(name) ?? 0n;
+    return this.at(name).read();
   }
-
   write(name: string, value: bigint): void {
-    if (value < 0n || value > MASK_64) throw new Violation(`${name} = ${value}`);
-    if (!hasRegister(this.#model, name)) throw new Violation(`${name} is UNDEFINED on this CPU`);
-    this.#values.set(name, value);
-    this.#writers[name]?.(value);
+    this.at(name).write(value);
   }
 }
 
 /** The functions of the HAL module `sysreg`, for the CPU that acts. */
 export const sysregHal = (
-  acting: () => { readonly registers: SystemRegisters; readonly index: number },
+  cpus: readonly { readonly registers: SystemRegisters }[],
+  acting: () => { readonly index: number },
   door: Door,
 ): Record<string, (value: bigint) => bigint | undefined> => {
   const names: HalRegister[] = idRegisters.map(({ name }) => ({ name, access: "r" }));
   const functions: Record<string, (value: bigint) => bigint | undefined> = {};
   for (const { name, access, check } of [...halRegisters, ...names]) {
-    if (access !== "w") functions[`read${pascal(name)}`] = () => acting().registers.read(name);
+    const registers = cpus.map((cpu) => cpu.registers.at(name));
+    const own = (): Register => registers[acting().index] as Register;
+    if (access !== "w") functions[`read${pascal(name)}`] = () => own().read();
     if (access !== "r") {
       functions[`write${pascal(name)}`] = (value) => {
         const word = BigInt.asUintN(64, value);
-        const { registers, index } = acting();
-        if (check !== undefined && !door.checks[check](word, index)) refuse("SYSREG", `${name} = ${hex(word)}`);
-        registers.write(name, word);
+        if (check !== undefined && !door.checks[check](word, acting().index)) refuse("SYSREG", `${name} = ${hex(word)}`);
+        own().write(word);
         return undefined;
       };
     }

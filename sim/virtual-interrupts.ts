@@ -3,7 +3,7 @@
 
 import { ichHcr, listRegister } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
-import { bit, bits } from "./words.ts";
+import { bits } from "./words.ts";
 
 const { LR_PENDING, LR_ACTIVE, LR_HW, LR_GROUP1, LR_EOI } = listRegister;
 const STATE = LR_PENDING | LR_ACTIVE;
@@ -30,8 +30,10 @@ const groupOf = (lr: bigint): 0 | 1 => ((lr & LR_GROUP1) !== 0n ? 1 : 0);
 export class VirtualInterface {
   readonly #lrs: bigint[];
   readonly #priorityBits: number;
-  /** Active priorities by group: one bit a preemption level. */
-  readonly #active: [bigint, bigint] = [0n, 0n];
+  /** Active priorities by group: one bit a preemption level, 32 a word. */
+  readonly #active = [new Uint32Array(4), new Uint32Array(4)] as const;
+  /** ICH_MISR_EL2 as it was worked out last; undefined: something has changed since. */
+  #misr: number | undefined;
   #hcr = 0;
   #vmcr = 0;
   readonly #deactivateLinked: (intid: number) => void;
@@ -53,12 +55,14 @@ export class VirtualInterface {
   }
   set hcr(value: bigint) {
     this.#hcr = Number(value);
+    this.#misr = undefined;
   }
   get vmcr(): bigint {
     return BigInt(this.#vmcr >>> 0);
   }
   set vmcr(value: bigint) {
     this.#vmcr = Number(value);
+    this.#misr = undefined;
   }
 
   readList(n: number): bigint {
@@ -78,7 +82,12 @@ export class VirtualInterface {
       const twice = this.#lrs.findIndex((other, m) => m !== n && (other & STATE) !== 0n && virtualId(other) === id);
       if (twice >= 0) throw new Violation(`vINTID ${id} is in two list registers, ${twice} and ${n}`);
     }
+    this.#setList(n, value);
+  }
+
+  #setList(n: number, value: bigint): void {
     this.#lrs[n] = value;
+    this.#misr = undefined;
   }
 
   #requireWord(word: number): void {
@@ -86,12 +95,11 @@ export class VirtualInterface {
   }
   readActive(group: 0 | 1, word: number): bigint {
     this.#requireWord(word);
-    return (this.#active[group] >> BigInt(32 * word)) & 0xffff_ffffn;
+    return BigInt(this.#active[group][word] ?? 0);
   }
   writeActive(group: 0 | 1, word: number, value: bigint): void {
     this.#requireWord(word);
-    const shift = BigInt(32 * word);
-    this.#active[group] = (this.#active[group] & ~(0xffff_ffffn << shift)) | (value << shift);
+    this.#active[group][word] = Number(value & 0xffff_ffffn);
   }
 
   get elrsr(): bigint {
@@ -104,7 +112,7 @@ export class VirtualInterface {
     return this.#lrs.reduce((mask, lr, n) => (test(lr) ? mask | (1n << BigInt(n)) : mask), 0n);
   }
 
-  get misr(): bigint {
+  #maintenanceStatus(): number {
     const hcr = this.#hcr;
     const valid = this.#lrs.filter((lr) => (lr & STATE) !== 0n).length;
     const isPending = this.#lrs.some((lr) => (lr & STATE) === LR_PENDING);
@@ -117,12 +125,19 @@ export class VirtualInterface {
       if (enabled && (hcr & (GROUP_ENABLED[group] ?? 0)) !== 0) misr |= 0x10 << (2 * group);
       if (!enabled && (hcr & (GROUP_DISABLED[group] ?? 0)) !== 0) misr |= 0x20 << (2 * group);
     }
-    return BigInt(misr);
+    return misr;
+  }
+  get misr(): bigint {
+    return BigInt(this.#status);
+  }
+  get #status(): number {
+    this.#misr ??= this.#maintenanceStatus();
+    return this.#misr;
   }
 
   /** The line of the maintenance interrupt. */
   get maintenance(): boolean {
-    return (this.#hcr & ichHcr.ICH_HCR_EN) !== 0 && this.misr !== 0n;
+    return (this.#hcr & ichHcr.ICH_HCR_EN) !== 0 && this.#status !== 0;
   }
 
   // --- the guest's side
@@ -137,6 +152,7 @@ export class VirtualInterface {
   enableGroup(group: 0 | 1, on: boolean): void {
     const field = VENG[group] ?? 0;
     this.#vmcr = on ? this.#vmcr | field : this.#vmcr & ~field;
+    this.#misr = undefined;
   }
   set endOfInterruptMode(mode: 0 | 1) {
     this.#vmcr = mode === 1 ? this.#vmcr | VEOIM : this.#vmcr & ~VEOIM;
@@ -157,8 +173,11 @@ export class VirtualInterface {
 
   /** The most urgent active priority. */
   get runningPriority(): number {
-    const active = this.#active[0] | this.#active[1];
-    for (let level = 0; level < 128; level++) if (bit(active, level)) return level << (8 - this.#priorityBits);
+    const [group0, group1] = this.#active;
+    for (let word = 0; word < 4; word++) {
+      const active = (group0[word] ?? 0) | (group1[word] ?? 0);
+      if (active !== 0) return (32 * word + 31 - Math.clz32(active & -active)) << (8 - this.#priorityBits);
+    }
     return IDLE;
   }
 
@@ -192,8 +211,9 @@ export class VirtualInterface {
     const n = this.#deliverable();
     if (n === undefined || groupOf(this.readList(n)) !== group) return SPURIOUS;
     const lr = this.readList(n);
-    this.#active[group] |= 1n << BigInt(this.#level(this.#groupPriority(priorityOf(lr), group)));
-    this.#lrs[n] = (lr & ~STATE) | LR_ACTIVE;
+    const level = this.#level(this.#groupPriority(priorityOf(lr), group));
+    this.#active[group][level >> 5]! |= 1 << (level & 31);
+    this.#setList(n, (lr & ~STATE) | LR_ACTIVE);
     return virtualId(lr);
   }
 
@@ -202,9 +222,11 @@ export class VirtualInterface {
     if (intid >= 1020) return;
     const running = this.runningPriority;
     if (running === IDLE) return;
-    const level = 1n << BigInt(this.#level(running));
-    if ((this.#active[group] & level) === 0n) return;
-    this.#active[group] &= ~level;
+    const level = this.#level(running);
+    const active = this.#active[group];
+    const mask = 1 << (level & 31);
+    if (((active[level >> 5] ?? 0) & mask) === 0) return;
+    active[level >> 5]! &= ~mask;
     if ((this.#vmcr & VEOIM) === 0) this.#deactivate(intid, group, running);
   }
 
@@ -218,11 +240,12 @@ export class VirtualInterface {
     if (n < 0) {
       const count = Math.min((this.#hcr >>> EOI_COUNT_SHIFT) + 1, 31);
       this.#hcr = ((this.#hcr & 0x07ff_ffff) | (count << EOI_COUNT_SHIFT)) >>> 0;
+      this.#misr = undefined;
       return;
     }
     const lr = this.readList(n);
     if (group !== undefined && (groupOf(lr) !== group || this.#groupPriority(priorityOf(lr), group) !== running)) return;
-    this.#lrs[n] = lr & ~LR_ACTIVE;
+    this.#setList(n, lr & ~LR_ACTIVE);
     if ((lr & LR_HW) !== 0n) this.#deactivateLinked(linkedId(lr));
   }
 }

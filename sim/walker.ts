@@ -131,9 +131,15 @@ const stage2Regime = (vtcr: bigint, vttbr: bigint, read64: Read64): Regime => {
   };
 };
 
+/** The regime that was used last: one walk after the other goes through the same tables. */
+let last: { readonly vtcr: bigint; readonly vttbr: bigint; readonly read64: Read64; readonly regime: Regime } | undefined;
+
 /** Where an IPA leads. */
-export const walkStage2 = (vtcr: bigint, vttbr: bigint, ipa: number, read64: Read64): Leaf | Fault =>
-  walk(stage2Regime(vtcr, vttbr, read64), ipa);
+export const walkStage2 = (vtcr: bigint, vttbr: bigint, ipa: number, read64: Read64): Leaf | Fault => {
+  if (last === undefined || last.vttbr !== vttbr || last.vtcr !== vtcr || last.read64 !== read64)
+    last = { vtcr, vttbr, read64, regime: stage2Regime(vtcr, vttbr, read64) };
+  return walk(last.regime, ipa);
+};
 
 /** Everything that a VM can reach. */
 export const stage2Leaves = (vtcr: bigint, vttbr: bigint, read64: Read64): Leaf[] => [
