@@ -115,6 +115,8 @@ drop:
   write_at_drop
   msr   elr_el3, x2
   eret
+  dsb   nsh                       // no speculation past ERET
+  isb
 
 // A CPU that is off sleeps until its SGI comes, and acknowledges it: what is left pending in group 0 would hide interrupts of group 1.
 park:

@@ -65,7 +65,7 @@ async function buildCore(): Promise<void> {
     "-nostdlib",
     "-static",
     "-no-pie",
-    "-Wl,--build-id=none,--fatal-warnings,--no-warn-rwx-segments",
+    "-Wl,--build-id=none,--fatal-warnings",
     "-T",
     "build/link.ld",
     ...objects,

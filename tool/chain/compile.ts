@@ -47,6 +47,7 @@ export function toC(wasm: string, name: string, c: string): number {
 
 export const gcc = "aarch64-linux-gnu-gcc";
 export const objcopy = "aarch64-linux-gnu-objcopy";
+export const readelf = "aarch64-linux-gnu-readelf";
 export const nm = "aarch64-linux-gnu-nm";
 
 /** Flags for code that runs without an operating system: see the design, section 2. */
@@ -54,7 +55,7 @@ export const cFlags = [
   ...["-std=gnu17", "-O2", "-ffreestanding", "-mgeneral-regs-only", "-march=armv8-a"],
   ...["-fno-strict-overflow", "-fno-aggressive-loop-optimizations", "-fno-tree-loop-distribute-patterns"],
   ...["-fno-pic", "-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-omit-frame-pointer"],
-  ...["-mno-outline-atomics", "-fstack-usage", "-Wall", "-Wextra", "-Werror"],
+  ...["-mno-outline-atomics", "-fstack-usage", "-frecord-gcc-switches", "-Wall", "-Wextra", "-Werror"],
   // addresses that are plain numbers
   "-Wno-array-bounds",
 ];
@@ -65,6 +66,9 @@ export function fillSection(elf: string, section: string, contents: Buffer): voi
   writeFileSync(file, contents);
   run(objcopy, ["--update-section", `${section}=${file}`, elf]);
 }
+
+/** What gcc says of the flags that it has compiled an object with (-frecord-gcc-switches). */
+export const recordedFlags = (object: string): string => run(readelf, ["-p", ".GCC.command.line", object]);
 
 /** Symbols of an ELF file: name → address; `functions` alone if asked. */
 export function symbolsOf(elf: string, functions = false): Map<string, bigint> {

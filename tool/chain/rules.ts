@@ -13,15 +13,20 @@ import { defaultParameters } from "./checks/default-parameters.ts";
 import { door } from "./checks/door.ts";
 import { doubleEvaluation } from "./checks/double-evaluation.ts";
 import { emptyLoops } from "./checks/empty-loops.ts";
+import { eretBarrier } from "./checks/eret-barrier.ts";
+import { flags } from "./checks/flags.ts";
 import { frames } from "./checks/frames.ts";
+import { generatedC } from "./checks/generated-c.ts";
 import { guardedRegisters } from "./checks/guarded-registers.ts";
 import { declaredIn, definedIn, halAgreement, importedBy } from "./checks/hal-agreement.ts";
 import { imageSize } from "./checks/image-size.ts";
 import { importOrder } from "./checks/import-order.ts";
 import { inlineAssembly } from "./checks/inline-assembly.ts";
 import { overrides } from "./checks/overrides.ts";
+import { references } from "./checks/references.ts";
 import { apply, type Outcome } from "./checks/rule.ts";
 import { writeOrExecute } from "./checks/sections.ts";
+import { segments } from "./checks/segments.ts";
 import { share } from "./checks/share.ts";
 import { shifts } from "./checks/shifts.ts";
 import { spinLoops } from "./checks/spin-loops.ts";
@@ -32,11 +37,12 @@ import { closures, exceptions, plainTypes } from "./checks/unsupported.ts";
 import { vectorRegisters } from "./checks/vector-registers.ts";
 import { callsOf, exportsOf } from "./checks/wasm-exports.ts";
 import { floats } from "./checks/wasm-floats.ts";
+import { memory } from "./checks/wasm-memory.ts";
 import { offsets } from "./checks/wasm-offsets.ts";
 import { recursion } from "./checks/wasm-recursion.ts";
 import { memoryGrowth, mutableGlobals, runtime } from "./checks/wasm-state.ts";
 import { tables } from "./checks/wasm-tables.ts";
-import { gcc, symbolsOf } from "./compile.ts";
+import { gcc, readelf, recordedFlags, symbolsOf } from "./compile.ts";
 import { disassemble, objdump } from "./disassembly.ts";
 import { BuildError, run } from "./run.ts";
 import { parse, program, recursionBounds, type Source, sourcesIn } from "./sources.ts";
@@ -46,7 +52,7 @@ import { readWasm } from "./wasm.ts";
 const dialect = [noIgnore, decorators, overrides, allocation, doubleEvaluation, shifts, closures, plainTypes, exceptions];
 /** What the house asks of the core alone. */
 const house = [defaultParameters, door, emptyLoops, importOrder, deviceRegisters, compatibles];
-const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops];
+const machineRules = [frames, stacks, vectorRegisters, guardedRegisters, traps, spinLoops, eretBarrier];
 
 const text = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: ROOT }).sort();
@@ -86,16 +92,17 @@ export const checkShare = (): Outcome =>
 export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>): Outcome {
   const module = readWasm(readFileSync(join(ROOT, "build/core.wasm")));
   const bounds = recursionBounds(sources);
-  const elf = "build/hyper-lite.elf";
+  const [object, elf] = ["build/core.o", "build/hyper-lite.elf"];
   const machine = {
     functions: disassemble(elf),
-    compiled: new Set(symbolsOf("build/core.o", true).keys()),
+    compiled: new Set(symbolsOf(object, true).keys()),
     boot: new Set(symbolsOf("build/boot.o", true).keys()),
     stackUsage: text("build/core.su"),
     bounds,
   };
   const header = run(gcc, ["-E", "-P", "-Ibuild/gen", "-Imetal", "metal/hal.h"]);
   const sides = { declared: declaredIn(sources), imported: importedBy(module.imports), metal: definedIn(header), sim };
+  const linkage = { symbols: run(readelf, ["-sW", object]), relocations: run(readelf, ["-rW", object]) };
   return joined([
     apply(
       [
@@ -103,6 +110,7 @@ export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>
         tables,
         mutableGlobals,
         memoryGrowth,
+        memory,
         runtime,
         offsets,
         exportsOf(callsOf(text("metal/core.c"))),
@@ -111,8 +119,12 @@ export function checkBuilt(sources: readonly Source[], sim?: ReadonlySet<string>
       module,
     ),
     apply(machineRules, machine),
-    apply([vectorRegisters, spinLoops], { ...machine, functions: disassemble("build/rom.elf") }),
+    apply([vectorRegisters, spinLoops, eretBarrier], { ...machine, functions: disassemble("build/rom.elf") }),
     apply([writeOrExecute], { sections: run(objdump, ["-hw", elf]), stage1: readFileSync(join(ROOT, `${elf}.stage1`)) }),
+    ...[elf, "build/rom.elf"].map((name) => apply([segments], { name, segments: run(readelf, ["-lW", name]) })),
+    apply([generatedC], run(gcc, ["-E", "-P", "-Ibuild", "-Ibuild/gen", "-Imetal", "build/core.generated.c"])),
+    apply([references], { ...linkage, header }),
+    apply([flags], recordedFlags(object)),
     apply([imageSize], statSync(join(ROOT, "build/hyper-lite.Image")).size),
     apply([halAgreement], sides),
     apply([inlineAssembly], header),

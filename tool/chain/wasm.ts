@@ -33,9 +33,18 @@ export interface WasmModule {
   readonly functions: WasmFunction[];
   readonly exports: { readonly name: string; readonly kind: string }[];
   readonly mutableGlobals: number[];
+  /** Sizes in pages of 64 KiB; an imported memory is an import. */
+  readonly memories: readonly Limits[];
+  /** Data segments; one that is placed by an instruction has no address. */
+  readonly data: readonly { readonly at: number | undefined; readonly bytes: number }[];
   readonly tables: number;
   readonly elements: number;
   readonly start: number | undefined;
+}
+
+export interface Limits {
+  readonly min: number;
+  readonly max: number | undefined;
 }
 
 export const CALL = 0x10;
@@ -60,6 +69,7 @@ export const isMemoryAccess = (opcode: number): boolean => opcode >= 0x28 && opc
 /** Instructions with one index: branches, calls, variables, tables, memory.size, memory.grow, ref.null, ref.func. */
 const ONE_INDEX = new Set([0x0c, 0x0d, CALL, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x3f, MEMORY_GROW, 0xd0, 0xd2]);
 const VALUE_TYPES: Record<number, string> = { 127: "i32", 126: "i64", 125: "f32", 124: "f64", 112: "funcref", 111: "externref" };
+const I32_CONST = 0x41;
 const KINDS = ["function", "table", "memory", "global"];
 
 class Reader {
@@ -108,10 +118,10 @@ class Reader {
     return type;
   }
 
-  limits(): void {
+  limits(): Limits {
     const flags = this.byte();
-    this.u32();
-    if (flags & 1) this.u32();
+    const min = this.u32();
+    return { min, max: flags & 1 ? this.u32() : undefined };
   }
 
   instruction(): Instruction {
@@ -162,6 +172,21 @@ class Reader {
   skipConstant(): void {
     while (this.instruction().opcode !== 0x0b);
   }
+
+  /** An address as a constant expression, if it is a plain number. */
+  address(): number | undefined {
+    const start = this.at;
+    const isPlain = this.byte() === I32_CONST;
+    let [value, scale, byte] = [0, 1, 0x80];
+    for (; isPlain && byte >= 128; scale *= 128) {
+      byte = this.byte();
+      value += (byte & 0x7f) * scale;
+    }
+    this.at = start;
+    this.skipConstant();
+    // A signed number of 32 bits: of what lies beyond 2 GiB the upper bits are set as well.
+    return isPlain ? (byte & 0x40 ? value - scale : value) >>> 0 : undefined;
+  }
 }
 
 export function readWasm(bytes: Uint8Array): WasmModule {
@@ -172,6 +197,8 @@ export function readWasm(bytes: Uint8Array): WasmModule {
   const declared: number[] = [];
   const exports: { name: string; kind: string }[] = [];
   const mutableGlobals: number[] = [];
+  const memories: Limits[] = [];
+  const data: { at: number | undefined; bytes: number }[] = [];
   const bodies: { locals: string[]; body: Instruction[] }[] = [];
   const names = new Map<number, string>();
   let [tables, elements, globals] = [0, 0, 0];
@@ -206,6 +233,14 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     });
     bodies.push({ locals: locals.flat(), body: reader.body(end) });
   };
+  const readData = (): void => {
+    const kind = reader.u32();
+    if (kind === 2) reader.u32();
+    const at = kind === 1 ? undefined : reader.address();
+    const bytes = reader.u32();
+    reader.at += bytes;
+    data.push({ at, bytes });
+  };
   const readNames = (end: number): void => {
     if (reader.text() !== "name") return;
     while (reader.at < end) {
@@ -228,6 +263,7 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     else if (section === 2) reader.list(readImport);
     else if (section === 3) declared.push(...reader.list(() => reader.u32()));
     else if (section === 4) tables += reader.u32();
+    else if (section === 5) memories.push(...reader.list(() => reader.limits()));
     else if (section === 6)
       reader.list(() => {
         readGlobalType();
@@ -241,6 +277,7 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     else if (section === 8) start = reader.u32();
     else if (section === 9) elements += reader.u32();
     else if (section === 10) reader.list(readBody);
+    else if (section === 11) reader.list(readData);
     reader.at = end;
   }
 
@@ -248,5 +285,5 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     const index = imports.length + n;
     return { index, name: names.get(index) ?? `#${index}`, signature: signature(declared[n] ?? 0), ...body };
   });
-  return { imports, otherImports, functions, exports, mutableGlobals, tables, elements, start };
+  return { imports, otherImports, functions, exports, mutableGlobals, memories, data, tables, elements, start };
 }

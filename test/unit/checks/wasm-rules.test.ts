@@ -1,13 +1,16 @@
 // Rules on core.wasm: each refuses a module that breaks it.
 
 import { test } from "node:test";
+import { layout } from "../../../abi/layout.ts";
 import { callsOf, exportsOf } from "../../../tool/chain/checks/wasm-exports.ts";
 import { floats } from "../../../tool/chain/checks/wasm-floats.ts";
+import { memory } from "../../../tool/chain/checks/wasm-memory.ts";
 import { offsets } from "../../../tool/chain/checks/wasm-offsets.ts";
 import { recursion } from "../../../tool/chain/checks/wasm-recursion.ts";
 import { memoryGrowth, mutableGlobals, runtime } from "../../../tool/chain/checks/wasm-state.ts";
 import { tables } from "../../../tool/chain/checks/wasm-tables.ts";
 import { recursionBounds } from "../../../tool/chain/sources.ts";
+import type { WasmModule } from "../../../tool/chain/wasm.ts";
 import { accepts, refuses, sources, wasm } from "./refuses.ts";
 
 const FLOAT = /^src\/a\/f: no-floats: floating point; count in integers/;
@@ -50,6 +53,34 @@ test("memory.grow is refused", () => {
     memoryGrowth,
     wasm("(module (memory 1) (func $src/a/f (drop (memory.grow (i32.const 1)))))"),
     /^src\/a\/f: no-memory-growth: memory\.grow; take records/,
+  );
+});
+test("a memory of another size is refused, and one that comes from elsewhere", () => {
+  const size = layout.WINDOW_PAGES;
+  accepts(memory, wasm(`(module (memory ${size} ${size}))`));
+  refuses(
+    memory,
+    wasm(`(module (memory ${size} 65536))`),
+    /^core\.wasm: memory: a memory of 160 to 65536 pages; abi\/layout\.ts says 160/,
+  );
+  refuses(memory, wasm(`(module (memory ${size}))`), /a memory of 160 to any number of pages/);
+  refuses(memory, wasm(`(module (memory 1 ${size}))`), /a memory of 1 to 160 pages/);
+  refuses(memory, wasm(`(module (import "a" "b" (memory ${size} ${size})))`), /0 memories; the window is the only one/);
+});
+test("static data outside of what is mapped is refused", () => {
+  const size = layout.WINDOW_PAGES;
+  const data = (at: string): WasmModule => wasm(`(module (memory ${size} ${size}) (data (${at}) "four"))`);
+  accepts(memory, data("i32.const 65536"));
+  accepts(memory, data(`i32.const ${size * 65536 - 4}`));
+  const outside = /^core\.wasm: memory: static data at 0x\w+, 4 bytes, outside of what is mapped \(--memoryBase\)/;
+  refuses(memory, data("i32.const 65532"), outside);
+  refuses(memory, data("i32.const 0"), outside);
+  refuses(memory, data(`i32.const ${size * 65536 - 3}`), outside);
+  refuses(memory, data("i32.const 0x80000000"), /static data at 0x80000000/);
+  refuses(
+    memory,
+    wasm(`(module (memory ${size} ${size}) (data "four"))`),
+    /^core\.wasm: memory: a data segment that is placed at run time/,
   );
 });
 test("AssemblyScript's heap is refused", () => {
