@@ -43,11 +43,14 @@ export const REDISTRIBUTORS = 0x080a_0000;
 const MEMORY_DEVICE = 0x04;
 
 let compiled: WebAssembly.Module | undefined;
-/** core.wasm on a board's HAL. */
-const compiledCore = (hal: Hal): Core => {
+/** core.wasm. */
+const builtCore = (): WebAssembly.Module => {
   compiled ??= new WebAssembly.Module(readFileSync(join(ROOT, "build/core.wasm")));
-  return new WebAssembly.Instance(compiled, hal as WebAssembly.Imports).exports as unknown as Core;
+  return compiled;
 };
+/** A compiled core on a board's HAL. */
+const instanceOf = (module: WebAssembly.Module, hal: Hal): Core =>
+  new WebAssembly.Instance(module, hal as WebAssembly.Imports).exports as unknown as Core;
 
 export interface MachineOptions {
   readonly cpu?: CpuModel;
@@ -64,8 +67,12 @@ export interface MachineOptions {
   readonly endlessRedistributors?: boolean;
   /** Which CPU enters the core next, of those that something waits for; by default the first. */
   readonly pick?: Pick;
+  /** In place of core.wasm: the core with a change (test/sim/planted.ts). */
+  readonly wasm?: WebAssembly.Module;
   /** In place of core.wasm: a script, for what is about the simulator itself. */
   readonly core?: (hal: Hal) => Core;
+  /** Stands between the core and the HAL: leaves out a call, or has one do something else. */
+  readonly wrapHal?: (hal: Hal) => Hal;
 }
 
 export const DEFAULT_BANKS: readonly Bank[] = [{ base: 0x4000_0000, size: 0x1000_0000 }];
@@ -118,7 +125,8 @@ export class Machine {
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
     this.run = new Run(this, options.pick);
-    this.core = (options.core ?? compiledCore)(makeHal(this));
+    const hal = (options.wrapHal ?? ((same) => same))(makeHal(this));
+    this.core = options.core?.(hal) ?? instanceOf(options.wasm ?? builtCore(), hal);
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }

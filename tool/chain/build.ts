@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { layout } from "../../abi/layout.ts";
 import { withLock } from "../lock.ts";
 import { ROOT } from "../paths.ts";
-import { cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
+import { CORE, cFlags, fillSection, gcc, objcopy, symbolsOf, toC, toWasm } from "./compile.ts";
 import { generate } from "./gen.ts";
 import { buildGuestsApart } from "./guests.ts";
 import { buildRom } from "./rom.ts";
@@ -36,7 +36,7 @@ async function buildCore(): Promise<void> {
   const { checkBuilt, checkSources, demand } = await import("./rules.ts");
   const checked = checkSources();
   demand(checked);
-  toWasm({ entry: "src/main.ts", wasm: "build/core.wasm", pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
+  toWasm(CORE);
   const imports = toC("build/core.wasm", "core", "build/core.generated.c");
   // Before the linear memory, the instance holds a pointer for each of them, and the memory's size.
   const instance = [`-DIMPORTS_NULL=${Array(imports).fill("0").join(",")}`, `-DINSTANCE_SIZE=${8 * (imports + 1)}`];
