@@ -6,6 +6,7 @@ import type { Door } from "./door.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
+import type { Run } from "./run.ts";
 import { hex } from "./words.ts";
 
 /** SCTLR_EL1.C: data caches are on. */
@@ -17,6 +18,7 @@ interface Board {
   readonly order: Order;
   readonly door: Door;
   readonly ram: Ram;
+  readonly run: Run;
 }
 
 export class EntryRules {
@@ -71,8 +73,9 @@ export class EntryRules {
     this.#identities.set(vcpu, identity);
     this.#records.set(identity, vcpu);
     for (const other of this.#board.cpus) {
-      // What a CPU holds is what its registers say, whether it runs that, waits, or is in the middle of an exit.
-      if (other === cpu || other.stage2.vmid !== stage2.vmid) continue;
+      // What a CPU holds is what its registers say, whether it runs that, waits, or waits for another in the middle of an exit; in the second mode, it may
+      // be writing them.
+      if (other === cpu || other.stage2.vmid !== stage2.vmid || (other.isInside && this.#board.run.mode !== undefined)) continue;
       if (other.registers.read("VMPIDR_EL2") === cpu.registers.read("VMPIDR_EL2"))
         throw new Violation(`the vCPU at ${hex(vcpu)} is on CPUs ${other.index} and ${cpu.index} at once`);
       if (other.timer.offset !== cpu.timer.offset)

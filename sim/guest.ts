@@ -1,10 +1,12 @@
 // A vCPU's guest as a script of events. Each method does what an instruction would: where the CPU would trap to EL2, the syndrome is composed as the
 // Arm ARM says (D24.2.40), the vCPU's record is filled as metal/vectors.S does, the core is called, and the result is entered as `enter_vcpu` does.
+// In the second mode (interleaved.ts) a method begins the exit alone: what the core answers is in the registers when the guest runs again.
 
 import { offsets, records } from "../abi/records.ts";
 import { hcr } from "../abi/sysregs.ts";
 import type { Cpu } from "./cpu.ts";
 import type { Machine } from "./machine.ts";
+import type { Call } from "./run.ts";
 import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
 import { hex, MASK_64 } from "./words.ts";
 
@@ -97,7 +99,7 @@ export class Guest {
   // --- exits
 
   /** An exit of the CPU that it is on, and what follows from it. */
-  #exit(call: () => number): void {
+  #exit(call: Call): void {
     this.machine.run.exit(this.cpu, call);
     this.machine.run.proceed();
   }
@@ -107,7 +109,7 @@ export class Guest {
     const { registers } = this.cpu;
     registers.write("FAR_EL2", far);
     registers.write("HPFAR_EL2", hpfar);
-    this.#exit(() => this.machine.core.onSync(this.vcpu, esr));
+    this.#exit((core) => core.onSync(this.vcpu, esr));
   }
 
   /** The exception of class `ec` with its instruction-specific syndrome; IL is set, as for every 32-bit instruction. */
@@ -116,7 +118,7 @@ export class Guest {
   }
 
   serror(iss = 0n): void {
-    this.#exit(() => this.machine.core.onSError(this.vcpu, (0x2fn << 26n) | IL | iss));
+    this.#exit((core) => core.onSError(this.vcpu, (0x2fn << 26n) | IL | iss));
   }
 
   /** Time passes while the guest computes; interrupts come. */

@@ -1,6 +1,6 @@
 // A simulated AArch64 board that runs core.wasm at EL2: CPUs, memory, interrupt controller, timers, UART, clock, firmware, and the rules that metal/
-// enforces on the board. CPUs enter the core one after the other, whole exits each (run.ts). What the core does wrong ends the run with a Violation
-// (faults.ts).
+// enforces on the board. CPUs enter the core one after the other, whole exits each (run.ts), or several are in the middle of theirs (interleaved.ts).
+// What the core does wrong ends the run with a Violation (faults.ts).
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,6 +35,8 @@ export interface Core {
   onIdle(): number;
   onSError(vcpu: number, esr: bigint): number;
   onCrash(vector: bigint): void;
+  /** Of one with points (instrument.ts): HAL calls up to the next. */
+  readonly countdown?: WebAssembly.Global;
 }
 
 export const DISTRIBUTOR = 0x0800_0000;
@@ -49,8 +51,8 @@ const builtCore = (): WebAssembly.Module => {
   return compiled;
 };
 /** A compiled core on a board's HAL. */
-const instanceOf = (module: WebAssembly.Module, hal: Hal): Core =>
-  new WebAssembly.Instance(module, hal as WebAssembly.Imports).exports as unknown as Core;
+const instanceOf = (module: WebAssembly.Module, imports: WebAssembly.Imports): Core =>
+  new WebAssembly.Instance(module, imports).exports as unknown as Core;
 
 export interface MachineOptions {
   readonly cpu?: CpuModel;
@@ -67,7 +69,7 @@ export interface MachineOptions {
   readonly endlessRedistributors?: boolean;
   /** Which CPU enters the core next, of those that something waits for; by default the first. */
   readonly pick?: Pick;
-  /** In place of core.wasm: the core with a change (test/sim/planted.ts). */
+  /** In place of core.wasm: the core with a change (test/sim/planted.ts), or with more than the HAL (instrument.ts). */
   readonly wasm?: WebAssembly.Module;
   /** In place of core.wasm: a script, for what is about the simulator itself. */
   readonly core?: (hal: Hal) => Core;
@@ -126,7 +128,8 @@ export class Machine {
     ];
     this.run = new Run(this, options.pick);
     const hal = (options.wrapHal ?? ((same) => same))(makeHal(this));
-    this.core = options.core?.(hal) ?? instanceOf(options.wasm ?? builtCore(), hal);
+    const suspend = new WebAssembly.Suspending(() => this.run.mode?.suspend());
+    this.core = options.core?.(hal) ?? instanceOf(options.wasm ?? builtCore(), { ...hal, interleave: { suspend } });
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }

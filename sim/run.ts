@@ -1,10 +1,22 @@
-// How CPUs come into the core and out of it: one exit of one CPU at a time, from its beginning to its end. A CPU that waits for another one in the
-// middle of its exit (cpu.relax) lets the others take what has arrived for them, nested; that is when a guest can see two CPUs at work at once.
+// How CPUs come into the core and out of it. In the fast mode, one exit of one CPU at a time, from its beginning to its end: a CPU that waits for another
+// one in the middle of its exit (cpu.relax) lets the others take what has arrived for them, nested; that is when a guest can see two CPUs at work at once.
+// In the second mode (interleaved.ts) the others go on in the middle of any exit.
 
 import type { Cpu } from "./cpu.ts";
 import { EntryRules } from "./entry.ts";
 import { Asleep, Violation } from "./faults.ts";
-import type { Machine } from "./machine.ts";
+import type { Core, Machine } from "./machine.ts";
+
+/** Enters the core, and passes on the record of the vCPU to enter, 0 for none; in the second mode, a promise of it. */
+export type Call = (core: Core) => number;
+
+/** Who takes exits in place of this file: the second mode. */
+export interface Mode {
+  exit(cpu: Cpu, call: Call): void;
+  relax(cpu: Cpu): void;
+  /** The CPU that acts gives way until the promise is kept. */
+  suspend(): Promise<void>;
+}
 
 /** Chooses among CPUs that may enter the core; there is at least one. */
 export type Pick = (called: readonly Cpu[]) => Cpu | undefined;
@@ -26,6 +38,10 @@ export class Run {
   /** The CPU that HAL calls act on. */
   acting: Cpu;
   #waited = 0;
+  /** The second mode, while it is on. */
+  mode: Mode | undefined;
+  /** How often a CPU has entered the core. */
+  exits = 0;
   /** Time goes on by itself while no CPU runs a guest: to the next timer, or to what `whileAsleep` does. */
   timePasses = false;
   whileAsleep: () => void = () => undefined;
@@ -37,43 +53,63 @@ export class Run {
     this.acting = machine.cpu(0);
   }
 
-  /** One exit of a CPU: `call` enters the core and returns the record of the vCPU to enter, 0 for none. */
-  exit(cpu: Cpu, call: () => number): void {
-    const { order } = this.#machine;
-    if (cpu.isInside) throw new Violation(`CPU ${cpu.index} enters the core while it is there`);
-    cpu.isInside = true;
+  /** One exit of a CPU. */
+  exit(cpu: Cpu, call: Call): void {
+    if (this.mode !== undefined) {
+      this.mode.exit(cpu, call);
+      return;
+    }
+    this.begin(cpu);
     this.#inside.push(cpu);
-    this.acting = cpu;
-    order.cpu = cpu.index;
-    order.tlb.leave(cpu.index);
     this.#waited = 0;
     try {
-      cpu.vcpu = call() >>> 0;
-      this.#rules.check(cpu);
-      order.leave();
+      this.end(cpu, call(this.#machine.core));
     } finally {
       cpu.isInside = false;
       this.#inside.pop();
-      this.acting = this.#inside.at(-1) ?? this.#machine.cpu(0);
-      order.cpu = this.acting.index;
+      this.act(this.#inside.at(-1) ?? this.#machine.cpu(0));
     }
+  }
+
+  /** HAL calls act on this CPU from now on. */
+  act(cpu: Cpu): void {
+    this.acting = cpu;
+    this.#machine.order.cpu = cpu.index;
+  }
+
+  /** A CPU comes into the core. */
+  begin(cpu: Cpu): void {
+    if (cpu.isInside) throw new Violation(`CPU ${cpu.index} enters the core while it is there`);
+    this.exits++;
+    cpu.isInside = true;
+    this.act(cpu);
+    this.#machine.order.tlb.leave(cpu.index);
+    cpu.vcpu = 0;
+  }
+
+  /** It leaves it, and enters this vCPU; 0: none. */
+  end(cpu: Cpu, vcpu: number): void {
+    cpu.vcpu = vcpu >>> 0;
+    this.#rules.check(cpu);
+    this.#machine.order.leave();
+    cpu.isInside = false;
   }
 
   /** The first CPU enters the core, with x0 and x1 of its first call. */
   boot(fdt: bigint, flags: bigint): void {
     const cpu = this.#machine.cpu(0);
     cpu.power = "on";
-    this.exit(cpu, () => this.#machine.core.boot(fdt, flags));
+    this.exit(cpu, (core) => core.boot(fdt, flags));
   }
 
   /** What the firmware or an interrupt calls a CPU for. */
-  #take(cpu: Cpu): void {
-    const { core } = this.#machine;
+  take(cpu: Cpu): void {
+    const { number, vcpu } = cpu;
     if (cpu.power === "starting") {
       cpu.power = "on";
-      this.exit(cpu, () => core.bootCpu(cpu.number));
-    } else if (cpu.vcpu === 0) this.exit(cpu, () => core.onIdle());
-    else this.exit(cpu, () => core.onIrq(cpu.vcpu));
+      this.exit(cpu, (core) => core.bootCpu(number));
+    } else if (vcpu === 0) this.exit(cpu, (core) => core.onIdle());
+    else this.exit(cpu, (core) => core.onIrq(vcpu));
   }
 
   #called(): Cpu | undefined {
@@ -86,20 +122,21 @@ export class Run {
     return called && this.#pick(called);
   }
 
-  /** Lets CPUs start and take their interrupts until nothing happens any more. */
+  /** Lets CPUs start and take their interrupts until nothing happens any more; in the second mode they do so when their turn comes. */
   settle(): void {
+    if (this.mode !== undefined) return;
     for (let n = 0; ; n++) {
       const cpu = this.#called();
       if (cpu === undefined) return;
       if (n === STORM) throw new Violation("an interrupt comes again and again");
-      this.#take(cpu);
+      this.take(cpu);
     }
   }
 
   /** Settles; then, if time passes by itself, waits until a CPU runs a guest again. */
   proceed(): void {
     this.settle();
-    while (this.timePasses && this.#isIdle) this.#sleep();
+    while (this.mode === undefined && this.timePasses && this.#isIdle) this.#sleep();
   }
 
   get #isIdle(): boolean {
@@ -107,13 +144,17 @@ export class Run {
   }
 
   #sleep(): void {
-    this.whileAsleep();
-    if (this.#called() === undefined) {
-      const ticks = this.#distance;
-      if (ticks === undefined) throw new Asleep();
-      this.#machine.counter.count += ticks;
-    }
+    this.pass();
     this.settle();
+  }
+
+  /** No CPU has anything to do: time goes on to the next timer. */
+  pass(): void {
+    this.whileAsleep();
+    if (this.#called() !== undefined) return;
+    const ticks = this.#distance;
+    if (ticks === undefined) throw new Asleep();
+    this.#machine.counter.count += ticks;
   }
 
   /** Ticks to the next timer of any CPU; undefined if none will fire. */
@@ -126,6 +167,7 @@ export class Run {
   advance(ticks: bigint): void {
     const { counter } = this.#machine;
     const end = counter.count + ticks;
+    if (this.mode !== undefined) counter.count = end;
     this.settle();
     while (counter.count < end) {
       const next = this.#distance;
@@ -139,7 +181,7 @@ export class Run {
     for (let n = 0; !isReached(); n++) {
       const cpu = this.#called();
       if (cpu === undefined || n === STORM) throw new Error(`it does not come to this: ${what}`);
-      this.#take(cpu);
+      this.take(cpu);
     }
   }
 
@@ -148,14 +190,23 @@ export class Run {
    * the rest, and what they bring about, arrives when that exit is over, as it could on a board.
    */
   relax(): void {
+    if (this.mode !== undefined) {
+      this.mode.relax(this.acting);
+      return;
+    }
     const waiting = this.#waited;
     for (const cpu of this.#machine.cpus.filter(({ isInside }) => !isInside)) {
       cpu.interface.holdBack();
-      if (cpu.isCalled) this.#take(cpu);
+      if (cpu.isCalled) this.take(cpu);
       cpu.interface.letAll();
     }
     this.#waited = waiting + 1;
-    if (this.#waited > AT_ONCE) this.#machine.counter.count += this.#machine.counter.frequency / PART;
-    if (this.#waited > PATIENCE) throw new Violation("the core waits for what never comes");
+    this.wait(this.#waited);
+  }
+
+  /** A CPU has asked `times` times in its exit whether another one has answered. */
+  wait(times: number): void {
+    if (times > AT_ONCE) this.#machine.counter.count += this.#machine.counter.frequency / PART;
+    if (times > PATIENCE) throw new Violation("the core waits for what never comes");
   }
 }

@@ -11,6 +11,7 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array);
     static imports(module: Module): Descriptor[];
     static exports(module: Module): Omit<Descriptor, "module">[];
+    static customSections(module: Module, name: string): ArrayBuffer[];
   }
   class Memory {
     constructor(descriptor: { readonly initial: number });
@@ -20,6 +21,15 @@ declare namespace WebAssembly {
     readonly exports: Record<string, unknown>;
     constructor(module: Module, imports: Imports);
   }
+  class Global {
+    value: number;
+  }
+  /** An import that may return a promise, for which the stack of WebAssembly that has called it is put aside. */
+  class Suspending {
+    constructor(call: (...args: never[]) => unknown);
+  }
+  /** An export whose calls of such imports do that. */
+  function promising<A extends unknown[], R>(call: (...args: A) => R): (...args: A) => Promise<R>;
   /** What a trap of the module throws. */
   class RuntimeError extends Error {}
 }

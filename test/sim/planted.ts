@@ -37,8 +37,8 @@ const changedFiles = (name: string, changes: readonly Change[]): Map<string, str
   return files;
 };
 
-/** The core with changes, for MachineOptions.wasm. It is compiled once for each state of the sources. `name`: of the file that keeps it. */
-export const plantedCore = async (name: string, changes: readonly Change[]): Promise<WebAssembly.Module> => {
+/** The bytes of the core with changes. It is compiled once for each state of the sources. `name`: of the file that keeps it. */
+export const plantedBytes = async (name: string, changes: readonly Change[]): Promise<Uint8Array> => {
   const files = changedFiles(name, changes);
   const state = createHash("sha256")
     .update(sources())
@@ -52,8 +52,12 @@ export const plantedCore = async (name: string, changes: readonly Change[]): Pro
     writeFileSync(`${path}.${process.pid}`, await compiledFrom(CORE, (file) => files.get(file)));
     renameSync(`${path}.${process.pid}`, path);
   }
-  return new WebAssembly.Module(readFileSync(path));
+  return readFileSync(path);
 };
+
+/** The same, for MachineOptions.wasm. */
+export const plantedCore = async (name: string, changes: readonly Change[]): Promise<WebAssembly.Module> =>
+  new WebAssembly.Module(await plantedBytes(name, changes));
 
 /** A HAL without calls of one function: all of them, or those whose numbers, counted from 0, `isLeftOut` names. It must return nothing. */
 export const without =

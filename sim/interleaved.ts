@@ -1,0 +1,174 @@
+// The second mode of the machine: several CPUs in the middle of their exits at once. At a call of the HAL that a seed chooses, and always where a CPU
+// waits (cpu.relax), its stack is put aside (WebAssembly's stack switching) and another CPU acts: it goes on with its exit, takes an interrupt, or its
+// guest does something. One CPU acts at a time, between two calls nobody interrupts it, and the same seed gives the same order to the last call.
+//
+// The machine needs a core with points (instrument.ts). Guests are the caller's: `act` has the guest of a CPU do one thing, which comes to the core once
+// at most. It begins the exit alone; what the core answers is there when the guest acts again.
+
+import type { Cpu } from "./cpu.ts";
+import type { Core, Machine } from "./machine.ts";
+import { once, oneOf, type Random, randomOf } from "./random.ts";
+import type { Call, Mode } from "./run.ts";
+
+/** A countdown that does not come to its end: no point. */
+const NEVER = 2 ** 31 - 1;
+/** For so many turns one CPU acts so much more often than another; one without luck only while no other can. */
+const SPELLS = [16, 64, 256, 1024];
+const LUCK = [0, 1, 1, 8, 32];
+/** Mean HAL calls from one point to the next, likewise for a spell. */
+const GAPS = [1, 2, 8, 32, 128];
+
+export interface InterleavedOptions {
+  readonly seed: number;
+  /** The guest of this CPU does one thing. */
+  readonly act: (cpu: Cpu) => void;
+}
+
+type Promising = (...args: never[]) => Promise<unknown>;
+
+export class Interleaved implements Mode {
+  readonly #machine: Machine;
+  readonly #act: (cpu: Cpu) => void;
+  readonly #random: Random;
+  /** The core's functions, each of which returns a promise. */
+  readonly #core: Core;
+  readonly #countdown: WebAssembly.Global;
+  /** What has a CPU go on that has given way in the middle of its exit. */
+  readonly #aside = new Map<Cpu, () => void>();
+  /** How often each CPU has waited in its exit. */
+  readonly #waited = new Map<Cpu, number>();
+  #luck: readonly number[] = [];
+  #gap = 1;
+  /** Turns up to the end of the spell. */
+  #spell = 0;
+  /** How many turns CPUs have had. */
+  turns = 0;
+  /** What the guest has begun that acts now. */
+  #begun: (() => void) | undefined;
+  /** The turn of the CPU that acts is over: it has given way, or its exit is over. */
+  #over: { readonly resolve: () => void; readonly reject: (reason: unknown) => void } | undefined;
+
+  constructor(machine: Machine, { seed, act }: InterleavedOptions) {
+    const { countdown } = machine.core;
+    if (countdown === undefined)
+      throw new Error("the machine's core has no points: MachineOptions.wasm is instrumentedCore({ points: true })");
+    this.#machine = machine;
+    this.#act = act;
+    this.#random = randomOf(seed);
+    this.#countdown = countdown;
+    const functions = Object.entries(machine.core).filter(([, one]) => typeof one === "function");
+    this.#core = Object.fromEntries(
+      functions.map(([name, one]) => [name, WebAssembly.promising(one as Promising)]),
+    ) as unknown as Core;
+    machine.run.mode = this;
+  }
+
+  /** From now on, exits are whole ones again. No CPU may be in the middle of one. */
+  stop(): void {
+    if (this.#aside.size > 0) throw new Error("a CPU is in the middle of an exit");
+    this.#machine.run.mode = undefined;
+    this.#countdown.value = NEVER;
+  }
+
+  /** The first CPU begins to boot. */
+  async boot(fdt: bigint, flags: bigint): Promise<void> {
+    this.#machine.run.boot(fdt, flags);
+    await this.#doBegun();
+  }
+
+  /** One turn of a CPU. False: no CPU has anything to do, and no time passes by itself. */
+  async step(): Promise<boolean> {
+    this.turns++;
+    if (this.#spell-- === 0) this.#drawLuck();
+    const cpu = this.#choose();
+    if (cpu === undefined) {
+      const { run } = this.#machine;
+      if (run.timePasses) run.pass();
+      return run.timePasses;
+    }
+    const goOn = this.#aside.get(cpu);
+    if (goOn !== undefined) {
+      this.#aside.delete(cpu);
+      this.#machine.run.act(cpu);
+      await this.#turn(goOn);
+      return true;
+    }
+    if (cpu.isCalled && (cpu.vcpu === 0 || !once(this.#random, 8))) this.#machine.run.take(cpu);
+    else this.#act(cpu);
+    await this.#doBegun();
+    return true;
+  }
+
+  /** Steps until something is true at the end of one. */
+  async until(isReached: () => boolean): Promise<void> {
+    while (!isReached()) if (!(await this.step())) throw new Error("nothing happens any more");
+  }
+
+  /** Every exit that has begun comes to its end. */
+  async finish(): Promise<void> {
+    while (this.#aside.size > 0) await this.step();
+  }
+
+  #drawLuck(): void {
+    this.#luck = this.#machine.cpus.map(() => oneOf(this.#random, LUCK));
+    this.#gap = oneOf(this.#random, GAPS);
+    this.#spell = oneOf(this.#random, SPELLS);
+  }
+
+  #choose(): Cpu | undefined {
+    const { cpus } = this.#machine;
+    const able = cpus.filter((cpu) => this.#aside.has(cpu) || (!cpu.isInside && (cpu.vcpu !== 0 || cpu.isCalled)));
+    const tickets = able.flatMap((cpu) => Array<Cpu>(this.#luck[cpu.index]!).fill(cpu));
+    if (tickets.length > 0) return oneOf(this.#random, tickets);
+    return able.length > 0 ? oneOf(this.#random, able) : undefined;
+  }
+
+  async #doBegun(): Promise<void> {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    if (begun !== undefined) await this.#turn(begun);
+  }
+
+  /** Has the CPU that acts do so until it gives way or its exit is over. */
+  #turn(start: () => void): Promise<void> {
+    this.#countdown.value = this.#gap === 1 ? 1 : 1 + this.#random(2 * this.#gap - 1);
+    return new Promise((resolve, reject) => {
+      this.#over = { resolve, reject };
+      start();
+    });
+  }
+
+  // --- what the run and the core call
+
+  exit(cpu: Cpu, call: Call): void {
+    if (this.#begun !== undefined) throw new Error(`CPU ${cpu.index} comes to the core twice in one act`);
+    this.#begun = () => {
+      const { run } = this.#machine;
+      run.begin(cpu);
+      this.#waited.set(cpu, 0);
+      const end = (vcpu: number): void => {
+        run.end(cpu, vcpu);
+        this.#over?.resolve();
+      };
+      Promise.resolve(call(this.#core))
+        .then(end)
+        .catch((reason) => this.#over?.reject(reason));
+    };
+  }
+
+  /** The CPU that acts has waited for another one: it gives way at the call by which it looks whether that has answered. */
+  relax(cpu: Cpu): void {
+    const waited = (this.#waited.get(cpu) ?? 0) + 1;
+    this.#waited.set(cpu, waited);
+    this.#machine.run.wait(waited);
+    this.#countdown.value = 1;
+  }
+
+  /** The CPU that acts gives way. */
+  suspend(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#aside.set(this.#machine.run.acting, resolve);
+      this.#over?.resolve();
+    });
+  }
+}
