@@ -183,6 +183,8 @@ function finish(vm: Vm): bool {
     vm.used = 0;
     if (!create.unmake(vm)) return false;
   } else {
+    // The guest has it from now on, whether anything was loaded or not.
+    vm.used = 1;
     cache.invalidateInstructions();
     barrier.dsbIsh();
     barrier.isb();

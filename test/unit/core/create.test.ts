@@ -265,6 +265,21 @@ test("what a VM had is clear when it is given back, and everything is given back
   }
 });
 
+test("a VM into which nothing was loaded has used its memory all the same", () => {
+  const empty = { ...plainVm, [names.MEMORY]: BigInt(RAM_BYTES), [names.KERNEL]: payload(0), [names.FDT]: payload(0) };
+  const memory = boardWith(writeByHand({ vms: [fdtNode("vm@0", empty)], root: { [names.NO_SCRUB]: true } }));
+  const { parts, machine } = memory;
+  const vm = parts.vm(0);
+  const before = memory.free;
+  const owned = memory.ramBytes - before.bytes;
+  parts.make(vm);
+  doAll(memory, vm, LOAD);
+  live(memory, vm);
+  doAll(memory, vm, CLEAN);
+  assert.deepEqual(memory.free, before);
+  assert.ok(machine.ram.isZero(RAM_START + owned, before.bytes));
+});
+
 test("taking a VM down can be cut short anywhere while its memory is cleared, and begun anew", () => {
   const memory = boardWith(systemOf([{}]));
   const { parts, machine } = memory;
