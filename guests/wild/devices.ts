@@ -31,7 +31,7 @@ import {
   STR_X,
   STRB,
   STRH,
-} from "../lib/encodings";
+} from "./encodings";
 import { DEVICES } from "./places";
 
 const UART: u64 = DEVICES + UART_BASE;

@@ -28,7 +28,7 @@ import {
   STR_W,
   STR_X,
   STRB,
-} from "../lib/encodings";
+} from "./encodings";
 import {
   BEHIND,
   DEVICES,

@@ -17,7 +17,7 @@ export const FRAME = 2 * MIB;
 const RAM = 0x4000_0000;
 export const RAM_START = RAM + layout.HYP_SIZE;
 /** Where the bundle lies in these tests: behind all that is given to VMs. */
-const BUNDLE_SIZE = 8 * MIB;
+const BUNDLE_SIZE = 16 * MIB;
 
 /** What the tests call, by the file that has it. */
 const exported: Readonly<Record<string, readonly string[]>> = {
