@@ -66,6 +66,12 @@ HAL_ACCESS(8, u32, "b", "w")
 HAL_ACCESS(16, u32, "h", "w")
 HAL_ACCESS(32, u32, "", "w")
 HAL_ACCESS(64, u64, "", "x")
+HAL(void, access, add64, u64 address, u64 value) {
+  u64 sum;
+  u32 failed;
+  ASM("1:\tldxr %0, [%2]\n\tadd %0, %0, %3\n\tstxr %w1, %0, [%2]\n\tcbnz %w1, 1b"
+      : "=&r"(sum), "=&r"(failed) : "r"(address), "r"(value) : "memory");
+}
 
 // --- call
 #define HAL_CALL(name, instruction)                                                                                               \
@@ -80,7 +86,7 @@ HAL_ACCESS(64, u64, "", "x")
     return x0;                                                                                                                    \
   }
 HAL_CALL(hvc, "hvc")
-HAL_CALL(smc, ".arch_extension sec\n\tsmc")
+HAL_CALL(smc, "smc")
 HAL(u64, call, result, u32 n) { return guest_results[this_cpu()][n & 3]; }
 HAL(u64, call, plain, u64 id) {
   register u64 x0 __asm__("x0") = id;

@@ -54,9 +54,11 @@ function stay(intid: u32): void {
 export function hold(intid: u32): void {
   held.intid = intid;
 }
-/** Lets it go on. */
+/** Lets it go on, and waits until it has, or until patience ends: its CPU may have to wait for others. */
 export function release(): void {
+  const until = cpu.count() + timer.counts(PATIENCE);
   held.intid = 0;
+  while (held.holder != 0 && cpu.count() < until) pause(STEP);
 }
 /** The CPU whose handler stays, plus one. */
 export function holder(): u32 {

@@ -22,7 +22,7 @@ import * as access from "../lib/hal/access";
 import * as call from "../lib/hal/call";
 import * as image from "../lib/hal/image";
 import * as check from "./check";
-import { HVC_0, HVC_1, HVC_FFFF, SMC_0, SMC_1 } from "./encodings";
+import { HVC_0, HVC_1, HVC_FFFF, SMC_0, SMC_1 } from "../lib/encodings";
 import { ramEnd } from "./places";
 
 function hvc(name: string, id: u64, a: u64, b: u64, answer: u64): void {

@@ -31,7 +31,7 @@ import {
   STR_X,
   STRB,
   STRH,
-} from "./encodings";
+} from "../lib/encodings";
 import { DEVICES } from "./places";
 
 const UART: u64 = DEVICES + UART_BASE;

@@ -6,7 +6,7 @@ import * as sysreg from "../../build/guests/lib/sysreg";
 import * as gic from "../lib/gic";
 import * as cpu from "../lib/hal/cpu";
 import * as check from "./check";
-import { mrs, msr, WFE } from "./encodings";
+import { mrs, msr, WFE } from "../lib/encodings";
 
 const SGI: u32 = 5;
 const NEVER: u64 = 0xffffffffffffffff;

@@ -28,7 +28,7 @@ import {
   STR_W,
   STR_X,
   STRB,
-} from "./encodings";
+} from "../lib/encodings";
 import {
   BEHIND,
   DEVICES,

@@ -3,7 +3,7 @@
 import * as sysreg from "../../build/guests/lib/sysreg";
 import * as cpu from "../lib/hal/cpu";
 import * as check from "./check";
-import { LD64B, mrs, msr, PACGA, RDSVL, RDVL, SMSTART, SYS_C11 } from "./encodings";
+import { LD64B, mrs, msr, PACGA, RDSVL, RDVL, SMSTART, SYS_C11 } from "../lib/encodings";
 
 /** CPACR_EL1: EL1 itself traps no vector register, no SVE, no SME. */
 const CPACR_ALL: u64 = (3 << 16) | (3 << 20) | (3 << 24);

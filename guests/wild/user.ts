@@ -6,7 +6,7 @@ import * as sysreg from "../../build/guests/lib/sysreg";
 import * as cpu from "../lib/hal/cpu";
 import * as instruction from "../lib/hal/instruction";
 import * as check from "./check";
-import { BRK_0, LDP, LDR_Q, LDR_W, LDR_X, LDRB, mrs, NOP, PACGA, RDVL, STR_X } from "./encodings";
+import { BRK_0, LDP, LDR_Q, LDR_W, LDR_X, LDRB, mrs, NOP, PACGA, RDVL, STR_X } from "../lib/encodings";
 import { DEVICES_EL0, NOTHING, ROM } from "./places";
 
 /** CNTKCTL_EL1.EL0PCTEN: EL0 may read the physical counter. */

@@ -8,3 +8,5 @@ export declare function write8(address: u64, value: u32): void;
 export declare function write16(address: u64, value: u32): void;
 export declare function write32(address: u64, value: u32): void;
 export declare function write64(address: u64, value: u64): void;
+/** Adds to a word of Normal memory by load- and store-exclusive, as often as it takes. */
+export declare function add64(address: u64, value: u64): void;

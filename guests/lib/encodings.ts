@@ -1,4 +1,4 @@
-// Instructions as words (Arm ARM C6.2), for lib/hal/instruction.ts: data in x0 and x2, the address in x1.
+// Instructions as words (Arm ARM C6.2), for hal/instruction.ts: data in x0 and x2, the address in x1.
 
 export const LDRB: u32 = 0x39400020;
 export const LDRH: u32 = 0x79400020;
