@@ -79,7 +79,7 @@ const table = ({ door }: Machine): Record<string, HalFunction> => ({
   release: (at: bigint) => door.release(u64(at)),
 });
 
-/** Words of the core's memory, each an access of its own here: one exit runs at a time. */
+/** Words of the core's memory, each an access of its own here: one CPU acts at a time. */
 const atomic = (machine: Machine): Record<string, HalFunction> => {
   const address = (at: number): number => {
     const found = at >>> 0;
@@ -95,22 +95,41 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
       machine.view.setUint32(found, fresh(old, value), true);
       return old;
     };
+  const { locks, run } = machine;
+  const add = change((old, value) => old + value);
   return {
-    load32: (at: number) => machine.view.getUint32(address(at), true),
-    store32: (at: number, value: number) => machine.view.setUint32(address(at), value, true),
-    add32: change((old, value) => old + value),
+    load32: (at: number) => {
+      const found = address(at);
+      const value = machine.view.getUint32(found, true);
+      locks.look(run.acting.index, found, value);
+      return value;
+    },
+    store32: (at: number, value: number) => {
+      const found = address(at);
+      locks.write(run.acting.index, found, value >>> 0);
+      machine.view.setUint32(found, value, true);
+    },
+    // of tickets alone
+    add32: (at: number, value: number) => {
+      const ticket = add(at, value);
+      locks.draw(run.acting.index, at >>> 0, ticket);
+      return ticket;
+    },
     or32: change((old, value) => old | value),
     swap32: change((_, value) => value),
   };
 };
 
-const cpu = ({ door, firmware, run }: Machine): Record<string, HalFunction> => ({
+const cpu = ({ door, firmware, locks, run }: Machine): Record<string, HalFunction> => ({
   number: () => run.acting.number,
   start: (mpidr: bigint, number: number) => {
     if (number < 1 || number >= layout.MAX_CPUS) refuse("CPU", `a CPU is started as number ${number}`);
     return firmware.start(u64(mpidr), number);
   },
-  relax: () => run.relax(),
+  relax: () => {
+    locks.relax(run.acting.index);
+    run.relax();
+  },
   smc: (id: bigint, a: bigint, b: bigint, c: bigint) => {
     door.requireFirmwareCall(u64(id));
     return firmware.call(u64(id), u64(a), u64(b), u64(c));

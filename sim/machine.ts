@@ -16,6 +16,7 @@ import { Firmware } from "./firmware.ts";
 import { Guest } from "./guest.ts";
 import { type Hal, makeHal } from "./hal.ts";
 import { InterruptController, intids } from "./interrupts.ts";
+import { Locks } from "./locks.ts";
 import { Order } from "./order.ts";
 import { BoardUart } from "./pl011.ts";
 import { BoardClock } from "./pl031.ts";
@@ -93,6 +94,7 @@ export class Machine {
   readonly firmware: Firmware;
   readonly interrupts: InterruptController;
   readonly cpus: readonly Cpu[];
+  readonly locks: Locks;
   readonly crash = new Crash();
   readonly core: Core;
   /** Who enters the core, and when. */
@@ -118,6 +120,7 @@ export class Machine {
     const guestOf = (vcpu: number): Guest => this.guestOf(vcpu);
     const shared = { model, counter, interrupts, order, memory: () => this.view, guestOf };
     this.cpus = mpidrs.map((mpidr, index) => new Cpu(index, mpidr, shared));
+    this.locks = new Locks(mpidrs.length, () => this.view);
     this.firmware = new Firmware(this.cpus);
     interrupts.connect(intids.UART, () => this.uart.line);
     this.#devices = [

@@ -90,6 +90,7 @@ export class Run {
   /** It leaves it, and enters this vCPU; 0: none. */
   end(cpu: Cpu, vcpu: number): void {
     cpu.vcpu = vcpu >>> 0;
+    this.#machine.locks.leave(cpu.index);
     this.#rules.check(cpu);
     this.#machine.order.leave();
     cpu.isInside = false;

@@ -2,9 +2,10 @@
 // which is zero from the start (metal/boot.S).
 
 import { WINDOW_PAGES } from "../../build/gen/layout";
+import { LOCK_LAST } from "../../build/gen/locks";
 import { acquire, Lock, release } from "./lock";
 
-const lock = changetype<Lock>(memory.data(8, 4));
+const lock = changetype<Lock>(memory.data<u32>([0, 0, LOCK_LAST], 4));
 const next: usize = memory.data(8, 8);
 
 /**

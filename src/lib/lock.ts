@@ -1,11 +1,5 @@
-// Ticket locks: whoever comes first is served first, so nobody starves.
-//
-// The order of locks; a CPU takes one only while it holds none that stands at the same place or behind it:
-//   1. a VM's (src/devices/guard.ts), one at a time
-//   2. the scheduler's (src/sched/sched.ts)
-//   3. memory: frames and pages of tables (src/mmu/lock.ts)
-//   4. the console's, for lines of the log and output of VMs (src/log/console.ts)
-//   5. the arena's (arena.ts) and the random generator's (random.ts): whoever holds one takes no other
+// Ticket locks: whoever comes first is served first, so nobody starves. abi/locks.ts states their order: a CPU takes one only while it holds none that
+// stands at the same place or behind it.
 
 import * as atomic from "../hal/atomic";
 import * as cpu from "../hal/cpu";
@@ -15,6 +9,8 @@ export class Lock {
   /** The ticket that is drawn next, and the one that is served. */
   next: u32;
   serving: u32;
+  /** LOCK_… of abi/locks.ts. */
+  place: u32;
 }
 
 /** Draws a ticket. */

@@ -1,10 +1,11 @@
 // The hypervisor's one random generator (chacha20.ts), which all CPUs share.
 
+import { LOCK_LAST } from "../../build/gen/locks";
 import * as chacha20 from "./chacha20";
 import { Random } from "./chacha20";
 import { acquire, Lock, release } from "./lock";
 
-const lock = changetype<Lock>(memory.data(8, 4));
+const lock = changetype<Lock>(memory.data<u32>([0, 0, LOCK_LAST], 4));
 const random = changetype<Random>(memory.data(136, 8));
 
 /** Whether it has been started. */

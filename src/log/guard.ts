@@ -1,5 +1,6 @@
-// The console's lock (its place in the order: src/lib/lock.ts). It guards the board's UART, the log, all ports, and what limits a VM's lines.
+// The console's lock (its place in the order: abi/locks.ts). It guards the board's UART, the log, all ports, and what limits a VM's lines.
 
+import { LOCK_CONSOLE } from "../../build/gen/locks";
 import * as atomic from "../hal/atomic";
 import * as cpu from "../hal/cpu";
 import * as lock from "../lib/lock";
@@ -8,7 +9,7 @@ import { Lock } from "../lib/lock";
 /** So often a CPU that crashes looks whether the lock is free: longer than anybody has it who is not stuck. */
 const PATIENCE: u32 = 1 << 20;
 
-const theLock = changetype<Lock>(memory.data(8, 4));
+const theLock = changetype<Lock>(memory.data<u32>([0, 0, LOCK_CONSOLE], 4));
 /** The CPU that has taken the lock for good, plus one. */
 const seizer: usize = memory.data(4, 4);
 

@@ -3,6 +3,7 @@
 
 import { POLICY_SHARE } from "../../build/gen/bundle";
 import { VM_PAUSED, VM_RUNNING } from "../../build/gen/calls";
+import { LOCK_SCHEDULER } from "../../build/gen/locks";
 import * as timer from "../drivers/timer";
 import { NEVER } from "../drivers/timer";
 import * as atomic from "../hal/atomic";
@@ -29,7 +30,7 @@ class Scheduler {
   period: u64;
 }
 const scheduler = changetype<Scheduler>(memory.data(24, 8));
-const lock = changetype<Lock>(memory.data(8, 8));
+const lock = changetype<Lock>(memory.data<u32>([0, 0, LOCK_SCHEDULER], 8));
 
 /** Caps are counted over 100 ms. */
 const PERIODS_A_SECOND: u64 = 10;

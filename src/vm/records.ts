@@ -230,9 +230,10 @@ export class CrashRecord {
 
 @unmanaged
 export class Vm {
-  /** Its lock: see src/lib/lock.ts. */
+  /** Its lock: a Lock of src/lib/lock.ts. */
   lockNext: u32;
   lockServing: u32;
+  lockPlace: u32;
   id: u32;
   vmid: u32;
   /** Zero-terminated. */

@@ -2,6 +2,7 @@
 // its VMID one more.
 
 import { INTIDS } from "../../build/gen/guest";
+import { LOCK_VM } from "../../build/gen/locks";
 import * as arena from "../lib/arena";
 import { Stage2 } from "../mmu/stage2";
 import { CrashRecord, Doorbell, IrqWord, REGISTERS, Region, Rtc, Segment, Share, Shared, Uart, Vcpu, Vm } from "./records";
@@ -44,6 +45,7 @@ export function nameOf(vm: Vm): usize {
 export function add(vcpus: u32): Vm {
   const id = load<u32>(used);
   const vm = changetype<Vm>(arena.take(offsetof<Vm>(), 64));
+  vm.lockPlace = LOCK_VM;
   vm.id = id;
   vm.vmid = id + 1;
   vm.vcpus = vcpus;

@@ -3,36 +3,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { calls } from "../../abi/calls.ts";
-import { guest as guestMachine } from "../../abi/guest.ts";
-import { trappedRegisters } from "../../abi/sysregs.ts";
-import type { Guest } from "../../sim/guest.ts";
 import { Interleaved } from "../../sim/interleaved.ts";
-import { oneOf, type Random } from "../../sim/random.ts";
 import { start } from "../../sim/start.ts";
+import { idOf, live } from "./lives.ts";
 import { type Change, plantedBytes } from "./planted.ts";
 import { type SecondMode, type SecondModeOptions, secondMode } from "./second-mode.ts";
 
-const idOf = (name: string): bigint => BigInt(calls.find((call) => call.name === name)!.id);
-const [NULL, CPU_ON, SYSTEM_OFF] = [idOf("HL_NULL"), idOf("PSCI_CPU_ON_64"), idOf("PSCI_SYSTEM_OFF")];
-const ENTRY = BigInt(guestMachine.RAM_BASE + guestMachine.RAW_LOAD);
-const ALL_OTHERS = 1n << 40n;
-
-/** Calls, interrupts among vCPUs, devices, sleep. */
-const live = (guest: Guest, { random }: { random: Random }): void =>
-  oneOf(random, [
-    () => guest.hvc(NULL),
-    () => guest.hvc(CPU_ON, 1n, ENTRY),
-    () => guest.openInterrupts(),
-    () => guest.end(guest.acknowledge()),
-    () => guest.msr(trappedRegisters.ICC_SGI1R_EL1, ALL_OTHERS),
-    () => guest.msr(trappedRegisters.CNTP_TVAL_EL0, BigInt(random(50_000))),
-    () => guest.store(guestMachine.GICD_BASE + 0x104, BigInt(random(2 ** 32))),
-    () => guest.load(guestMachine.GICR_BASE + 0x1_0200),
-    () => guest.store(guestMachine.UART_BASE, 0x61n),
-    () => guest.wfi(),
-    () => guest.spin(BigInt(random(10_000))),
-  ])();
+const [NULL, SYSTEM_OFF] = [idOf("HL_NULL"), idOf("PSCI_SYSTEM_OFF")];
 
 const twoByTwo = (seed: number, more: Partial<SecondModeOptions> = {}): SecondMode =>
   secondMode({ seed, cpus: 3, vms: [{ vcpus: 2 }, { vcpus: 2 }], act: live, ...more });

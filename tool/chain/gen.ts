@@ -23,6 +23,7 @@ import { gicd, gicIds, gicr, ichHcr, listRegister } from "../../abi/gic.ts";
 import { guest } from "../../abi/guest.ts";
 import { instructions } from "../../abi/instructions.ts";
 import { bootFlags, layout } from "../../abi/layout.ts";
+import { lockPlaces } from "../../abi/locks.ts";
 import { pl011, pl011Ids } from "../../abi/pl011.ts";
 import { pl031, pl031Ids } from "../../abi/pl031.ts";
 import { camel, offsets, type RecordLayout, records } from "../../abi/records.ts";
@@ -68,6 +69,7 @@ const files: Record<string, Constants> = {
   gic: { ...gicd, ...gicr, ...ichHcr, ...listRegister, ...gicIds },
   guest,
   layout: { ...layout, ...bootFlags },
+  locks: lockPlaces,
   pl011: { ...pl011, ...identification("PL011_ID", pl011Ids) },
   pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
   controls: { ...hcr, ...hcrRules, ...el2Controls },
