@@ -46,7 +46,12 @@ export class Cpu implements Startable {
   /** It is in the core, in the middle of an exit. */
   isInside = false;
   readonly #guestOf: Shared["guestOf"];
-  readonly #vttbr: Register;
+  // Registers that every exit or entry looks at.
+  readonly far: Register;
+  readonly hpfar: Register;
+  readonly vtcr: Register;
+  readonly vttbr: Register;
+  readonly sctlr: Register;
   readonly #cptr: Register;
   #stage2 = { vttbr: 0n, vmid: 0, root: 0 };
 
@@ -61,7 +66,11 @@ export class Cpu implements Startable {
     );
     const { timer, virtual } = this;
     this.registers = new SystemRegisters({ model, mpidr, timer, interface: this.interface, virtual, order });
-    this.#vttbr = this.registers.at("VTTBR_EL2");
+    this.far = this.registers.at("FAR_EL2");
+    this.hpfar = this.registers.at("HPFAR_EL2");
+    this.vtcr = this.registers.at("VTCR_EL2");
+    this.vttbr = this.registers.at("VTTBR_EL2");
+    this.sctlr = this.registers.at("SCTLR_EL1");
     this.#cptr = this.registers.at("CPTR_EL2");
     this.context = new Context(this.registers, this.vectors, memory, order);
     interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine, index);
@@ -76,7 +85,7 @@ export class Cpu implements Startable {
 
   /** VTTBR_EL2: the VMID and the first table. */
   get stage2(): { readonly vmid: number; readonly root: number } {
-    const vttbr = this.#vttbr.read();
+    const vttbr = this.vttbr.value;
     if (vttbr !== this.#stage2.vttbr) {
       this.#stage2 = { vttbr, vmid: bits(vttbr, 63, 48), root: Number(vttbr & 0xffff_ffff_fffen) };
     }
@@ -85,7 +94,7 @@ export class Cpu implements Startable {
 
   /** CPTR_EL2.TFP is clear, so that vector registers can be used at EL2. */
   get isFpOpen(): boolean {
-    return (this.#cptr.read() & TFP) === 0n;
+    return (this.#cptr.value & TFP) === 0n;
   }
   requireOpenFp(): void {
     if (!this.isFpOpen) throw new Violation("EL2 uses vector registers that CPTR_EL2.TFP traps");

@@ -1,5 +1,6 @@
 // What must be true of a CPU when it enters a guest: the rules of metal/vectors.S and of the architecture, and that what it holds is that vCPU's own.
 
+import { guest as guestMachine } from "../abi/guest.ts";
 import { hcr } from "../abi/sysregs.ts";
 import type { Cpu } from "./cpu.ts";
 import type { Door } from "./door.ts";
@@ -7,6 +8,7 @@ import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
 import type { Run } from "./run.ts";
+import type { Leaf } from "./walker.ts";
 import { hex } from "./words.ts";
 
 /** SCTLR_EL1.C: data caches are on. */
@@ -26,11 +28,16 @@ export class EntryRules {
   /** Who each record is: its VMID and VMPIDR_EL2. */
   readonly #identities = new Map<number, string>();
   readonly #records = new Map<string, number>();
+  /** What each VMID reaches, by the tables as they were at a change. */
+  readonly #leaves = new Map<number, { readonly root: number; readonly changes: number; readonly leaves: readonly Leaf[] }>();
+  /** Of each CPU, the vCPU whose memory was found clean, and how often anything was soiled, or any table changed, by then. */
+  readonly #clean: { vcpu: number; soils: number; changes: number }[];
   /** Of each CPU, the vCPU whose identity was found right, and `entryChanges` then. */
   readonly #known: { vcpu: number; changes: number }[];
 
   constructor(board: Board) {
     this.#board = board;
+    this.#clean = board.cpus.map(() => ({ vcpu: 0, soils: 0, changes: 0 }));
     this.#known = board.cpus.map(() => ({ vcpu: 0, changes: 0 }));
   }
 
@@ -47,7 +54,7 @@ export class EntryRules {
     cpu.context.enter(cpu.vcpu, cpu.isFpOpen);
     order.enterGuest(cpu.stage2.root);
     order.tlb.enter(cpu.index, { ...cpu.stage2, vcpu: cpu.vcpu });
-    if (ram.isDirty && (cpu.registers.read("SCTLR_EL1") & SCTLR_C) === 0n) this.#checkCleaned(cpu);
+    if (ram.isDirty && (cpu.sctlr.value & SCTLR_C) === 0n) this.#checkCleaned(cpu);
   }
 
   /** What says whom the CPU runs, and under which controls, if any of it has changed since that was found right. */
@@ -84,10 +91,27 @@ export class EntryRules {
   }
 
   /** A guest whose caches are off reads memory past the caches, where EL2 may still hold what it wrote (Linux: arm64/booting.rst). */
-  #checkCleaned({ guest }: Cpu): void {
-    for (const { output, size } of guest?.leaves ?? []) {
+  #checkCleaned(cpu: Cpu): void {
+    const { ram, order } = this.#board;
+    const known = this.#clean[cpu.index]!;
+    if (known.vcpu === cpu.vcpu && known.soils === ram.soils && known.changes === order.tableChanges) return;
+    for (const { input, output, size } of this.#leavesOf(cpu)) {
+      // Stolen time is for who maps it as write-back memory (DEN0057, 4.1.1).
+      if (input === guestMachine.STOLEN_BASE) continue;
       const dirty = this.#board.ram.dirtyIn(output, size);
       if (dirty !== undefined) throw new Violation(`a guest starts with its caches off, and ${hex(dirty)} was not cleaned`);
     }
+    this.#clean[cpu.index] = { vcpu: cpu.vcpu, soils: ram.soils, changes: order.tableChanges };
+  }
+
+  /** Everything that the guest of a CPU can reach. */
+  #leavesOf(cpu: Cpu): readonly Leaf[] {
+    const { vmid, root } = cpu.stage2;
+    const { tableChanges } = this.#board.order;
+    const known = this.#leaves.get(vmid);
+    if (known?.root === root && known.changes === tableChanges) return known.leaves;
+    const leaves = cpu.guest?.leaves ?? [];
+    this.#leaves.set(vmid, { root, changes: tableChanges, leaves });
+    return leaves;
   }
 }

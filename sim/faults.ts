@@ -33,3 +33,13 @@ export class Endless extends Error {
     super(`${calls} HAL calls and no end`);
   }
 }
+
+/**
+ * A CPU that was let in while another one waits in the middle of its exit waits for that very exit. On a board both would go on; whole exits one inside
+ * the other cannot. It says nothing about the core.
+ */
+export class Entangled extends Error {
+  constructor() {
+    super("an exit waits for the one in whose middle it is");
+  }
+}

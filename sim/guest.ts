@@ -41,6 +41,8 @@ export class Guest {
   readonly machine: Machine;
   /** Its record. */
   readonly vcpu: number;
+  /** The CPU that it was found on last. */
+  #last: Cpu | undefined;
 
   constructor(machine: Machine, vcpu: number) {
     this.machine = machine;
@@ -49,7 +51,8 @@ export class Guest {
 
   /** The CPU that it is on; undefined while it waits. */
   get where(): Cpu | undefined {
-    return this.machine.cpus.find(({ vcpu }) => vcpu === this.vcpu);
+    if (this.#last?.vcpu !== this.vcpu) this.#last = this.machine.cpus.find(({ vcpu }) => vcpu === this.vcpu);
+    return this.#last;
   }
   /** The CPU that it is on: only there can it do anything. */
   get cpu(): Cpu {
@@ -106,9 +109,9 @@ export class Guest {
 
   /** A synchronous exception with any syndrome. */
   sync(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
-    const { registers } = this.cpu;
-    registers.write("FAR_EL2", far);
-    registers.write("HPFAR_EL2", hpfar);
+    const { cpu } = this;
+    cpu.far.write(far);
+    cpu.hpfar.write(hpfar);
     this.#exit((core) => core.onSync(this.vcpu, esr));
   }
 
@@ -175,7 +178,8 @@ export class Guest {
 
   /** What stage 2 says of an IPA, by the independent walker. */
   translate(ipa: number): Leaf | Fault {
-    return walkStage2(this.sysreg("VTCR_EL2"), this.sysreg("VTTBR_EL2"), ipa, this.#read64);
+    const { vtcr, vttbr } = this.cpu;
+    return walkStage2(vtcr.value, vttbr.value, ipa, this.#read64);
   }
   /** Everything that the guest can reach. */
   get leaves(): Leaf[] {

@@ -25,6 +25,8 @@ export class Order {
   cpu = 0;
   /** How often a CPU has changed what says whom it runs, and under which controls. */
   entryChanges = 0;
+  /** How often an entry of a stage-2 table has changed. */
+  tableChanges = 0;
   readonly tlb = new Tlb();
   /** Stage-2 entries on their way, by physical address. */
   readonly #stage2 = new Map<number, Change>();
@@ -40,6 +42,7 @@ export class Order {
   /** A stage-2 entry at `address` changes, in a table below `root`. */
   writeStage2(address: number, old: bigint, fresh: bigint, root?: number): void {
     if (old === fresh) return;
+    this.tableChanges++;
     const state = this.#stage2.get(address)?.state;
     if (bit(fresh, 0)) {
       if (bit(old, 0)) throw new Violation(`break-before-make: the valid entry at ${hex(address)} becomes another valid one`);

@@ -7,8 +7,6 @@ import { Violation } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const DEPTH = 32;
-/** So many reads of the flags take as long as a byte on the line. */
-const LOOKS = 100;
 
 export class BoardUart implements Device {
   readonly base: number;
@@ -22,6 +20,8 @@ export class BoardUart implements Device {
   #control = pl011.CR_TXE | pl011.CR_RXE;
   /** How many bytes the FIFO for output holds on a slow line; a line that takes every byte at once needs none. */
   outputDepth = Number.POSITIVE_INFINITY;
+  /** So many reads of the flags take as long as a byte on the line. */
+  looksPerByte = 100;
   /** How many wait in it. */
   #queued = 0;
   /** How often the flags were read since something was sent. */
@@ -60,7 +60,7 @@ export class BoardUart implements Device {
 
   /** Whoever looks again and again lets time pass. */
   #flags(): number {
-    if (++this.#looks % LOOKS === 0) this.transmit(1);
+    if (++this.#looks % this.looksPerByte === 0) this.transmit(1);
     const full = this.#queued >= this.outputDepth;
     const transmitter = (this.#queued === 0 ? pl011.FR_TXFE : pl011.FR_BUSY) | (full ? pl011.FR_TXFF : 0);
     return transmitter | (this.#input.length === 0 ? pl011.FR_RXFE : 0);

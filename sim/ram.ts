@@ -23,6 +23,10 @@ export class Ram {
   /** One bit a line of each page that has dirty ones. */
   readonly #dirty = new Map<number, bigint>();
   readonly banks: readonly Bank[];
+  /** The bank of the last access. */
+  #found: Bank = { base: 0, size: 0 };
+  /** How often EL2 has written. */
+  soils = 0;
 
   constructor(banks: readonly Bank[]) {
     this.banks = banks;
@@ -30,7 +34,12 @@ export class Ram {
 
   /** Throws unless the board has RAM at all of [address, address + bytes). */
   require(address: number, bytes: number): void {
-    for (const { base, size } of this.banks) if (address >= base && address + bytes <= base + size) return;
+    if (address >= this.#found.base && address + bytes <= this.#found.base + this.#found.size) return;
+    for (const bank of this.banks) {
+      if (address < bank.base || address + bytes > bank.base + bank.size) continue;
+      this.#found = bank;
+      return;
+    }
     throw new Absent(`an access of ${bytes} bytes at ${hex(address)}, where there is no RAM`);
   }
 
@@ -111,6 +120,14 @@ export class Ram {
   }
 
   zero(address: number, bytes: number): void {
+    if (address % PAGE === 0 && bytes / PAGE > this.#pages.size) {
+      this.require(address, bytes);
+      for (const page of this.#pages.keys())
+        if (page * PAGE >= address && (page + 1) * PAGE <= address + bytes) this.#pages.delete(page);
+      if (bytes % PAGE === 0) return;
+      address += bytes - (bytes % PAGE);
+      bytes %= PAGE;
+    }
     this.#pieces(address, bytes, (at, length) => {
       if (length === PAGE) this.#pages.delete(at / PAGE);
       else new Uint8Array(this.#pageToWrite(at).buffer).fill(0, at % PAGE, (at % PAGE) + length);
@@ -135,6 +152,7 @@ export class Ram {
 
   /** Notes that EL2 has written a range through its caches. */
   soil(address: number, bytes: number): void {
+    this.soils++;
     this.#pieces(address, bytes, (at, length) => {
       const number = Math.floor(at / PAGE);
       this.#dirty.set(number, length === PAGE ? ALL_LINES : (this.#dirty.get(number) ?? 0n) | this.#lines(at, length));

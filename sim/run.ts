@@ -4,7 +4,7 @@
 
 import type { Cpu } from "./cpu.ts";
 import { EntryRules } from "./entry.ts";
-import { Asleep, Violation } from "./faults.ts";
+import { Asleep, Entangled, Violation } from "./faults.ts";
 import type { Core, Machine } from "./machine.ts";
 
 /** Enters the core, and passes on the record of the vCPU to enter, 0 for none; in the second mode, a promise of it. */
@@ -26,6 +26,8 @@ const STORM = 100_000;
 /** So often a CPU asks in one exit whether another one has answered, and so often before time passes meanwhile. */
 const PATIENCE = 20_000;
 const AT_ONCE = 100;
+/** The same for one in the middle of another CPU's exit. */
+const NESTED = 1000;
 /** Parts of a second that pass with each time it asks. */
 const PART = 10_000n;
 
@@ -202,6 +204,7 @@ export class Run {
       cpu.interface.letAll();
     }
     this.#waited = waiting + 1;
+    if (this.#waited > NESTED && this.#inside.length > 1) throw new Entangled();
     this.wait(this.#waited);
   }
 

@@ -158,6 +158,11 @@ export class VirtualInterface {
     this.#vmcr = mode === 1 ? this.#vmcr | VEOIM : this.#vmcr & ~VEOIM;
   }
 
+  /** Writes of zero to all of ICV_AP0R<n>_EL1 and ICV_AP1R<n>_EL1: no priority runs. */
+  forgetActive(): void {
+    for (const active of this.#active) active.fill(0);
+  }
+
   /** The lowest bits of a priority that do not count for preemption: ICV_BPR<n>_EL1, not below its minimum. */
   #groupPriority(priority: number, group: 0 | 1): number {
     const least = 8 - this.#priorityBits;

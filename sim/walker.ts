@@ -51,38 +51,54 @@ interface Regime {
 }
 
 const shiftOf = (level: number): number => 12 + 9 * (3 - level);
-const sizeOf = (level: number): number => 2 ** shiftOf(level);
+const SIZES = [0, 1, 2, 3].map((level) => 2 ** shiftOf(level));
+const sizeOf = (level: number): number => SIZES[level]!;
 
 type Entry = { readonly table: number } | { readonly leaf: Leaf } | Fault;
 
+/** The same answer every time, made once. */
+const faults = (fault: FaultKind): readonly Fault[] => [0, 1, 2, 3].map((level) => ({ fault, level }));
+const TRANSLATION = faults("translation");
+const ADDRESS_SIZE = faults("address size");
+const ACCESS_FLAG = faults("access flag");
+
+const OUTPUT = 0x0000_ffff_ffff_f000n;
+const KIND = 3n;
+const TABLE = 3n;
+
 /** What the descriptor at `level` for the input range from `input` on means. */
 const decode = (regime: Regime, descriptor: bigint, level: number, input: number): Entry => {
-  if (!bit(descriptor, 0)) return { fault: "translation", level };
+  if (!bit(descriptor, 0)) return TRANSLATION[level]!;
   const second = bit(descriptor, 1);
-  const output = bits(descriptor, 47, 12) * 4096;
-  if (output >= 2 ** regime.outputBits) return { fault: "address size", level };
+  const output = Number(descriptor & OUTPUT);
+  if (output >= 2 ** regime.outputBits) return ADDRESS_SIZE[level]!;
   if (level < 3 && second) return { table: output };
   // Level 0 has no blocks with this granule; at level 3 a zero in bit 1 is reserved.
-  if (level === 0 || (level === 3 && !second)) return { fault: "translation", level };
+  if (level === 0 || (level === 3 && !second)) return TRANSLATION[level]!;
   const size = sizeOf(level);
   if (output % size !== 0) throw new Malformed(`a block at level ${level} with output ${hex(output)}`);
   if (bits(descriptor, 50, 48) !== 0) throw new Malformed(`reserved bits in descriptor ${hex(descriptor)}`);
-  if (!bit(descriptor, 10)) return { fault: "access flag", level };
+  if (!bit(descriptor, 10)) return ACCESS_FLAG[level]!;
   return { leaf: { input, size, output, level, ...regime.leaf(descriptor) } };
 };
 
 const walk = (regime: Regime, address: number): Leaf | Fault => {
-  if (address >= 2 ** regime.inputBits) return { fault: "translation", level: 0 };
+  if (address >= 2 ** regime.inputBits) return TRANSLATION[0]!;
   let table = regime.root;
-  let top = regime.inputBits;
+  let top = 2 ** regime.inputBits;
   for (let level = regime.startLevel; ; level++) {
     const size = sizeOf(level);
-    const index = Math.floor((address % 2 ** top) / size);
-    const entry = decode(regime, regime.read64(table + index * 8), level, address - (address % size));
-    if ("leaf" in entry) return entry.leaf;
-    if ("fault" in entry) return entry;
-    table = entry.table;
-    top = shiftOf(level);
+    const index = Math.floor((address % top) / size);
+    const descriptor = regime.read64(table + index * 8);
+    // On the way down nothing is made but the answer at its end.
+    if (level < 3 && (descriptor & KIND) === TABLE) {
+      table = Number(descriptor & OUTPUT);
+      if (table >= 2 ** regime.outputBits) return ADDRESS_SIZE[level]!;
+      top = size;
+      continue;
+    }
+    const entry = decode(regime, descriptor, level, address - (address % size));
+    return "leaf" in entry ? entry.leaf : (entry as Fault);
   }
 };
 
