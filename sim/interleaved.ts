@@ -144,7 +144,7 @@ export class Interleaved implements Mode {
     if (this.#begun !== undefined) throw new Error(`CPU ${cpu.index} comes to the core twice in one act`);
     this.#begun = () => {
       const { run } = this.#machine;
-      run.begin(cpu);
+      run.begin(cpu, call);
       this.#waited.set(cpu, 0);
       const end = (vcpu: number): void => {
         run.end(cpu, vcpu);

@@ -18,6 +18,12 @@ export interface Mode {
   suspend(): Promise<void>;
 }
 
+/** Who is told of each exit, when it begins and when it is over. */
+export interface Observer {
+  begin(cpu: Cpu, call: Call): void;
+  end(cpu: Cpu): void;
+}
+
 /** Chooses among CPUs that may enter the core; there is at least one. */
 export type Pick = (called: readonly Cpu[]) => Cpu | undefined;
 
@@ -42,6 +48,7 @@ export class Run {
   #waited = 0;
   /** The second mode, while it is on. */
   mode: Mode | undefined;
+  observer: Observer | undefined;
   /** How often a CPU has entered the core. */
   exits = 0;
   /** Time goes on by itself while no CPU runs a guest: to the next timer, or to what `whileAsleep` does. */
@@ -61,7 +68,7 @@ export class Run {
       this.mode.exit(cpu, call);
       return;
     }
-    this.begin(cpu);
+    this.begin(cpu, call);
     this.#inside.push(cpu);
     this.#waited = 0;
     try {
@@ -80,8 +87,9 @@ export class Run {
   }
 
   /** A CPU comes into the core. */
-  begin(cpu: Cpu): void {
+  begin(cpu: Cpu, call: Call): void {
     if (cpu.isInside) throw new Violation(`CPU ${cpu.index} enters the core while it is there`);
+    this.observer?.begin(cpu, call);
     this.exits++;
     cpu.isInside = true;
     this.act(cpu);
@@ -96,6 +104,7 @@ export class Run {
     this.#rules.check(cpu);
     this.#machine.order.leave();
     cpu.isInside = false;
+    this.observer?.end(cpu);
   }
 
   /** The first CPU enters the core, with x0 and x1 of its first call. */

@@ -1,15 +1,21 @@
 // A world: a random system and its life, from one seed. What comes next is chosen by chance: a guest acts, time passes, the board's line brings input.
-// The same seed is the same world, to the last exit.
+// The same seed is the same world, to the last exit, in whole exits or with CPUs that give way in the middle of them (interleaved.ts).
 
 import { createHash } from "node:crypto";
+import { bundleOfSystem } from "../bundles.ts";
 import type { Cpu } from "../cpu.ts";
 import { Entangled, PowerOff } from "../faults.ts";
+import { instrumentedCore } from "../instrument.ts";
+import { Interleaved } from "../interleaved.ts";
 import type { Machine } from "../machine.ts";
 import { once, oneOf, type Random, randomOf } from "../random.ts";
-import { type SystemStart, startSystem } from "../start.ts";
+import { FDT_AT, load, type SystemStart } from "../start.ts";
 import { bits } from "../words.ts";
 import { type Actor, act } from "./agent.ts";
 import { randomSystem } from "./system.ts";
+
+/** How exits of several CPUs lie in time: one after the other, or one in the middle of the other. */
+export type WorldMode = "whole" | "inside";
 
 /** How long a world lives, in exits. */
 const LEAST = 20_000;
@@ -26,28 +32,55 @@ const TICKS = 100_000;
 const MUCH = 1000;
 const INPUT = ["a", "ls\r", "\x011", "\x012", "\x01h", "\x1b[A", "\x00\xff", "0123456789abcdef0123456789abcdef"];
 
+export interface WorldOptions {
+  readonly seed: number;
+  readonly mode?: WorldMode;
+  /** In place of the random one. */
+  readonly system?: SystemStart;
+  /** In place of core.wasm: a core with a bug in it. */
+  readonly core?: Uint8Array;
+}
+
+/** How a world ends: its time is up, every VM is off, all that are not sleep for good, or whole exits cannot go on. */
+export type End = "time" | "off" | "asleep" | "entangled";
+
 export class World {
   readonly seed: number;
+  readonly mode: WorldMode;
   readonly system: SystemStart;
   readonly machine: Machine;
-  /** How it ended: its time was up, every VM was off, all that were not slept for good, or whole exits could not go on. */
-  end: "time" | "off" | "asleep" | "entangled" = "time";
-  /** Steps in a row in which nobody ran. */
-  #idle = 0;
-  readonly #random: Random;
-  readonly #actors = new Map<number, Actor>();
   /** How long it lives, in exits. */
   readonly span: number;
+  end: End = "time";
+  readonly #random: Random;
+  readonly #actors = new Map<number, Actor>();
+  readonly #interleaved: Interleaved | undefined;
+  /** Steps in a row in which nobody ran. */
+  #idle = 0;
 
-  constructor(seed: number) {
+  constructor({ seed, mode = "whole", system, core }: WorldOptions) {
     this.seed = seed;
+    this.mode = mode;
     this.#random = randomOf(seed);
-    this.system = randomSystem(this.#random);
+    this.system = system ?? randomSystem(this.#random);
     this.span = LEAST + this.#random(MORE);
-    this.machine = startSystem(this.system);
-    // While whole exits run one after the other, a CPU that waits for the line would keep those waiting that it lets in meanwhile.
-    if (this.machine.cpus.length === 1 && once(this.#random, 4))
-      Object.assign(this.machine.uart, { outputDepth: 32, looksPerByte: 10 });
+    const { cpus = 1, machine: options, board = {}, workarounds = [], ...rest } = this.system;
+    const wasm = this.#wasm(core);
+    const machine = { cpus, ...options, ...(wasm && { wasm }) };
+    this.machine = load({ machine, board, workarounds, bundle: bundleOfSystem(rest) });
+    this.#slowLine();
+    if (mode === "inside") this.#interleaved = new Interleaved(this.machine, { seed, act: (cpu) => act(this.#actorOf(cpu)) });
+  }
+
+  #wasm(core: Uint8Array | undefined): WebAssembly.Module | undefined {
+    if (this.mode === "inside") return instrumentedCore({ points: true }, core);
+    return core && new WebAssembly.Module(core);
+  }
+
+  /** While whole exits run one after the other, a CPU that waits for the line would keep those waiting that it lets in meanwhile. */
+  #slowLine(): void {
+    const may = this.mode === "inside" || this.machine.cpus.length === 1;
+    if (may && once(this.#random, 4)) Object.assign(this.machine.uart, { outputDepth: 32, looksPerByte: 10 });
   }
 
   get exits(): number {
@@ -77,19 +110,23 @@ export class World {
     switch (this.#random(8)) {
       case 0:
         if (machine.uart.waiting < MUCH) machine.uart.type(oneOf(this.#random, INPUT));
-        machine.run.settle();
         break;
       case 1:
         machine.uart.transmit(this.#random(32));
         machine.uart.take();
-        machine.run.settle();
         break;
       default:
         machine.run.advance(BigInt(this.#random(TICKS)));
     }
+    machine.run.settle();
   }
 
   /** Returns false when nobody has run for so long that nobody will. */
+  #isAlive(anybody: boolean): boolean {
+    this.#idle = anybody || this.machine.cpus.some(({ vcpu, isInside }) => vcpu !== 0 || isInside) ? 0 : this.#idle + 1;
+    return this.#idle < ASLEEP;
+  }
+
   #step(): boolean {
     const { machine } = this;
     machine.callLimit = machine.calls + CALLS;
@@ -97,18 +134,34 @@ export class World {
     // While nobody runs, time alone goes on.
     if (cpu.vcpu === 0 || this.#random(OUTSIDE) === 0) this.#outside();
     else act(this.#actorOf(cpu));
-    this.#idle = cpu.vcpu !== 0 || machine.cpus.some(({ vcpu }) => vcpu !== 0) ? 0 : this.#idle + 1;
-    return this.#idle < ASLEEP;
+    return this.#isAlive(cpu.vcpu !== 0);
   }
 
-  /** Lives to its end, or for so many exits. */
-  run(exits = this.span): void {
+  async #turn(interleaved: Interleaved): Promise<boolean> {
+    const { machine } = this;
+    machine.callLimit = machine.calls + CALLS;
+    const someone = this.#random(OUTSIDE) !== 0 && (await interleaved.step());
+    if (!someone) this.#outside();
+    return this.#isAlive(someone);
+  }
+
+  async #live(exits: number): Promise<End> {
+    const interleaved = this.#interleaved;
+    if (interleaved === undefined) {
+      this.machine.run.boot(BigInt(FDT_AT), 0n);
+      this.machine.run.settle();
+      while (this.exits < exits) if (!this.#step()) return "asleep";
+    } else {
+      await interleaved.boot(BigInt(FDT_AT), 0n);
+      while (this.exits < exits) if (!(await this.#turn(interleaved))) return "asleep";
+    }
+    return "time";
+  }
+
+  /** Lives from the boot to its end, or for so many exits. What breaks a rule of the machine is thrown. */
+  async live(exits = this.span): Promise<void> {
     try {
-      while (this.exits < exits) {
-        if (this.#step()) continue;
-        this.end = "asleep";
-        return;
-      }
+      this.end = await this.#live(Math.min(exits, this.span));
     } catch (thrown) {
       if (thrown instanceof PowerOff) this.end = "off";
       else if (thrown instanceof Entangled) this.end = "entangled";
