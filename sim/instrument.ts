@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import binaryen from "assemblyscript/binaryen";
 import { CALL, readWasm } from "../tool/chain/wasm.ts";
 import { BUILD } from "../tool/paths.ts";
+import { coreBytes } from "./compiled.ts";
 
 export interface Instruments {
   /** Before each call of the HAL, `interleave.suspend` once the exported `countdown` has come to 0. */
@@ -19,7 +20,12 @@ type Module = binaryen.Module;
 
 const { Features, i32, none, createType } = binaryen;
 const FEATURES =
-  Features.BulkMemory | Features.BulkMemoryOpt | Features.MutableGlobals | Features.SignExt | Features.NontrappingFPToInt;
+  Features.BulkMemory |
+  Features.BulkMemoryOpt |
+  Features.MutableGlobals |
+  Features.SignExt |
+  Features.NontrappingFPToInt |
+  Features.MultiMemory;
 /** What tells of an access, as Binaryen's pass names it, once for each. */
 const ACCESSES = new Set(["load_ptr", "store_ptr"]);
 const SITES = "accesses";
@@ -135,7 +141,8 @@ const instrument = (wasm: Uint8Array, { points = false, accesses = false }: Inst
 /** A compiled core, core.wasm unless `wasm` is another one, for MachineOptions.wasm. */
 export const instrumentedCore = (
   instruments: Instruments,
-  wasm: Uint8Array = readFileSync(join(BUILD, "core.wasm")),
+  // What a build counts in is no memory whose accesses matter.
+  wasm: Uint8Array = coreBytes({ counts: instruments.accesses !== true }),
 ): WebAssembly.Module => {
   const hash = createHash("sha256")
     .update(wasm)

@@ -2,10 +2,8 @@
 // enforces on the board. CPUs enter the core one after the other, whole exits each (run.ts), or several are in the middle of theirs (interleaved.ts).
 // What the core does wrong ends the run with a Violation (faults.ts).
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { layout } from "../abi/layout.ts";
-import { ROOT } from "../tool/paths.ts";
+import { compiledCore, instantiate } from "./compiled.ts";
 import { Cpu } from "./cpu.ts";
 import { type CpuModel, cortexA57 } from "./cpu-model.ts";
 import { Crash } from "./crash.ts";
@@ -44,16 +42,6 @@ export const DISTRIBUTOR = 0x0800_0000;
 export const REDISTRIBUTORS = 0x080a_0000;
 /** Device-nGnRE, as MAIR_EL2 of boot.S has it. */
 const MEMORY_DEVICE = 0x04;
-
-let compiled: WebAssembly.Module | undefined;
-/** core.wasm. */
-const builtCore = (): WebAssembly.Module => {
-  compiled ??= new WebAssembly.Module(readFileSync(join(ROOT, "build/core.wasm")));
-  return compiled;
-};
-/** A compiled core on a board's HAL. */
-const instanceOf = (module: WebAssembly.Module, imports: WebAssembly.Imports): Core =>
-  new WebAssembly.Instance(module, imports).exports as unknown as Core;
 
 export interface MachineOptions {
   readonly cpu?: CpuModel;
@@ -132,7 +120,7 @@ export class Machine {
     this.run = new Run(this, options.pick);
     const hal = (options.wrapHal ?? ((same) => same))(makeHal(this));
     const suspend = new WebAssembly.Suspending(() => this.run.mode?.suspend());
-    this.core = options.core?.(hal) ?? instanceOf(options.wasm ?? builtCore(), { ...hal, interleave: { suspend } });
+    this.core = options.core?.(hal) ?? instantiate<Core>(options.wasm ?? compiledCore(), { ...hal, interleave: { suspend } });
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests: all of them, behind every check, or the layers that are named (unit, sim, boot). Sets up and builds first, so that a
-# fresh clone needs nothing else. The last line is `N passed, N failed`.
+# Runs the tests: all of them, between every check and the measure of what they cover, or the layers that are named (unit, sim, boot). Sets up and
+# builds first, so that a fresh clone needs nothing else. The last line is `N passed, N failed`.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,8 @@ PATH=$PWD/node_modules/.bin:$PATH
 # Hundreds of short processes load the same modules: Node keeps what it has made of them.
 export NODE_COMPILE_CACHE=$PWD/build/node-cache
 npm run -s build
-if [ $# -eq 0 ]; then
+all=$((! $#))
+if [ "$all" = 1 ]; then
   npm run -s lint
   npm run -s check
   set -- unit sim boot
@@ -19,4 +20,14 @@ for layer; do
   set -- "$@" "test/$layer/**/*.test.ts"
   shift
 done
-exec node --test --test-concurrency=2 --test-timeout=300000 --test-reporter=./test/reporter.ts "$@"
+# The tests' outcome is told last.
+{
+  node --test --test-concurrency=2 --test-timeout=300000 --test-reporter=./test/reporter.ts "$@" && status=0 || status=$?
+  echo "$status" >build/test-status
+} | tee build/test-output
+status=$(cat build/test-status)
+if [ "$all" = 1 ]; then
+  npm run -s coverage || status=1
+  tail -n 1 build/test-output
+fi
+exit "$status"

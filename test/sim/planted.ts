@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hal } from "../../sim/hal.ts";
+import { CORE } from "../../tool/chain/asc-arguments.ts";
 import { BUILD, ROOT } from "../../tool/paths.ts";
 
 /** A change of a file, relative to the repository's root: `find` stands there once, and becomes `replace`. */
@@ -20,7 +21,9 @@ let unchanged: string | undefined;
 const sources = (): string => {
   if (unchanged !== undefined) return unchanged;
   const hash = createHash("sha256");
-  const files = globSync(["src/**/*.ts", "build/gen/*.ts", "tool/chain/compile.ts", "package-lock.json"], { cwd: ROOT });
+  const files = globSync(["src/**/*.ts", "build/gen/*.ts", "tool/chain/{asc-arguments,compile}.ts", "package-lock.json"], {
+    cwd: ROOT,
+  });
   for (const file of files.sort()) hash.update(`${file}\0`).update(readFileSync(join(ROOT, file)));
   unchanged = hash.digest("hex");
   return unchanged;
@@ -47,7 +50,7 @@ export const plantedBytes = async (name: string, changes: readonly Change[]): Pr
   const path = join(FOLDER, `${name}.${state.slice(0, 16)}.wasm`);
   if (!existsSync(path)) {
     // Loaded here alone: it brings the compiler with it.
-    const { CORE, compiledFrom } = await import("../../tool/chain/compile.ts");
+    const { compiledFrom } = await import("../../tool/chain/compile.ts");
     mkdirSync(FOLDER, { recursive: true });
     writeFileSync(`${path}.${process.pid}`, await compiledFrom(CORE, (file) => files.get(file)));
     renameSync(`${path}.${process.pid}`, path);

@@ -3,46 +3,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import asc from "assemblyscript/asc";
-import { layout } from "../../abi/layout.ts";
 import { ROOT } from "../paths.ts";
+import { ascArguments, commonArguments, type Module } from "./asc-arguments.ts";
 import { BuildError, run } from "./run.ts";
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 /** The packages' programs are scripts: this Node runs them. */
 const script = (name: string, args: string[]): string => run(process.execPath, [bin(name), ...args]);
-
-export interface Module {
-  /** The entry file, relative to the repository's root. */
-  entry: string;
-  wasm: string;
-  /** Pages of 64 KiB of linear memory. */
-  pages: number;
-  /** Address of the first byte in use. */
-  base: number;
-}
-
-/** The hypervisor itself. */
-export const CORE: Module = {
-  entry: "src/main.ts",
-  wasm: "build/core.wasm",
-  pages: layout.WINDOW_PAGES,
-  base: layout.WINDOW_BASE,
-};
-
-/** What every way of compiling a module has in common. */
-const commonArguments = ({ entry, wasm, pages, base }: Module): string[] => [
-  entry,
-  ...["--runtime", "stub", "--noAssert", "--debug"],
-  ...["--use", "abort="],
-  ...["--memoryBase", String(base), "--initialMemory", String(pages), "--maximumMemory", String(pages)],
-  ...["--outFile", wasm],
-];
-
-const ascArguments = (module: Module): string[] => [
-  ...commonArguments(module),
-  "-O3",
-  ...["--textFile", module.wasm.replace(/\.wasm$/, ".wat")],
-];
 
 export function toWasm(module: Module): void {
   run(process.execPath, [join(ROOT, "tool/chain/asc.ts"), ...ascArguments(module)]);
@@ -57,7 +24,7 @@ export async function toWasmHere(module: Module): Promise<void> {
 /** The bytes of a module whose sources are what `read` returns (`undefined`: as they are on disk), not optimised, in a tenth of the time. */
 export async function compiledFrom(module: Module, read: (path: string) => string | undefined): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined;
-  const { error, stderr } = await asc.main([...commonArguments(module), "-O0", "--baseDir", ROOT], {
+  const { error, stderr } = await asc.main([...commonArguments(module, "-O0"), "--baseDir", ROOT], {
     readFile: (name, baseDir) => {
       const path = join(baseDir, name);
       return read(relative(ROOT, path)) ?? (existsSync(path) ? readFileSync(path, "utf8") : null);

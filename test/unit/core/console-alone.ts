@@ -1,17 +1,12 @@
 // The core's console without the rest of the core: src/log compiled for itself, on a board that is a UART and nothing else. So every interleaving of
 // what VMs print, of keys and of a slow line can be played, in thousands of runs.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { layout } from "../../../abi/layout.ts";
+import { instantiate } from "../../../sim/compiled.ts";
 import { BoardUart } from "../../../sim/pl011.ts";
 import { bit } from "../../../sim/words.ts";
-import { toWasmHere } from "../../../tool/chain/compile.ts";
-import { ROOT } from "../../../tool/paths.ts";
+import { compilePart } from "./part.ts";
 
-const FOLDER = "build/test";
-const ENTRY = `${FOLDER}/console.ts`;
-const WASM = `${FOLDER}/console.wasm`;
 /** Behind everything that the arena gives out: names of VMs. */
 const NAMES_AT = layout.WINDOW_PAGES * 0x1_0000 - 0x1000;
 const NAME_SIZE = 32;
@@ -34,9 +29,8 @@ interface ConsoleCore {
   off(): void;
 }
 
-mkdirSync(join(ROOT, FOLDER), { recursive: true });
-writeFileSync(
-  join(ROOT, ENTRY),
+const compiled = await compilePart(
+  "console",
   `import * as halt from "../../src/log/halt";
 import * as log from "../../src/log/log";
 export { close, focus, listen, open, receive, room, service, setMode, showLine, takeOver, write } from "../../src/log/console";
@@ -44,8 +38,6 @@ export function logLine(n: u32): void { log.info(0, "line %d", n); }
 export function off(): void { halt.off(); }
 `,
 );
-await toWasmHere({ entry: ENTRY, wasm: WASM, pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
-const compiled = new WebAssembly.Module(readFileSync(join(ROOT, WASM)));
 
 /** The run has ended. */
 class Off extends Error {}
@@ -84,11 +76,12 @@ export class Console {
       },
     };
     const imports: Record<string, Record<string, unknown>> = {};
-    for (const { module, name } of WebAssembly.Module.imports(compiled)) {
+    for (const { module, name, kind } of WebAssembly.Module.imports(compiled)) {
+      if (kind !== "function") continue;
       const functions = hal[(module.split("/").at(-1) ?? "") as keyof typeof hal] as Record<string, unknown>;
       imports[module] = { ...imports[module], [name]: functions[name] };
     }
-    this.core = new WebAssembly.Instance(compiled, imports as WebAssembly.Imports).exports as unknown as ConsoleCore;
+    this.core = instantiate<ConsoleCore>(compiled, imports);
     this.uart.outputDepth = depth;
     this.core.takeOver(BigInt(this.uart.base), 1);
     this.core.setMode(Number(terminal), vms);

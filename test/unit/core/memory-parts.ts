@@ -1,16 +1,14 @@
 // The part of the core that deals with VMs' memory, compiled alone, on a simulated board: tests call its functions directly, as the scheduler and the
 // calls of controllers do.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { layout } from "../../../abi/layout.ts";
 import { el2Controls } from "../../../abi/sysregs.ts";
+import { instantiate } from "../../../sim/compiled.ts";
 import { type Core, Machine } from "../../../sim/machine.ts";
 import type { Bank } from "../../../sim/ram.ts";
 import { type Leaf, stage2Leaves } from "../../../sim/walker.ts";
-import { toWasmHere } from "../../../tool/chain/compile.ts";
-import { ROOT } from "../../../tool/paths.ts";
 import { MIB } from "../../../tool/size.ts";
+import { compilePart } from "./part.ts";
 
 const PAGE = 4096;
 export const FRAME = 2 * MIB;
@@ -91,18 +89,8 @@ export interface Parts extends Core {
   step(vm: number): number;
 }
 
-const compile = async (): Promise<WebAssembly.Module> => {
-  const entry = "build/test/memory-parts.ts";
-  const wasm = "build/test/memory-parts.wasm";
-  mkdirSync(dirname(join(ROOT, entry)), { recursive: true });
-  const lines = Object.entries(exported).map(
-    ([file, functions]) => `export { ${functions.join(", ")} } from "../../src/${file}";`,
-  );
-  writeFileSync(join(ROOT, entry), [...lines, ...fields].join("\n"));
-  await toWasmHere({ entry, wasm, pages: layout.WINDOW_PAGES, base: layout.WINDOW_BASE });
-  return new WebAssembly.Module(readFileSync(join(ROOT, wasm)));
-};
-const compiled = await compile();
+const lines = Object.entries(exported).map(([file, functions]) => `export { ${functions.join(", ")} } from "../../src/${file}";`);
+const compiled = await compilePart("memory-parts", [...lines, ...fields].join("\n"));
 
 export class Memory {
   readonly machine: Machine;
@@ -132,7 +120,7 @@ export class Memory {
     }
     let parts: Parts | undefined;
     const core = (hal: unknown): Core => {
-      parts = new WebAssembly.Instance(compiled, hal as WebAssembly.Imports).exports as unknown as Parts;
+      parts = instantiate<Parts>(compiled, hal);
       return parts;
     };
     this.machine = new Machine({ banks: merged, core });
