@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { calls, trngUuid, vcpuFacts, vendorUid, version, vmFacts } from "../../../abi/calls.ts";
 import type { Guest } from "../../../sim/guest.ts";
-import { RAM_BASE, start } from "../../../sim/start.ts";
+import { RAM_BASE, start, startSystem } from "../../../sim/start.ts";
 import { MIB } from "../../../tool/size.ts";
 import { shown } from "./log-lines.ts";
 
@@ -126,6 +126,13 @@ test("facts about the VM", () => {
   assert.equal(fact(vmFacts.VM_FACT_MEMORY), BigInt(32 * MIB));
   assert.equal(fact(vmFacts.VM_FACT_VCPUS), 1n);
   assert.equal(fact(vmFacts.VM_FACT_START_COUNT), 0n);
+  assert.equal(fact(vmFacts.VM_FACT_CPUS), 1n);
+});
+test("a VM knows how many CPUs take part", () => {
+  const { guest } = startSystem({ cpus: 3, vms: [{}] }).cpu(0);
+  assert.ok(guest !== undefined);
+  assert.equal(guest.hvc(id("HL_VM_FACT"), BigInt(vmFacts.VM_FACT_CPUS)), 0n);
+  assert.equal(guest.x(1), 3n);
 });
 
 test("facts about the vCPU: its exits and interrupts are counted", () => {
@@ -144,6 +151,36 @@ test("facts about the vCPU: its exits and interrupts are counted", () => {
   assert.equal(fact(vcpuFacts.VCPU_FACT_INTERRUPTS), interrupts + 1n);
 });
 
+test("facts about the vCPU: the time it had, what it waited for a CPU, its switches, its CPU", () => {
+  const MS = 62_500n;
+  const machine = startSystem({ cpus: 1, vms: [{}, {}] });
+  const facts = (guest: Guest): bigint[] =>
+    (["VCPU_FACT_RUN_TIME", "VCPU_FACT_STOLEN", "VCPU_FACT_SWITCHES", "VCPU_FACT_CPU"] as const).map((name) => {
+      assert.equal(guest.hvc(id("HL_VCPU_FACT"), BigInt(vcpuFacts[name])), 0n);
+      return guest.x(1);
+    });
+  const running = (): Guest => {
+    const { guest } = machine.cpu(0);
+    assert.ok(guest !== undefined);
+    return guest;
+  };
+  const one = running();
+  machine.run.advance(5n * MS);
+  assert.notEqual(running(), one);
+  machine.run.advance(5n * MS);
+  assert.equal(running(), one);
+  const before = facts(one);
+  machine.run.advance(20n * MS);
+  assert.equal(running(), one);
+  const after = facts(one);
+  // Two turns of 5 ms each, and two of the other one, in ticks of the counter.
+  assert.deepEqual(
+    after.map((value, n) => value - before[n]!),
+    [10n * MS, 10n * MS, 2n, 0n],
+  );
+  assert.equal(after[3], 0n);
+});
+
 test("unknown facts are INVALID_PARAMETERS, large numbers are no small ones", () => {
   const guest = start();
   for (const name of ["HL_VM_FACT", "HL_VCPU_FACT"]) {
@@ -152,6 +189,15 @@ test("unknown facts are INVALID_PARAMETERS, large numbers are no small ones", ()
       assert.equal(guest.hvc(id(name), fact), INVALID_PARAMETERS, `${name} ${fact}`);
     }
   }
+});
+
+// --- stolen time (DEN0057)
+
+test("what there is of paravirtualized time is told, and nothing else", () => {
+  const guest = start();
+  for (const name of ["PV_TIME_FEATURES", "PV_TIME_ST"]) assert.equal(guest.hvc(id("PV_TIME_FEATURES"), id(name)), 0n, name);
+  for (const other of [id("PV_TIME_ST") + 1n, id("PSCI_VERSION"), 0n, id("PV_TIME_ST") | (1n << 32n)])
+    assert.equal(guest.hvc(id("PV_TIME_FEATURES"), other), NOT_SUPPORTED);
 });
 
 // --- the console
