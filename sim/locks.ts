@@ -81,6 +81,11 @@ export class Locks {
     if (held !== undefined) throw new Violation(`CPU ${cpu} waits for another one while it holds ${nameOf(held)}`);
   }
 
+  /** The core's memory was put back to where nobody holds a lock. */
+  forget(): void {
+    for (const tickets of this.#tickets) tickets.length = 0;
+  }
+
   /** A CPU enters a guest, or has nothing to run. */
   leave(cpu: number): void {
     const [held] = this.#tickets[cpu]!;

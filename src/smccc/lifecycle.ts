@@ -101,7 +101,7 @@ function mayEnd(vcpu: Vcpu): bool {
 
 /** Takes a VM down that switches itself off; `ended` follows. The VM's lock is held. */
 function offLocked(vm: Vm): void {
-  log.write(LOG_INFO, IN_VM, vm.id, "%s is off", table.nameOf(vm), 0, 0);
+  guestLog.info(vm, IN_VM, "%s is off", table.nameOf(vm));
   takeDown(vm, VM_OFF, 0);
 }
 

@@ -9,11 +9,16 @@ export interface AttackOptions extends SceneOptions {
 }
 
 /** An attack beside a healthy VM, which must not notice, wherever the two are. */
-export const attack = (row: number, name: string, run: (scene: Scene) => void, options: AttackOptions = {}): void => {
+export const attack = (
+  row: number,
+  name: string,
+  run: (scene: Scene) => void | Promise<void>,
+  options: AttackOptions = {},
+): void => {
   for (const place of options.places ?? places) {
-    test(`row ${row}: ${name} (${place})`, () => {
+    test(`row ${row}: ${name} (${place})`, async () => {
       const scene = new Scene(place, options);
-      run(scene);
+      await run(scene);
       scene.end();
     });
   }

@@ -105,6 +105,7 @@ class Reader {
   read(manifest: Buffer, length: number): "taken" | "refused" {
     const { machine, parts, bundleAt } = this.#memory;
     machine.memory.set(this.#start);
+    machine.locks.forget();
     machine.ram.writeBytes(bundleAt, manifest);
     machine.calls = 0;
     machine.callLimit = CALL_LIMIT;

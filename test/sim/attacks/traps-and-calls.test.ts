@@ -378,6 +378,21 @@ attack(
 
 attack(
   8,
+  "a VM that switches itself off as often as it is started fills no log",
+  (scene) => {
+    scene.machine.run.advance(MS);
+    const before = scene.log.length;
+    for (let lives = 0; lives < 40; lives++) {
+      call(scene.hostile, lives % 2 === 0 ? "PSCI_SYSTEM_OFF" : "PSCI_CPU_OFF");
+      scene.control("START", HOSTILE);
+    }
+    assert.ok(scene.log.length - before <= 26, `${scene.log.length - before} lines of 40 lives`);
+  },
+  { hostile: { memory: 2 * MIB }, controller: true, places: ["apart"] },
+);
+
+attack(
+  8,
   "a flood of output holds up nobody's lines",
   (scene) => {
     for (let n = 0; n < 2000; n++) print(scene.hostile, `line ${n} of very many lines of text\n`);
