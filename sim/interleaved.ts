@@ -18,6 +18,9 @@ const LUCK = [0, 1, 1, 8, 32];
 /** Mean HAL calls from one point to the next, likewise for a spell. */
 const GAPS = [1, 2, 8, 32, 128];
 
+/** So often a CPU may ask in one exit whether another one has answered: that may be without luck for long, or wait for a slow line. */
+const PATIENCE = 1_000_000;
+
 export interface InterleavedOptions {
   readonly seed: number;
   /** The guest of this CPU does one thing. */
@@ -160,7 +163,7 @@ export class Interleaved implements Mode {
   relax(cpu: Cpu): void {
     const waited = (this.#waited.get(cpu) ?? 0) + 1;
     this.#waited.set(cpu, waited);
-    this.#machine.run.wait(waited);
+    this.#machine.run.wait(waited, PATIENCE);
     this.#countdown.value = 1;
   }
 

@@ -10,6 +10,9 @@ const [SERVING, PLACE] = [4, 8];
 
 const names = new Map(Object.entries(lockPlaces).map(([name, place]) => [place, name]));
 
+/** With these, a CPU may wait for something else than a lock. */
+const MAY_WAIT = new Set([lockPlaces.LOCK_VM, lockPlaces.LOCK_CONSOLE]);
+
 interface Ticket {
   /** The lock's record. */
   readonly lock: number;
@@ -73,12 +76,12 @@ export class Locks {
     return cpu < 0 ? "which nobody holds" : `which CPU ${cpu} holds`;
   }
 
-  /** A CPU waits for another one (cpu.relax): for its turn, or with a VM's lock alone. */
+  /** A CPU waits (cpu.relax): for its turn; with a VM's lock, for list registers of another CPU; with the console's, for the line. */
   relax(cpu: number): void {
     const tickets = this.#tickets[cpu]!;
     if (tickets.some(({ isServed }) => !isServed)) return;
-    const held = tickets.find(({ place }) => place !== lockPlaces.LOCK_VM);
-    if (held !== undefined) throw new Violation(`CPU ${cpu} waits for another one while it holds ${nameOf(held)}`);
+    const held = tickets.find(({ place }) => !MAY_WAIT.has(place));
+    if (held !== undefined) throw new Violation(`CPU ${cpu} waits while it holds ${nameOf(held)}`);
   }
 
   /** The core's memory was put back to where nobody holds a lock. */

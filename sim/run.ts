@@ -218,8 +218,8 @@ export class Run {
   }
 
   /** A CPU has asked `times` times in its exit whether another one has answered. */
-  wait(times: number): void {
+  wait(times: number, patience = PATIENCE): void {
     if (times > AT_ONCE) this.#machine.counter.count += this.#machine.counter.frequency / PART;
-    if (times > PATIENCE) throw new Violation("the core waits for what never comes");
+    if (times > patience) throw new Violation("the core waits for what never comes");
   }
 }
