@@ -3,9 +3,8 @@
 
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Figures, type Report, soak } from "./soak.ts";
-import { Trace } from "./trace.ts";
-import { World, type WorldMode } from "./world.ts";
+import type { Figures, Report } from "./soak.ts";
+import type { WorldMode } from "./world.ts";
 
 const SEEDS = 2 ** 32;
 const EXITS = 1e12;
@@ -48,6 +47,8 @@ const repeat = ({ seed, mode }: Pick<Report, "seed" | "mode">): string => `npm r
 const one = async (flags: Flags): Promise<boolean> => {
   const { mode, exits, trace: file } = flags;
   const seed = flags.seed ?? Math.floor(Math.random() * SEEDS);
+  // Loaded here, so that a mistake is told at once: the simulator brings a compiler with it.
+  const [{ World }, { Trace }] = await Promise.all([import("./world.ts"), import("./trace.ts")]);
   const world = new World({ seed, mode });
   const { system, machine } = world;
   say(`seed ${seed}, ${mode} exits: ${system.vms.length} VMs on ${machine.cpus.length} CPUs`);
@@ -90,6 +91,7 @@ const many = async (flags: Flags): Promise<boolean> => {
   const { inside } = flags;
   const start = performance.now();
   say(`worlds from seed ${from}, on ${workers} CPUs of this machine`);
+  const { soak } = await import("./soak.ts");
   let told = 0;
   const figures = await soak({ from, workers, exits: total, inside, seconds: 60 * time }, ({ reports }) => {
     for (const report of reports.slice(told)) say(`REPORT at exit ${count(report.exit)}: ${report.text}\n  ${repeat(report)}`);

@@ -80,7 +80,7 @@ export class World {
   /** While whole exits run one after the other, a CPU that waits for the line would keep those waiting that it lets in meanwhile. */
   #slowLine(): void {
     const may = this.mode === "inside" || this.machine.cpus.length === 1;
-    if (may && once(this.#random, 4)) Object.assign(this.machine.uart, { outputDepth: 32, looksPerByte: 10 });
+    if (may && once(this.#random, 4)) Object.assign(this.machine.uart, { outputDepth: 32, looksPerByte: 2 });
   }
 
   get exits(): number {
