@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { COUNTERS, counters, countingFolder, type Point } from "../tool/coverage/counters.ts";
 import { ROOT } from "../tool/paths.ts";
+import { compileCore } from "./sanitizers/book.ts";
 
 const CORE = `${countingFolder ?? "build"}/core.wasm`;
 
@@ -12,7 +13,7 @@ const counting = new WeakMap<WebAssembly.Module, WebAssembly.Imports>();
 
 /** A module from its file, relative to the repository's root. */
 export function compiled(wasm: string): WebAssembly.Module {
-  const module = new WebAssembly.Module(readFileSync(join(ROOT, wasm)));
+  const module = compileCore(readFileSync(join(ROOT, wasm)));
   if (countingFolder === undefined) return module;
   const points = JSON.parse(readFileSync(join(ROOT, wasm.replace(/\.wasm$/, ".json")), "utf8")) as Point[];
   counting.set(module, counters(points, join(ROOT, countingFolder, "reached")));

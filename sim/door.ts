@@ -8,6 +8,7 @@ import { type Symbols, stage1Tables } from "../tool/chain/stage1.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
+import { Owners } from "./sanitizers/owners.ts";
 import { type Leaf, type Stage1Registers, walkStage1 } from "./walker.ts";
 import { bit, hex, MASK_64 } from "./words.ts";
 
@@ -58,6 +59,8 @@ export class Door {
   readonly imageStart: number;
   readonly imageEnd: number;
   readonly stage1Base: number;
+  /** Whose each piece of memory is. */
+  readonly owners: Owners;
   readonly #ram: Ram;
   readonly #order: Order;
   #low = 0;
@@ -78,6 +81,7 @@ export class Door {
   constructor(ram: Ram, order: Order, imageStart: number) {
     this.#ram = ram;
     this.#order = order;
+    this.owners = new Owners(ram, order);
     this.imageStart = imageStart;
     this.imageEnd = imageStart + layout.WINDOW_OFFSET + layout.WINDOW_PAGES * 0x1_0000;
     this.stage1Base = imageStart + STAGE1_OFFSET;
@@ -193,6 +197,7 @@ export class Door {
     this.requireMapped(layout.PHYS_MAP, Number(table), PAGE, 0xff);
     this.#ram.zero(Number(table), PAGE);
     this.#tables.set(page, { at: Number(table), level, parent: undefined, used: 0 });
+    this.owners.format(Number(table), level);
   }
 
   readEntry(table: bigint, index: number): bigint {
@@ -209,8 +214,10 @@ export class Door {
   }
 
   #write(at: number, descriptor: bigint, table: Table): void {
-    this.#order.writeStage2(at, this.#ram.read(at, 8), descriptor, this.#rootOf(table));
+    const old = this.#ram.read(at, 8);
+    this.#order.writeStage2(at, old, descriptor, this.#rootOf(table));
     this.#ram.write(at, 8, descriptor);
+    this.owners.change(table.at, (at - table.at) / 8, old, descriptor);
   }
 
   #isValid(at: number): boolean {
@@ -262,6 +269,7 @@ export class Door {
     if ([...this.#roots.values()].includes(Number(table))) refuse("TABLE", `${hex(table)} is released, the root of a CPU`);
     this.#tables.delete(this.#page(table));
     this.#order.tlb.release(Number(table));
+    this.owners.release(Number(table));
   }
 
   /** The level of a page as a table, for whoever looks from outside. */

@@ -8,6 +8,7 @@ import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
 import type { Run } from "./run.ts";
+import type { Isolation } from "./sanitizers/isolation.ts";
 import type { Leaf } from "./walker.ts";
 import { hex } from "./words.ts";
 
@@ -21,6 +22,7 @@ interface Board {
   readonly door: Door;
   readonly ram: Ram;
   readonly run: Run;
+  readonly isolation: Isolation;
 }
 
 export class EntryRules {
@@ -43,7 +45,7 @@ export class EntryRules {
 
   /** `cpu` enters the vCPU that it has just been given. */
   check(cpu: Cpu): void {
-    const { order, door, ram } = this.#board;
+    const { order, door, ram, isolation } = this.#board;
     const guest = cpu.guest;
     if (guest === undefined) return;
     if (guest.isAboveEl1) throw new Violation(`a guest is entered with SPSR ${hex(guest.pstate)}`);
@@ -54,6 +56,7 @@ export class EntryRules {
     cpu.context.enter(cpu.vcpu, cpu.isFpOpen);
     order.enterGuest(cpu.stage2.root);
     order.tlb.enter(cpu.index, { ...cpu.stage2, vcpu: cpu.vcpu });
+    isolation.enter(cpu.stage2);
     if (ram.isDirty && (cpu.sctlr.value & SCTLR_C) === 0n) this.#checkCleaned(cpu);
   }
 

@@ -181,6 +181,18 @@ export class Guest {
     const { vtcr, vttbr } = this.cpu;
     return walkStage2(vtcr.value, vttbr.value, ipa, this.#read64);
   }
+  /** Where an access goes: through what the CPU's TLB holds. */
+  #go(ipa: number): Leaf | Fault {
+    const { index, stage2 } = this.cpu;
+    const { order, isolation } = this.machine;
+    return order.translations.find({
+      cpu: index,
+      ...stage2,
+      ipa,
+      walk: () => this.translate(ipa),
+      check: (leaf) => isolation.requireOwn(stage2.root, leaf),
+    });
+  }
   /** Everything that the guest can reach. */
   get leaves(): Leaf[] {
     return stage2Leaves(this.sysreg("VTCR_EL2"), this.sysreg("VTTBR_EL2"), this.#read64);
@@ -206,7 +218,7 @@ export class Guest {
   /** A load. Returns the register afterwards, of a mapped address the value. */
   load(ipa: number, access: Access = {}): bigint {
     const { bytes = 4, rt = 0 } = access;
-    const found = this.translate(ipa);
+    const found = this.#go(ipa);
     if ("fault" in found) this.#abort(ipa, found, false, access);
     else if (found.read) this.setX(rt, this.machine.ram.read(found.output + (ipa - found.input), bytes));
     else this.#abort(ipa, { fault: "permission", level: found.level }, false, access);
@@ -217,7 +229,7 @@ export class Guest {
   store(ipa: number, value: bigint, access: Access = {}): void {
     const { bytes = 4, rt = 0 } = access;
     this.setX(rt, value);
-    const found = this.translate(ipa);
+    const found = this.#go(ipa);
     if ("fault" in found) this.#abort(ipa, found, true, access);
     else if (found.write)
       this.machine.ram.write(found.output + (ipa - found.input), bytes, BigInt.asUintN(8 * bytes, this.x(rt)));
@@ -226,7 +238,7 @@ export class Guest {
 
   /** A jump to an IPA; true if it can be executed there. */
   fetch(ipa: number): boolean {
-    const found = this.translate(ipa);
+    const found = this.#go(ipa);
     this.pc = BigInt(ipa);
     if (!("fault" in found) && found.execute) return true;
     const fault: Fault = "fault" in found ? found : { fault: "permission", level: found.level };

@@ -20,15 +20,19 @@ const size = (bytes: bigint): number => {
 };
 
 const phys = (machine: Machine): Record<string, HalFunction> => {
-  const { door, ram } = machine;
+  const { door, ram, isolation } = machine;
   const reader =
     (bytes: 1 | 2 | 4) =>
-    (pa: bigint): number =>
-      ram.readSmall(door.phys(u64(pa), bytes), bytes);
+    (pa: bigint): number => {
+      const at = door.phys(u64(pa), bytes);
+      isolation.read(at, bytes);
+      return ram.readSmall(at, bytes);
+    };
   const writer =
     (bytes: number) =>
     (pa: bigint, value: number | bigint): void => {
       const at = door.phys(u64(pa), bytes);
+      isolation.write(at, bytes);
       ram.write(at, bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
       ram.soil(at, bytes);
     };
@@ -37,7 +41,11 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     restrict: (low: bigint, high: bigint) => door.restrict(u64(low), u64(high)),
     read8: reader(1),
     read32: reader(4),
-    read64: (pa: bigint) => ram.read(door.phys(u64(pa), 8), 8),
+    read64: (pa: bigint) => {
+      const at = door.phys(u64(pa), 8);
+      isolation.read(at, 8);
+      return ram.read(at, 8);
+    },
     write8: writer(1),
     write32: writer(4),
     write64: writer(8),
@@ -47,6 +55,8 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
       if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0) refuse("PHYS", "a copy of a range that is not aligned");
       if (target < source + length && source < target + length && length > 0)
         throw new Violation("phys.copy of ranges that overlap");
+      isolation.read(source, length);
+      isolation.write(target, length);
       ram.writeBytes(target, ram.readBytes(source, length));
       ram.soil(target, length);
     },
@@ -54,6 +64,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
       const length = size(bytes);
       const at = door.phys(u64(pa), length);
       if (at % 4096 !== 0 || length % 4096 !== 0) refuse("PHYS", "a range to zero that is not aligned");
+      isolation.write(at, length);
       ram.zero(at, length);
       ram.soil(at, length);
     },

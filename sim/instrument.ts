@@ -8,6 +8,7 @@ import binaryen from "assemblyscript/binaryen";
 import { CALL, readWasm } from "../tool/chain/wasm.ts";
 import { BUILD } from "../tool/paths.ts";
 import { coreBytes } from "./compiled.ts";
+import { compileCore } from "./sanitizers/book.ts";
 
 export interface Instruments {
   /** Before each call of the HAL, `interleave.suspend` once the exported `countdown` has come to 0. */
@@ -154,7 +155,7 @@ export const instrumentedCore = (
     writeFileSync(`${path}.${process.pid}`, instrument(wasm, instruments));
     renameSync(`${path}.${process.pid}`, path);
   }
-  return new WebAssembly.Module(readFileSync(path));
+  return compileCore(readFileSync(path));
 };
 
 /** Where an instrumented core accesses its memory; undefined: it does not say so. */

@@ -20,6 +20,9 @@ import { BoardUart } from "./pl011.ts";
 import { BoardClock } from "./pl031.ts";
 import { type Bank, Ram } from "./ram.ts";
 import { type Pick, Run } from "./run.ts";
+import { readBook } from "./sanitizers/book.ts";
+import { Isolation } from "./sanitizers/isolation.ts";
+import { Ledger } from "./sanitizers/ledger.ts";
 import { Counter, type Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
 import { bits, hex } from "./words.ts";
@@ -84,6 +87,8 @@ export class Machine {
   readonly cpus: readonly Cpu[];
   readonly locks: Locks;
   readonly crash = new Crash();
+  readonly isolation: Isolation;
+  readonly ledger: Ledger;
   readonly core: Core;
   /** Who enters the core, and when. */
   readonly run: Run;
@@ -118,9 +123,13 @@ export class Machine {
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
     this.run = new Run(this, options.pick);
+    const { ram, door, run } = this;
+    this.isolation = new Isolation({ ram, owners: door.owners, cpus: () => this.cpus, acting: () => run.acting });
+    const wasm = options.core === undefined ? (options.wasm ?? compiledCore()) : undefined;
+    this.ledger = new Ledger({ banks, owners: door.owners, book: () => wasm && readBook(wasm, this.view) });
     const hal = (options.wrapHal ?? ((same) => same))(makeHal(this));
     const suspend = new WebAssembly.Suspending(() => this.run.mode?.suspend());
-    this.core = options.core?.(hal) ?? instantiate<Core>(options.wasm ?? compiledCore(), { ...hal, interleave: { suspend } });
+    this.core = wasm === undefined ? options.core!(hal) : instantiate<Core>(wasm, { ...hal, interleave: { suspend } });
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }

@@ -7,6 +7,7 @@
 // The barriers of the CPU that made a change count, and once its exit is over those of any: a lock has handed it over.
 
 import { Violation } from "./faults.ts";
+import { Translations } from "./sanitizers/translations.ts";
 import { Tlb } from "./tlb.ts";
 import { bit, hex } from "./words.ts";
 
@@ -28,6 +29,11 @@ export class Order {
   /** How often an entry of a stage-2 table has changed. */
   tableChanges = 0;
   readonly tlb = new Tlb();
+  get clock(): number {
+    return this.tlb.clock;
+  }
+  /** What guests' accesses have left in TLBs. */
+  readonly translations = new Translations(this);
   /** Stage-2 entries on their way, by physical address. */
   readonly #stage2 = new Map<number, Change>();
   /** Stage-1 entries of EL2 that were written: not yet seen by a dsb, or by the isb behind it. */
@@ -38,6 +44,8 @@ export class Order {
   readonly #timersPending = new Set<number>();
   /** CPUs that have invalidated, themselves alone or all, with no dsb yet that waits for it. */
   readonly #invalidating = new Map<number, "own" | "all">();
+  /** Invalidations of VMIDs, or of all, on every CPU, with no dsb yet that waits for them, by the CPU that made them. */
+  readonly #underWay = new Map<number, { readonly vmid: number | undefined; readonly clock: number }[]>();
 
   /** A stage-2 entry at `address` changes, in a table below `root`. */
   writeStage2(address: number, old: bigint, fresh: bigint, root?: number): void {
@@ -52,6 +60,17 @@ export class Order {
     }
     const cached = bit(old, 0) && (root === undefined || this.tlb.mayHold(root));
     this.#stage2.set(address, { state: cached ? "cleared" : "written", cpu: this.cpu, root });
+  }
+
+  /** Whether the stage-2 entry at `address` was valid, and its removal from TLBs is not complete. */
+  isLeaving(address: number): boolean {
+    const state = this.#stage2.get(address)?.state;
+    return state !== undefined && state !== "written";
+  }
+  /** Whether there is such an entry below `root`. */
+  isChanging(root: number): boolean {
+    for (const change of this.#stage2.values()) if (change.root === root && change.state !== "written") return true;
+    return false;
   }
 
   writeStage1(old: bigint, fresh: bigint): void {
@@ -81,6 +100,7 @@ export class Order {
     if (!stores) {
       this.#advance("invalidated", undefined);
       this.#invalidating.delete(this.cpu);
+      this.#complete();
     }
     this.#advance("written", undefined);
     this.#advance("cleared", "published");
@@ -103,7 +123,19 @@ export class Order {
     const roots = vttbr && [vttbr.root, this.tlb.rootOf(vttbr.vmid)];
     this.#advance("published", "invalidated", ({ root }) => root === undefined || roots === undefined || roots.includes(root));
     this.#invalidating.set(this.cpu, "all");
-    this.tlb.invalidate(vttbr?.vmid);
+    const all = this.#underWay.get(this.cpu) ?? [];
+    all.push({ vmid: vttbr?.vmid, clock: this.tlb.clock++ });
+    this.#underWay.set(this.cpu, all);
+  }
+  /** The CPU's invalidations are complete. */
+  #complete(): void {
+    const all = this.#underWay.get(this.cpu);
+    if (all === undefined) return;
+    this.#underWay.delete(this.cpu);
+    for (const { vmid, clock } of all) {
+      this.tlb.invalidate(vmid, clock);
+      this.translations.drop(vmid, clock);
+    }
   }
   /** An invalidation of a VMID's stage 1 on this CPU. */
   invalidateStage1(vmid: number): void {
@@ -147,6 +179,8 @@ export class Order {
 
   /** The CPU's exit is over. */
   leave(): void {
+    if (this.#invalidating.size > 0 && this.#invalidating.has(this.cpu))
+      throw new Violation("an exit ends before the dsb behind a TLB invalidation");
     for (const change of this.#stage2.values()) if (change.cpu === this.cpu) change.cpu = undefined;
     this.#timersPending.delete(this.cpu);
   }

@@ -143,6 +143,16 @@ export class Ram {
     return zero;
   }
 
+  /** The pages of a range of whole pages that were written, by their addresses. */
+  writtenIn(address: number, bytes: number): number[] {
+    const [first, end] = [address / PAGE, (address + bytes) / PAGE];
+    if (end - first > this.#pages.size)
+      return [...this.#pages.keys()].filter((page) => page >= first && page < end).map((page) => page * PAGE);
+    const found: number[] = [];
+    for (let page = first; page < end; page++) if (this.#pages.has(page)) found.push(page * PAGE);
+    return found;
+  }
+
   /** The lines of a page that a range of it touches. */
   #lines(at: number, length: number): bigint {
     const first = BigInt(Math.floor((at % PAGE) / LINE));

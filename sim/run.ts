@@ -104,6 +104,8 @@ export class Run {
     this.#rules.check(cpu);
     this.#machine.order.leave();
     cpu.isInside = false;
+    const { ledger, cpus } = this.#machine;
+    if (ledger.isDue && cpus.every(({ isInside }) => !isInside)) ledger.check();
     this.observer?.end(cpu);
   }
 

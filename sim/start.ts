@@ -45,6 +45,7 @@ export const load = ({ machine: options = {}, board = {}, vm, workarounds = [], 
   const cpus = mpidrsOf(options).map(affinityOf);
   machine.ram.writeBytes(FDT_AT, fdt ?? boardTree({ banks: options.banks ?? DEFAULT_BANKS, initrd, cpus, ...board }));
   machine.ram.writeBytes(BUNDLE_AT, contents);
+  machine.isolation.loadBundle(BUNDLE_AT, contents);
   return machine;
 };
 

@@ -13,9 +13,18 @@ interface Use {
   readonly vcpu: number;
 }
 
+interface Root {
+  /** The first table; undefined: it is a table no more. */
+  root: number | undefined;
+  /** `clock` when a CPU was last there with it. */
+  last: number;
+}
+
 export class Tlb {
-  /** The first table that each VMID was last used with; undefined: one that is a table no more. */
-  readonly #roots = new Map<number, number | undefined>();
+  /** What each VMID was last used with. */
+  readonly #roots = new Map<number, Root>();
+  /** Goes on with every invalidation: what comes in behind one stays. */
+  clock = 0;
   /** Of each CPU, the vCPU that it was last in, by VMID. */
   readonly #vcpus = new Map<number, Map<number, number>>();
   /** CPUs that are in a guest, whose walks go on. */
@@ -24,7 +33,8 @@ export class Tlb {
   /** A guest is entered on a CPU. */
   enter(cpu: number, use: Use): void {
     const { vmid, root, vcpu } = use;
-    if (this.#roots.has(vmid) && this.#roots.get(vmid) !== root)
+    const held = this.#roots.get(vmid);
+    if (held !== undefined && held.root !== root)
       throw new Violation(`VMID ${vmid} is used with the tables at ${hex(root)}, and was not invalidated since it had others`);
     const last = this.#vcpusOf(cpu).get(vmid) ?? vcpu;
     if (last !== vcpu)
@@ -44,26 +54,33 @@ export class Tlb {
     return found;
   }
   #hold(cpu: number, { vmid, root, vcpu }: Use): void {
-    this.#roots.set(vmid, root);
+    const held = this.#roots.get(vmid);
+    if (held === undefined) this.#roots.set(vmid, { root, last: this.clock });
+    else {
+      held.root = root;
+      held.last = this.clock;
+    }
     this.#vcpusOf(cpu).set(vmid, vcpu);
   }
 
   rootOf(vmid: number): number | undefined {
-    return this.#roots.get(vmid);
+    return this.#roots.get(vmid)?.root;
   }
 
   /** Whether something of the tables that begin at `root` may be in a TLB. */
   mayHold(root: number): boolean {
-    return [...this.#roots.values()].includes(root);
+    for (const held of this.#roots.values()) if (held.root === root) return true;
+    return false;
   }
 
-  /** Invalidates a VMID, or all, on every CPU. What a guest runs on now comes back at once. */
-  invalidate(vmid?: number): void {
-    if (vmid === undefined) this.#roots.clear();
-    else this.#roots.delete(vmid);
-    for (const vcpus of this.#vcpus.values()) {
-      if (vmid === undefined) vcpus.clear();
-      else vcpus.delete(vmid);
+  /**
+   * Invalidates a VMID, or all, on every CPU: what came in before `clock` was what it is now, and went on. What a guest runs on now comes back at once.
+   */
+  invalidate(vmid?: number, clock = this.clock++): void {
+    for (const [one, { last }] of this.#roots) {
+      if ((vmid !== undefined && one !== vmid) || last > clock) continue;
+      this.#roots.delete(one);
+      for (const vcpus of this.#vcpus.values()) vcpus.delete(one);
     }
     for (const [cpu, use] of this.#running) this.#hold(cpu, use);
   }
@@ -74,6 +91,6 @@ export class Tlb {
 
   /** The page at `root` is a table no more. */
   release(root: number): void {
-    for (const [vmid, held] of this.#roots) if (held === root) this.#roots.set(vmid, undefined);
+    for (const held of this.#roots.values()) if (held.root === root) held.root = undefined;
   }
 }

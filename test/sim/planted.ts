@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hal } from "../../sim/hal.ts";
+import { compileCore } from "../../sim/sanitizers/book.ts";
 import { CORE } from "../../tool/chain/asc-arguments.ts";
 import { BUILD, ROOT } from "../../tool/paths.ts";
 
@@ -60,7 +61,7 @@ export const plantedBytes = async (name: string, changes: readonly Change[]): Pr
 
 /** The same, for MachineOptions.wasm. */
 export const plantedCore = async (name: string, changes: readonly Change[]): Promise<WebAssembly.Module> =>
-  new WebAssembly.Module(await plantedBytes(name, changes));
+  compileCore(await plantedBytes(name, changes));
 
 /** A HAL without calls of one function: all of them, or those whose numbers, counted from 0, `isLeftOut` names. It must return nothing. */
 export const without =

@@ -3,7 +3,7 @@
 
 export interface Instruction {
   readonly opcode: number;
-  /** Of a load or store: the static offset. Of a call or a use of a variable: its index. */
+  /** Of a load or store: the static offset. Of a call or a use of a variable: its index. Of a constant of 32 bits: its value, unsigned. */
   readonly immediate: number;
 }
 
@@ -33,6 +33,8 @@ export interface WasmModule {
   readonly functions: WasmFunction[];
   readonly exports: { readonly name: string; readonly kind: string }[];
   readonly mutableGlobals: number[];
+  /** Initial values of globals, by their indices; undefined where that is no plain number of 32 bits. */
+  readonly globals: (number | undefined)[];
   /** Sizes in pages of 64 KiB; an imported memory is an import. */
   readonly memories: readonly Limits[];
   /** Data segments; one that is placed by an instruction has no address. */
@@ -51,6 +53,8 @@ export const CALL = 0x10;
 export const CALL_INDIRECT = 0x11;
 export const RETURN_CALL_INDIRECT = 0x13;
 export const MEMORY_GROW = 0x40;
+export const GLOBAL_GET = 0x23;
+export const I32_CONST = 0x41;
 /** Instructions behind the prefix 0xfc are numbered from here on. */
 export const PREFIXED = 0xfc00;
 
@@ -69,7 +73,6 @@ export const isMemoryAccess = (opcode: number): boolean => opcode >= 0x28 && opc
 /** Instructions with one index: branches, calls, variables, tables, memory.size, memory.grow, ref.null, ref.func. */
 const ONE_INDEX = new Set([0x0c, 0x0d, CALL, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x3f, MEMORY_GROW, 0xd0, 0xd2]);
 const VALUE_TYPES: Record<number, string> = { 127: "i32", 126: "i64", 125: "f32", 124: "f64", 112: "funcref", 111: "externref" };
-const I32_CONST = 0x41;
 const KINDS = ["function", "table", "memory", "global"];
 
 class Reader {
@@ -93,6 +96,17 @@ class Reader {
       const byte = this.byte();
       value += (byte & 0x7f) * scale;
       if (byte < 128) return value;
+    }
+  }
+
+  /** A signed number of 32 bits, as an unsigned one. */
+  i32(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      // Of what lies beyond 2 GiB the upper bits are set as well.
+      if (byte < 128) return (byte & 0x40 ? value - scale * 128 : value) >>> 0;
     }
   }
 
@@ -135,7 +149,8 @@ class Reader {
       return this.u32();
     }
     if (ONE_INDEX.has(opcode)) return this.u32();
-    if ((opcode >= 0x02 && opcode <= 0x04) || opcode === 0x41 || opcode === 0x42) this.skipSigned();
+    if (opcode === I32_CONST) return this.i32();
+    if ((opcode >= 0x02 && opcode <= 0x04) || opcode === 0x42) this.skipSigned();
     else if (opcode === 0x0e) this.at = this.#behindIndices(this.u32() + 1);
     else if (opcode === CALL_INDIRECT || opcode === RETURN_CALL_INDIRECT) this.at = this.#behindIndices(2);
     else if (opcode === 0x1c) this.list(() => this.type());
@@ -176,16 +191,10 @@ class Reader {
   /** An address as a constant expression, if it is a plain number. */
   address(): number | undefined {
     const start = this.at;
-    const isPlain = this.byte() === I32_CONST;
-    let [value, scale, byte] = [0, 1, 0x80];
-    for (; isPlain && byte >= 128; scale *= 128) {
-      byte = this.byte();
-      value += (byte & 0x7f) * scale;
-    }
+    const { opcode, immediate } = this.instruction();
     this.at = start;
     this.skipConstant();
-    // A signed number of 32 bits: of what lies beyond 2 GiB the upper bits are set as well.
-    return isPlain ? (byte & 0x40 ? value - scale : value) >>> 0 : undefined;
+    return opcode === I32_CONST ? immediate : undefined;
   }
 }
 
@@ -201,7 +210,8 @@ export function readWasm(bytes: Uint8Array): WasmModule {
   const data: { at: number | undefined; bytes: number }[] = [];
   const bodies: { locals: string[]; body: Instruction[] }[] = [];
   const names = new Map<number, string>();
-  let [tables, elements, globals] = [0, 0, 0];
+  const globals: (number | undefined)[] = [];
+  let [tables, elements] = [0, 0];
   let start: number | undefined;
   const signature = (index: number): Signature => types[index] ?? { params: [], results: [] };
 
@@ -217,12 +227,14 @@ export function readWasm(bytes: Uint8Array): WasmModule {
       tables++;
     }
     if (kind === 1 || kind === 2) reader.limits();
-    else readGlobalType();
+    else {
+      readGlobalType();
+      globals.push(undefined);
+    }
   };
   const readGlobalType = (): void => {
     reader.type();
-    if (reader.byte() === 1) mutableGlobals.push(globals);
-    globals++;
+    if (reader.byte() === 1) mutableGlobals.push(globals.length);
   };
   const readBody = (): void => {
     const size = reader.u32();
@@ -267,7 +279,7 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     else if (section === 6)
       reader.list(() => {
         readGlobalType();
-        reader.skipConstant();
+        globals.push(reader.address());
       });
     else if (section === 7)
       reader.list(() => {
@@ -285,5 +297,5 @@ export function readWasm(bytes: Uint8Array): WasmModule {
     const index = imports.length + n;
     return { index, name: names.get(index) ?? `#${index}`, signature: signature(declared[n] ?? 0), ...body };
   });
-  return { imports, otherImports, functions, exports, mutableGlobals, memories, data, tables, elements, start };
+  return { imports, otherImports, functions, exports, mutableGlobals, globals, memories, data, tables, elements, start };
 }
