@@ -36,6 +36,9 @@ export const guest = {
   /** Doorbell n of a VM, edge-triggered, is SPI DOORBELL_SPI + n. */
   DOORBELL_SPI: 4,
   VIRTIO_SPI: 16,
+  /** Rings that interrupt another CPU: a VM may make one in so many microseconds, or so many at once before it has to wait. */
+  RING_MICROSECONDS: 25,
+  RINGS_AT_ONCE: 16,
   /** INTIDs of the timers: PPI 11 and 14 in a device tree. */
   VTIMER_INTID: 27,
   PTIMER_INTID: 30,

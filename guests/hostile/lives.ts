@@ -28,7 +28,8 @@ export function cpus(): bool {
     if (smp.start(0, 0) != ALREADY_ON) wrong++;
     call.hvc(HL_YIELD, 0, 0, 0);
   }
-  return wrong == 0 && starts != 0;
+  // A short turn may be over before the first one has gone off.
+  return wrong == 0 && (starts != 0 || stage.measured() == 0);
 }
 
 /** Counts a life, and leaves what the next one must not find. */

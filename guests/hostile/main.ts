@@ -1,5 +1,5 @@
 // A guest that attacks whoever is beside it, for as long as it may: one attack after the other (attacks.ts), each for a turn. Its command line says its part:
-// `role=leader` decides the turns, `role=follower`, another VM, joins in. For `skirmish` milliseconds the turns are short; then each attack gets one of `turn`
+// `role=leader` decides the turns, `role=follower`, another VM, joins in; `role=gauge` is no attacker (gauge.ts). For `skirmish` milliseconds the turns are short; then each attack gets one of `turn`
 // milliseconds, whose begin and end (the board's counts) it prints behind `ok NAME` or `WRONG NAME`.
 
 import * as bootargs from "../lib/bootargs";
@@ -13,6 +13,7 @@ import * as timer from "../lib/timer";
 import { IRQ, SYNC } from "../lib/vectors";
 import * as attacks from "./attacks";
 import { ATTACKS } from "./attacks";
+import * as gauge from "./gauge";
 import * as interrupts from "./interrupts";
 import * as residue from "./residue";
 import * as seen from "./seen";
@@ -127,7 +128,9 @@ export function main(fdt: u64): void {
   mmu.init();
   stage.init();
   interrupts.ready();
-  if (bootargs.is("role", "follower")) {
+  if (bootargs.is("role", "gauge")) {
+    gauge.measure();
+  } else if (bootargs.is("role", "follower")) {
     follow();
   } else {
     if (stage.turn() != 0) resume(leftovers);

@@ -24,8 +24,8 @@ import * as places from "./places";
 import * as seen from "./seen";
 import * as stage from "./stage";
 
-/** A region shared with others that this VM may only read. */
-const SHARED_READ_ONLY: u64 = SHARED_BASE + SHARED_STRIDE;
+/** In a region shared with others that this VM may only read: a word that nobody writes. */
+const SHARED_READ_ONLY: u64 = SHARED_BASE + SHARED_STRIDE + 8;
 /** 1 GiB each, for tables that lie wrong. */
 const PLANTED: u64 = (16 as u64) << 30;
 

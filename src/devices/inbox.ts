@@ -11,11 +11,13 @@ import { Vcpu, VcpuState } from "../vm/records";
 export const INBOX_SGIS: u32 = 0xffff;
 export const INBOX_LOOK: u32 = 0x10000;
 
-/** Has a vCPU see what is in its inbox: it is woken, or its CPU is interrupted. One that is loaded nowhere sees it when it is. */
-export function deliver(vcpu: Vcpu, bits: u32): void {
+/**
+ * Has a vCPU see what is in its inbox: it is woken, or its CPU is interrupted, which is what this returns. One that is loaded nowhere sees it when it is.
+ */
+export function deliver(vcpu: Vcpu, bits: u32): bool {
   const at = changetype<usize>(vcpu);
-  if ((atomic.or32(at + offsetof<Vcpu>("inbox"), bits) & bits) == bits) return;
-  if (atomic.load32(at + offsetof<Vcpu>("state")) == VcpuState.BLOCKED && sched.wake(vcpu)) return;
+  if ((atomic.or32(at + offsetof<Vcpu>("inbox"), bits) & bits) == bits) return false;
+  if (atomic.load32(at + offsetof<Vcpu>("state")) == VcpuState.BLOCKED && sched.wake(vcpu)) return false;
   const on = atomic.load32(at + offsetof<Vcpu>("loadedOn"));
-  if (on != 0) cpus.request(cpus.at(on - 1), Request.LOOK);
+  return on != 0 && cpus.request(cpus.at(on - 1), Request.LOOK);
 }

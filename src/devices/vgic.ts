@@ -29,25 +29,25 @@ function update(vcpu: Vcpu): void {
   lists.refill(vcpu);
 }
 
-/** After the words of a vCPU have changed. The VM's lock is held. */
-export function look(vcpu: Vcpu): void {
-  if (!lists.isHere(vcpu)) {
-    inbox.deliver(vcpu, INBOX_LOOK);
-    return;
-  }
+/** After the words of a vCPU have changed; returns whether another CPU was interrupted for it. The VM's lock is held. */
+export function look(vcpu: Vcpu): bool {
+  if (!lists.isHere(vcpu)) return inbox.deliver(vcpu, INBOX_LOOK);
   update(vcpu);
   if (vcpu.interruptPending != 0 && vcpu.state == VcpuState.BLOCKED) sched.wake(vcpu);
+  return false;
 }
 
 /** The same for the vCPUs that some SPIs of a word belong to: one that is active elsewhere comes to its target when it has ended there. */
-export function lookShared(vm: Vm, word: IrqWord, bits: u32): void {
+export function lookShared(vm: Vm, word: IrqWord, bits: u32): bool {
   let seen: u32 = 0;
+  let interrupted = false;
   for (; bits != 0; bits &= bits - 1) {
     const owner = lists.ownerOf(word, ctz<u32>(bits));
     if (owner == lists.NO_TARGET || ((seen >> owner) & 1) != 0) continue;
     seen |= (1 as u32) << owner;
-    look(table.vcpu(vm, owner));
+    if (look(table.vcpu(vm, owner))) interrupted = true;
   }
+  return interrupted;
 }
 
 /** Another CPU has asked to look at the vCPU that is loaded here. */
@@ -88,13 +88,16 @@ export function setSharedLine(vm: Vm, intid: u32, high: bool): void {
   lookShared(vm, word, bit);
 }
 
-/** An edge of an SPI's source; another one is nothing new while the first waits for a list register. The VM's lock is held. */
-export function raiseShared(vm: Vm, intid: u32): void {
+/**
+ * An edge of an SPI's source; another one is nothing new while the first waits for a list register. Returns whether another CPU was interrupted for it.
+ * The VM's lock is held.
+ */
+export function raiseShared(vm: Vm, intid: u32): bool {
   const word = lists.sharedWord(vm, intid >> 5);
   const bit = (1 as u32) << (intid & 31);
-  if ((word.latch & bit) != 0) return;
+  if ((word.latch & bit) != 0) return false;
   word.latch |= bit;
-  lookShared(vm, word, bit);
+  return lookShared(vm, word, bit);
 }
 
 /** Makes interrupts active that no list register holds; SPIs on the vCPU that they go to. */

@@ -7,10 +7,17 @@ import * as sysreg from "../hal/sysreg";
 /** No deadline. */
 export const NEVER: u64 = 0xffffffffffffffff;
 
+const MICROSECONDS_A_SECOND: u64 = 1000000;
+
 /** Now, by the board's physical count; not read ahead of what stands before it. */
 export function now(): u64 {
   barrier.isb();
   return sysreg.readCntpctEl0();
+}
+
+/** So many microseconds, in counts; never 0. */
+export function counts(microseconds: u64): u64 {
+  return max<u64>((microseconds * sysreg.readCntfrqEl0()) / MICROSECONDS_A_SECOND, 1);
 }
 
 /** Interrupts when the count reaches `deadline`. */

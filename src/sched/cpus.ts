@@ -112,10 +112,12 @@ export function enter(): void {
   atomic.store32(changetype<usize>(self()) + offsetof<Cpu>("online"), 1);
 }
 
-/** Asks a CPU, which may be this one: it is interrupted as soon as it runs a guest or waits. */
-export function request(other: Cpu, what: Request): void {
+/** Asks a CPU, which may be this one: it is interrupted as soon as it runs a guest or waits. False: somebody has asked that, and it has not looked yet. */
+export function request(other: Cpu, what: Request): bool {
   const at = changetype<usize>(other) + offsetof<Cpu>("requests");
-  if ((atomic.or32(at, what) & what) != what) gicv3.sendSgi(other.mpidr, IPI);
+  if ((atomic.or32(at, what) & what) == what) return false;
+  gicv3.sendSgi(other.mpidr, IPI);
+  return true;
 }
 
 /** Has this CPU look once more, at what it has been asked before as well. */

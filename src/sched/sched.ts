@@ -203,6 +203,17 @@ export function yieldSlice(vcpu: Vcpu): void {
   vcpu.yields = 1;
 }
 
+/** The running vCPU does not run before the board's count of `until`, whatever comes for it. */
+export function rest(vcpu: Vcpu, until: u64): void {
+  enter();
+  if (vcpu.state == VcpuState.RUNNING) {
+    vcpu.capDeadline = until;
+    deadlines.update(cpus.self(), vcpu);
+    cpus.self().resched = Resched.CHOOSE;
+  }
+  leave();
+}
+
 /** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */
 export function stop(vcpu: Vcpu): bool {
   enter();

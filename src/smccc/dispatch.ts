@@ -51,6 +51,7 @@ import {
 import { Vcpu } from "../vm/records";
 import * as arch from "./arch";
 import * as control from "./control";
+import * as doorbell from "./doorbell";
 import * as lifecycle from "./lifecycle";
 import * as psci from "./psci";
 import * as stolen from "./stolen";
@@ -130,7 +131,7 @@ function answer(vcpu: Vcpu, id: u32, a: u64, b: u64, c: u64): u64 {
     case HL_CONSOLE_WRITE:
       return vendor.consoleWrite(vcpu, a, b);
     case HL_DOORBELL:
-      return vendor.doorbell(vcpu, a);
+      return doorbell.ring(vcpu, a);
     case PV_TIME_FEATURES:
       return stolen.features(a);
     case PV_TIME_ST:

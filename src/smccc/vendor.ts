@@ -24,13 +24,7 @@ import {
   VM_FACT_MEMORY,
   VM_FACT_START_COUNT,
   VM_FACT_VCPUS,
-  VM_PAUSED,
-  VM_RUNNING,
 } from "../../build/gen/calls";
-import { FIRST_SPI } from "../../build/gen/gic";
-import { DOORBELL_SPI } from "../../build/gen/guest";
-import * as guard from "../devices/guard";
-import * as vgic from "../devices/vgic";
 import { Ipa, Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
 import * as console from "../log/console";
@@ -39,8 +33,6 @@ import * as stage2 from "../mmu/stage2";
 import * as tablePool from "../mmu/table-pool";
 import * as cpus from "../sched/cpus";
 import { Vcpu } from "../vm/records";
-import * as table from "../vm/table";
-import * as lifecycle from "./lifecycle";
 
 /** DEN0028, 6.3: 128 bits in four registers. */
 export function uid(vcpu: Vcpu): u64 {
@@ -71,19 +63,6 @@ export function consoleWrite(vcpu: Vcpu, ipa: u64, wanted: u64): u64 {
 /** The number of a fact, an argument of 64 bits; none has the largest of 32. */
 function number(fact: u64): u32 {
   return min<u64>(fact, 0xffffffff) as u32;
-}
-
-/** Rings a doorbell of the VM: an edge at the peer, unless it cannot hear it. */
-export function doorbell(vcpu: Vcpu, number: u64): u64 {
-  if (number >= vcpu.vm.doorbells) return INVALID_PARAMETERS;
-  const bell = table.doorbell(vcpu.vm, number as u32);
-  const peer = table.vm(bell.peer);
-  guard.enter(peer);
-  const state = lifecycle.stateOf(peer);
-  const hears = state == VM_RUNNING || state == VM_PAUSED;
-  if (hears) vgic.raiseShared(peer, FIRST_SPI + DOORBELL_SPI + bell.number);
-  guard.leave(peer);
-  return hears ? SUCCESS : DENIED;
 }
 
 export function vmFact(vcpu: Vcpu, fact: u64): u64 {

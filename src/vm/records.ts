@@ -192,7 +192,7 @@ export class Vcpu extends VcpuFrame {
   heapCpu: u32;
   /** A virtual SError waits for it (HCR_EL2.VSE) while it is not loaded. */
   serror: u32;
-  /** The board's count at which one of its timers fires, and at which it may run again after its cap; the earlier of them is its place in the heap. */
+  /** The board's count at which one of its timers fires, and at which it may run again after its cap, or after a rest; the earlier of them is its place in the heap. */
   timerDeadline: u64;
   capDeadline: u64;
   deadline: u64;
@@ -307,6 +307,8 @@ export class Vm {
   countOffset: u64;
   /** The board's count when the first instruction was about to run. */
   startCount: u64;
+  /** The board's count up to which its rings of doorbells are paid for (src/smccc/doorbell.ts). */
+  ringsPaid: u64;
 
   /** Lines that it may still make us log, and the second in which that was counted; guarded by the console's lock. */
   logTokens: u32;

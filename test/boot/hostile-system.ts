@@ -13,7 +13,7 @@ const linux = (pieces: number): VmConfig => ({
   initrd: {
     busybox: {
       programs: { steady: "linux/steady" },
-      command: `steady ${pieces}; echo messages; dmesg; echo the end; poweroff -f`,
+      command: `steady ${pieces}; set -- $(head -1 /proc/stat); echo stolen $9; echo messages; dmesg; echo the end; poweroff -f`,
     },
   },
   bootargs: "console=ttyAMA0 quiet rdinit=/init cma=0",
@@ -28,16 +28,19 @@ const stage = { region: "stage", ipa: 0x1000_0000 };
 const common = { region: "common", ipa: 0x1020_0000, readOnly: true };
 const rom = { ipa: 0x2000_0000, size: "4K", readOnly: true };
 
-const attacker = (name: "leader" | "follower", rest: Partial<VmConfig>): VmConfig => ({
-  name,
+/** `role`: as guests/hostile has it. */
+const hostile = (role: string, rest: Partial<VmConfig> = {}): VmConfig => ({
+  name: role,
   memory: "16M",
-  share: SHARES[name],
   kernel: "hostile.bin",
-  bootargs: `role=${name}`,
+  bootargs: `role=${role}`,
   regions: [rom],
   shared: [stage, common],
   ...rest,
 });
+
+const leader = ({ skirmish, turn }: Schedule, rest: Partial<VmConfig> = {}): VmConfig =>
+  hostile("leader", { vcpus: 2, crashPolicy: "reset", bootargs: `role=leader skirmish=${skirmish} turn=${turn}`, ...rest });
 
 const shortLived = (name: string, guest: string, rest: Partial<VmConfig> = {}): VmConfig => ({
   name,
@@ -61,7 +64,7 @@ export interface Schedule {
   readonly turn: number;
 }
 
-const hostiles = ({ skirmish, turn }: Schedule): VmConfig[] => [
+const hostiles = (schedule: Schedule): VmConfig[] => [
   {
     name: "controller",
     memory: "16M",
@@ -79,8 +82,8 @@ const hostiles = ({ skirmish, turn }: Schedule): VmConfig[] => [
     autostart: false,
     shared: [{ region: "common", ipa: 0x1000_0000 }],
   },
-  attacker("leader", { vcpus: 2, crashPolicy: "reset", bootargs: `role=leader skirmish=${skirmish} turn=${turn}` }),
-  attacker("follower", {}),
+  leader(schedule, { share: SHARES.leader }),
+  hostile("follower", { share: SHARES.follower }),
   shortLived("wild", "wild", { memory: "64M", regions: [{ ...rom, file: "../../test/boot/systems/wild/rom.txt" }] }),
   shortLived("smp", "smp", { vcpus: 3, share: 100 }),
   peer("writer"),
@@ -108,4 +111,17 @@ export const beside = (pieces: number, cpus: 1 | 2, schedule: Schedule): SystemC
     ["writer", "reader"],
   ],
   vms: [...hostiles(schedule).map((vm) => ({ ...vm, affinity: [cpus - 1] })), { ...linux(pieces), affinity: [0] }],
+});
+
+/** The attackers on one CPU, and on another one a guest that counts how often that is interrupted; both attackers have a doorbell to it. */
+export const gauged = (schedule: Schedule): SystemConfig => ({
+  name: "gauged",
+  board: { cpus: 2 },
+  shared: ["stage", "common"].map((name) => ({ name, size: "2M" })),
+  doorbells: [
+    ["leader", "gauge"],
+    ["follower", "gauge"],
+    ["leader", "follower"],
+  ],
+  vms: [leader(schedule, { affinity: [1] }), hostile("follower", { affinity: [1] }), hostile("gauge", { affinity: [0] })],
 });

@@ -1,13 +1,17 @@
 // Everything hostile that a guest can do, beside a Linux VM (hostile-system.ts). Linux must neither notice, so it computes the right thing and its kernel
-// says what it says alone, nor slow by more than its fair share. An instruction takes 8 ns, runs repeat exactly, and times are the board's counts.
+// says what it says alone, nor slow by more than its fair share. Runs repeat exactly, and times are the board's counts.
+//
+// On one CPU time is measured. On two CPUs it means nothing: under -icount it passes by the instructions of both together. There Linux must have waited
+// for nobody, and a guest counts how often its CPU is interrupted for what happens on the other one.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, test } from "node:test";
+import { guest } from "../../abi/guest.ts";
 import type { SystemConfig } from "../../tool/config.ts";
 import { boot, type End } from "./expect.ts";
 import { type Guest, hostileRows } from "./hostile-rows.ts";
-import { alone, beside, linuxName } from "./hostile-system.ts";
+import { alone, beside, gauged, linuxName } from "./hostile-system.ts";
 
 /** Pieces of work of Linux: beside others, so many that they last until the repertoire is through. */
 const PIECES = { alone: 200, beside: 1400 };
@@ -23,18 +27,28 @@ const digest = (pieces: number): string => {
   return hash.digest("hex");
 };
 
-/** Runs a system to its end; `milestones`: what is waited for one after the other, so that each wait is short. */
-const run = async (system: SystemConfig, milestones: readonly (readonly [vm: string, pattern: RegExp])[] = []): Promise<End> => {
-  const qemuArgs = ["-icount", "shift=3,sleep=off", "-rtc", "base=2026-01-01"];
+/** Runs a system to its end; `milestones`: what is waited for one after the other, so that each wait is short. `shift`: an instruction takes 2^shift ns. */
+const run = async (system: SystemConfig, milestones: readonly Milestone[] = [], shift = 3): Promise<End> => {
+  const qemuArgs = ["-icount", `shift=${shift},sleep=off`, "-rtc", "base=2026-01-01"];
   await using vm = await boot({ system, icount: true, qemuArgs });
   for (const [name, pattern] of milestones) await vm.expectFrom(name, pattern);
   return await vm.end();
 };
 
+type Milestone = readonly [vm: string, pattern: RegExp];
+const milestones: readonly Milestone[] = [
+  ["wild", /^wild: /m],
+  [linuxName, /a busybox shell/],
+  ["leader", /^turn /m],
+  ["leader", /^hostile: done/m],
+];
+
 interface Work {
   /** Virtual counts at which the pieces began, and at which the last one ended. */
   readonly counts: readonly number[];
   readonly digest: string;
+  /** Ticks that it waited for a CPU, as its kernel has counted them. */
+  readonly stolen: number;
   /** What the kernel said, without times, addresses and amounts, and in no order. */
   readonly messages: readonly string[];
 }
@@ -50,7 +64,8 @@ const work = (output: string): Work => {
   const counts = [Number(lines[first])];
   for (const took of lines.slice(first + 1, last).flatMap((line) => line.split(" "))) counts.push(counts.at(-1)! + Number(took));
   const messages = lines.slice(lines.indexOf("messages") + 1, lines.indexOf("the end"));
-  return { counts, digest: lines[last] ?? "", messages: messages.map(gist).sort() };
+  const stolen = Number(lines.find((line) => line.startsWith("stolen "))?.slice(7));
+  return { counts, digest: lines[last] ?? "", stolen, messages: messages.map(gist).sort() };
 };
 
 const lengths = (counts: readonly number[]): number[] => counts.slice(1).map((count, n) => count - counts[n]!);
@@ -107,19 +122,19 @@ const quiet = run(alone(PIECES.alone)).then((end) => work(end.output));
 quiet.catch(() => {});
 after(() => quiet);
 
-test("Linux beside everything hostile, on one CPU", async (t) => {
-  const system = beside(PIECES.beside, 1, schedule);
-  const end = await run(system, [
-    ["wild", /^wild: /m],
-    [linuxName, /a busybox shell/],
-    ["leader", /^turn /m],
-    ["leader", /^hostile: done/m],
-  ]);
+/** Linux beside everything hostile has not noticed. */
+const runBeside = async (cpus: 1 | 2): Promise<{ system: SystemConfig; end: End; busy: Work }> => {
+  const system = beside(PIECES.beside, cpus, schedule);
+  const end = await run(system, milestones);
   holds(end, system);
   const busy = work(end.of(linuxName));
   assert.equal(busy.digest, digest(PIECES.beside));
   assert.deepEqual(busy.messages, (await quiet).messages);
+  return { system, end, busy };
+};
 
+test("Linux beside everything hostile, on one CPU", async (t) => {
+  const { system, end, busy } = await runBeside(1);
   const start = origin(end, linuxName, system);
   const counts = busy.counts.map((count) => start + count);
   const piece = median(lengths((await quiet).counts));
@@ -129,4 +144,25 @@ test("Linux beside everything hostile, on one CPU", async (t) => {
     t.diagnostic(`${name}: ${slower.toFixed(2)} times as long`);
     assert.ok(slower <= SLOWER_AT_MOST, `${name}: ${slower} times as long`);
   }
+});
+
+test("Linux on a CPU of its own, everything hostile on another one", async () => {
+  const { busy } = await runBeside(2);
+  assert.equal(busy.stolen, 0);
+});
+
+test("what happens on one CPU does not interrupt another one; doorbells do, at a bounded rate", async (t) => {
+  const turn = 20;
+  const end = await run(gauged({ skirmish: 0, turn }), [], 0);
+  const gauge = [...end.of("gauge").matchAll(/^(\S+): +(\d+) interrupts/gm)];
+  assert.equal(gauge.length, ATTACKS);
+  const rings = guest.RINGS_AT_ONCE + (1000 * turn) / guest.RING_MICROSECONDS;
+  for (const [, name, interrupts] of gauge) {
+    // Two VMs ring. Any other attack may begin or end with a wake.
+    const most = name === "doorbell-storm" ? 2 * (rings + 1) : 1;
+    t.diagnostic(`${name}: ${interrupts} interrupts`);
+    assert.ok(Number(interrupts) <= most, `${name}: ${interrupts} interrupts`);
+  }
+  assert.deepEqual(end.output.match(/^\S+\| WRONG .*/gm) ?? [], []);
+  assert.equal(end.halted?.off, true);
 });

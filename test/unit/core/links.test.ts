@@ -87,6 +87,46 @@ test("a doorbell that is rung before it is heard comes once; it wakes who waits,
   assert.deepEqual(heard(guestOf(machine, 1)), [0]);
 });
 
+/** Rings at each microsecond of so many, as often as the ringer runs, ten times at most; returns how often that was. */
+const ringFor = (machine: Machine, microseconds: number): number => {
+  let rings = 0;
+  for (let n = 0; n < microseconds; n++) {
+    for (let more = 10; more > 0 && machine.running(0) !== undefined; more--, rings++) {
+      assert.equal(call(guestOf(machine, 0), "HL_DOORBELL", 0), 0n);
+    }
+    machine.run.advance(MS / 1000n);
+  }
+  return rings;
+};
+
+test("who rings on and on at a peer that runs on another CPU waits between rings, and may go on afterwards", () => {
+  const machine = startSystem({ cpus: 2, vms: [{}, {}], doorbells: [["vm0", "vm1"]] });
+  const peer = hear(guestOf(machine, 1));
+  const { RINGS_AT_ONCE, RING_MICROSECONDS } = guestMachine;
+  for (let round = 0; round < 3; round++) {
+    const rings = ringFor(machine, 1000);
+    const due = RINGS_AT_ONCE + 1000 / RING_MICROSECONDS;
+    assert.ok(Math.abs(rings - due) <= 2, `${rings} rings for ${due}`);
+    assert.deepEqual(heard(peer), [0]);
+    machine.run.advance(MS);
+  }
+});
+
+test("nobody waits for a ring that interrupts no CPU: the peer sleeps, or waits for the same CPU", () => {
+  const apart = startSystem({ cpus: 2, vms: [{}, {}], doorbells: [["vm0", "vm1"]] });
+  const sleeper = hear(guestOf(apart, 1));
+  for (let n = 0; n < 100; n++) {
+    call(sleeper, "PSCI_CPU_SUSPEND_64", 0, 0, 0);
+    assert.equal(call(guestOf(apart, 0), "HL_DOORBELL", 0), 0n);
+    assert.deepEqual(heard(guestOf(apart, 1)), [0]);
+  }
+  const together = startSystem({ cpus: 1, vms: [{}, {}], doorbells: [["vm0", "vm1"]] });
+  together.run.advance(6n * MS);
+  hear(guestOf(together, 1));
+  together.run.advance(6n * MS);
+  assert.equal(ringFor(together, 100), 1000);
+});
+
 test("a doorbell of a peer that is not there is DENIED, and is forgotten", () => {
   const machine = startSystem({ cpus: 2, vms: [{ controller: true }, {}], doorbells: [["vm0", "vm1"]] });
   const ringer = guestOf(machine, 0);
