@@ -48,7 +48,7 @@ export class EntryRules {
     const { order, door, ram, isolation } = this.#board;
     const guest = cpu.guest;
     if (guest === undefined) return;
-    if (guest.isAboveEl1) throw new Violation(`a guest is entered with SPSR ${hex(guest.pstate)}`);
+    if (!guest.isInGuestMode) throw new Violation(`a guest is entered with SPSR ${hex(guest.pstate)}`);
     if (!door.isLocked) throw new Violation("a guest is entered while stage 1 of EL2 is writable");
     if (cpu.interface.isBusy)
       throw new Violation("a guest is entered while the priority of an interrupt still runs: no other could come");

@@ -19,6 +19,9 @@ const at = (field: string): number => {
 
 const [X, ELR, SPSR] = [at("x"), at("elr"), at("spsr")];
 
+/** Values of SPSR_EL2.M, one bit each: EL0, EL1 with either stack pointer, EL0 in AArch32. */
+const GUEST_MODES = (1 << 0x0) | (1 << 0x4) | (1 << 0x5) | (1 << 0x10);
+
 /** Exception classes (D24.2.40). */
 export const ec = { WFX: 0x01, HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
 const IL = 1n << 25n;
@@ -87,9 +90,9 @@ export class Guest {
   set pstate(value: bigint) {
     this.#write(SPSR, value);
   }
-  /** SPSR_EL2.M[3] is set: the exception return would lead to EL2 or above, or to a mode that does not exist. */
-  get isAboveEl1(): boolean {
-    return (this.machine.view.getUint32(this.vcpu + SPSR, true) & 8) !== 0;
+  /** SPSR_EL2.M names a mode that is a guest's; from any other the exception return leads to EL2 or above, or is an illegal one, which stays there. */
+  get isInGuestMode(): boolean {
+    return ((GUEST_MODES >>> (this.machine.view.getUint32(this.vcpu + SPSR, true) & 31)) & 1) === 1;
   }
   /** A register of the guest's EL1 or EL0, as the CPU holds it. */
   sysreg(name: string): bigint {
