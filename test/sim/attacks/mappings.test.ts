@@ -7,7 +7,7 @@ import { hcr } from "../../../abi/sysregs.ts";
 import { bundleOfSystem, type VmOptions } from "../../../sim/bundles.ts";
 import { PowerOff, Violation } from "../../../sim/faults.ts";
 import type { Guest } from "../../../sim/guest.ts";
-import { outputOf, RAM_BASE } from "../../../sim/start.ts";
+import { outputOf, RAM_BASE, start } from "../../../sim/start.ts";
 import { MIB } from "../../../tool/size.ts";
 import { call, error } from "../../unit/core/call.ts";
 import { attack, attackAlone } from "./attack.ts";
@@ -186,17 +186,19 @@ attackAlone(37, "a system of 65 VMs is refused with one message", () => {
 
 attack(
   37,
-  "a create that fails half-way, for want of RAM or of a row of it, gives back what it had; afterwards what fits is made",
+  "a create that fails half-way, for want of RAM, of a row of it, or of a table in the midst of either, gives back what it had; afterwards what fits is made",
   (scene) => {
     const before = scene.free;
     for (let round = 0; round < 20; round++) {
-      for (const vm of [3, 4]) assert.equal(call(scene.controller, "HL_VM_CREATE", vm), error("NO_MEMORY"));
-      assert.deepEqual(scene.free, before);
+      for (const vm of [3, 4, 5, 6]) {
+        assert.equal(call(scene.controller, "HL_VM_CREATE", vm), error("NO_MEMORY"));
+        assert.deepEqual(scene.free, before, `VM ${vm}`);
+      }
     }
-    scene.control("CREATE", 5);
-    scene.control("START", 5);
-    assert.equal(call(scene.vcpu(5), "PSCI_VERSION"), 0x1_0001n);
-    scene.control("DESTROY", 5);
+    scene.control("CREATE", 7);
+    scene.control("START", 7);
+    assert.equal(call(scene.vcpu(7), "PSCI_VERSION"), 0x1_0001n);
+    scene.control("DESTROY", 7);
     assert.deepEqual(scene.free, before);
   },
   {
@@ -211,6 +213,9 @@ attack(
           { ipa: 2 ** 34, size: 512 * MIB, readOnly: false },
         ],
       },
+      // Its root and the page of stolen time take three tables; its RAM would take a fourth, after its frames were found.
+      { autostart: false, tableQuota: 3 },
+      { autostart: false, tableQuota: 5, regions: [{ ipa: 2 ** 34, size: 0x1000, readOnly: false }] },
       { autostart: false },
     ],
   },
@@ -256,3 +261,13 @@ attack(
     system: { scrubAtBoot: false },
   },
 );
+
+attackAlone(38, "what lies behind a payload in the bundle, in its last line and page, does not come into the VM with it", () => {
+  const bundle = bundleOfSystem({ vms: [{ kernel: KERNEL }], scrubAtBoot: false });
+  const end = bundle.indexOf(KERNEL) + KERNEL.length;
+  bundle.fill("somebody else's", end, end + 0x2000);
+  const guest = start({ bundle });
+  const kernelAt = RAM_BASE + guestMachine.RAW_LOAD;
+  assert.ok(Buffer.from(guest.memory(kernelAt, KERNEL.length)).equals(KERNEL));
+  assert.ok(guest.memory(kernelAt + KERNEL.length, 0x4000).every((byte) => byte === 0));
+});
