@@ -75,8 +75,9 @@ export class Door {
   readonly #tables = new Map<number, Table>();
   /** The table in VTTBR_EL2 of each CPU. */
   readonly #roots = new Map<number, number>();
-  /** The mapping that was last used, of each of the two maps. */
-  readonly #lastLeaf = new Map<number, Leaf>();
+  /** The mappings of stage 1 that were used, the last one first in line; none is ever changed (Order.writeStage1). */
+  readonly #leaves: Leaf[] = [];
+  #lastLeaf: Leaf | undefined;
 
   constructor(ram: Ram, order: Order, imageStart: number) {
     this.#ram = ram;
@@ -105,17 +106,27 @@ export class Door {
     return this.#ram.read(pa, 8);
   }
 
+  /** The mapping of EL2 that an address lies in. */
+  #leafAt(va: number): Leaf | undefined {
+    const isIn = ({ input, size }: Leaf): boolean => va >= input && va < input + size;
+    if (this.#lastLeaf !== undefined && isIn(this.#lastLeaf)) return this.#lastLeaf;
+    let leaf = this.#leaves.find(isIn);
+    if (leaf === undefined) {
+      const found = walkStage1(this.stage1Registers, va, (address) => this.read64(address));
+      if ("fault" in found) return undefined;
+      leaf = found;
+      this.#leaves.push(leaf);
+    }
+    this.#lastLeaf = leaf;
+    return leaf;
+  }
+
   /** Requires that EL2 reaches [pa, pa + bytes) through the map at `map`, with the given memory type (a byte of MAIR_EL2). */
   requireMapped(map: number, pa: number, bytes: number, memory: number): void {
     this.#order.requireStage1();
     for (let at = pa; at < pa + bytes; ) {
-      let leaf = this.#lastLeaf.get(map);
-      if (leaf === undefined || map + at < leaf.input || map + at >= leaf.input + leaf.size) {
-        const found = walkStage1(this.stage1Registers, map + at, (address) => this.read64(address));
-        if ("fault" in found) throw new Violation(`EL2 has no mapping for ${hex(at)} in the map at ${hex(map)}`);
-        leaf = found;
-        this.#lastLeaf.set(map, leaf);
-      }
+      const leaf = this.#leafAt(map + at);
+      if (leaf === undefined) throw new Violation(`EL2 has no mapping for ${hex(at)} in the map at ${hex(map)}`);
       if (leaf.memory !== memory) throw new Violation(`EL2 reaches ${hex(at)} with the wrong memory type`);
       if (leaf.output + (map + at - leaf.input) !== at) throw new Violation(`EL2 maps ${hex(at)} elsewhere`);
       at = leaf.input + leaf.size - map;
@@ -334,6 +345,7 @@ export class Door {
       const at = this.#stage1Entry(3, STAGE1_OFFSET / PAGE + (n % layout.STAGE1_PAGES));
       this.#ram.write(at, 8, this.#ram.read(at, 8) | (1n << 7n));
     }
-    this.#lastLeaf.clear();
+    this.#leaves.length = 0;
+    this.#lastLeaf = undefined;
   }
 }

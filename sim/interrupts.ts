@@ -52,11 +52,13 @@ export class Interrupt {
   }
 }
 
+type Numbered = readonly [intid: number, one: Interrupt];
+
 /** Interrupts by number, and those of them that are enabled: all that can ever be taken. */
 class Interrupts {
   readonly first: number;
   readonly all: readonly Interrupt[];
-  #enabled: readonly (readonly [intid: number, one: Interrupt])[] = [];
+  #enabled: readonly Numbered[] = [];
 
   constructor(first: number, count: number) {
     this.first = first;
@@ -66,7 +68,7 @@ class Interrupts {
   #collect(): void {
     this.#enabled = this.all.flatMap((one, n) => (one.enabled ? [[this.first + n, one] as const] : []));
   }
-  get enabled(): readonly (readonly [intid: number, one: Interrupt])[] {
+  get enabled(): readonly Numbered[] {
     return this.#enabled;
   }
 }
@@ -128,18 +130,23 @@ export class InterruptController {
   highest(cpu: number, among?: ReadonlySet<number>): number | undefined {
     const { interrupts, affinity, asleep } = this.#redistributor(cpu);
     if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || asleep) return undefined;
-    let best: Interrupt | undefined;
-    let intid: number | undefined;
-    for (const { enabled } of [interrupts, this.#shared]) {
-      for (const [number, one] of enabled) {
-        if (one.active || !one.group1 || among?.has(number) === false) continue;
-        if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) continue;
-        if ((best !== undefined && one.priority >= best.priority) || !one.isPending) continue;
-        best = one;
-        intid = number;
-      }
+    const own = this.#best(interrupts, affinity, among);
+    const shared = this.#best(this.#shared, affinity, among);
+    if (own === undefined || shared === undefined) return (own ?? shared)?.[0];
+    return shared[1].priority < own[1].priority ? shared[0] : own[0];
+  }
+
+  /** Of those in a row, the most urgent that is pending for a CPU. */
+  #best({ enabled }: Interrupts, affinity: bigint, among: ReadonlySet<number> | undefined): Numbered | undefined {
+    let best: Numbered | undefined;
+    for (const each of enabled) {
+      const [number, one] = each;
+      if (one.active || !one.group1 || among?.has(number) === false) continue;
+      if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) continue;
+      if ((best !== undefined && one.priority >= best[1].priority) || !one.isPending) continue;
+      best = each;
     }
-    return intid;
+    return best;
   }
 
   /** The SGIs that are pending at a CPU. */

@@ -170,6 +170,10 @@ const control: Action = (actor) => {
   const id = once(random, 4) ? oneOf(random, CONTROL) : oneOf(random, CHANGES);
   guest.hvc(id, whom(actor), BigInt(random(32)));
 };
+/** The same of who may not. */
+const forbiddenControl: Action = (actor) => {
+  if (!actor.isController) control(actor);
+};
 const die: Action = ({ guest, random, isController }) => {
   if (!isController || once(random, 20)) guest.hvc(oneOf(random, DEADLY), 0n, 0n);
 };
@@ -346,7 +350,7 @@ const weights: readonly (readonly [number, Action])[] = [
   [2, cpuOn],
   [3, ring],
   [1, otherImmediate],
-  [1, control],
+  [1, forbiddenControl],
   [30, identification],
   [6, trappedRegister],
   [6, anyRegister],
@@ -380,10 +384,10 @@ const weights: readonly (readonly [number, Action])[] = [
 ];
 const TABLE = weights.flatMap(([weight, action]) => Array.from({ length: weight }, () => action));
 /** Once in so many actions a guest ends its life, or runs into its vectors, which may not be there. */
-const DEATH = 4000;
-const VECTORS = 1000;
+const DEATH = 10_000;
+const VECTORS = 5000;
 /** A controller controls once in so many actions. */
-const CONTROLS = 200;
+const CONTROLS = 400;
 
 /** What the vCPU does next. */
 export const act = (actor: Actor): void => {
