@@ -1,6 +1,6 @@
 // One CPU of the simulated board: its registers, timers and interrupt interfaces, and the vCPU that runs on it.
 
-import { Context, VECTOR_WORDS } from "./context.ts";
+import { Context, type Kept, VECTOR_WORDS } from "./context.ts";
 import { CpuInterface } from "./cpu-interface.ts";
 import type { CpuModel } from "./cpu-model.ts";
 import { Violation } from "./faults.ts";
@@ -8,6 +8,7 @@ import type { Startable } from "./firmware.ts";
 import type { Guest } from "./guest.ts";
 import { affinityOf, type InterruptController, intids } from "./interrupts.ts";
 import type { Order } from "./order.ts";
+import { INTERRUPT } from "./state/cause.ts";
 import { LEFT_BEHIND, type Register, SystemRegisters } from "./sysregs.ts";
 import { type Counter, Timer } from "./timer.ts";
 import { VirtualInterface } from "./virtual-interrupts.ts";
@@ -25,6 +26,7 @@ export interface Shared {
   /** The core's memory. */
   readonly memory: () => DataView;
   readonly guestOf: (vcpu: number) => Guest;
+  readonly kept: Kept | undefined;
 }
 
 export class Cpu implements Startable {
@@ -43,6 +45,8 @@ export class Cpu implements Startable {
   number = 0;
   /** The record of the vCPU that runs; 0: none, the CPU waits for an interrupt or is in the core. */
   vcpu = 0;
+  /** Why the guest that runs here comes into the core next. */
+  cause = INTERRUPT;
   /** It is in the core, in the middle of an exit. */
   isInside = false;
   readonly #guestOf: Shared["guestOf"];
@@ -55,7 +59,7 @@ export class Cpu implements Startable {
   readonly #cptr: Register;
   #stage2 = { vttbr: 0n, vmid: 0, root: 0 };
 
-  constructor(index: number, mpidr: bigint, { model, counter, interrupts, order, memory, guestOf }: Shared) {
+  constructor(index: number, mpidr: bigint, { model, counter, interrupts, order, memory, guestOf, kept }: Shared) {
     this.index = index;
     this.affinity = affinityOf(mpidr);
     this.#guestOf = guestOf;
@@ -72,7 +76,7 @@ export class Cpu implements Startable {
     this.vttbr = this.registers.at("VTTBR_EL2");
     this.sctlr = this.registers.at("SCTLR_EL1");
     this.#cptr = this.registers.at("CPTR_EL2");
-    this.context = new Context(this.registers, this.vectors, memory, order);
+    this.context = new Context(this.registers, this.vectors, memory, order, kept);
     interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine, index);
     interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine, index);
     interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance, index);
@@ -81,6 +85,11 @@ export class Cpu implements Startable {
   /** The guest that runs here. */
   get guest(): Guest | undefined {
     return this.vcpu === 0 ? undefined : this.#guestOf(this.vcpu);
+  }
+
+  /** The guest with this record. */
+  guestAt(record: number): Guest {
+    return this.#guestOf(record);
   }
 
   /** VTTBR_EL2: the VMID and the first table. */
@@ -98,6 +107,11 @@ export class Cpu implements Startable {
   }
   requireOpenFp(): void {
     if (!this.isFpOpen) throw new Violation("EL2 uses vector registers that CPTR_EL2.TFP traps");
+  }
+
+  /** An interrupt is pending for it. */
+  get isWanted(): boolean {
+    return this.interface.pending() !== undefined;
   }
 
   /** Something would bring it into the core now. */

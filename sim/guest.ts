@@ -2,11 +2,14 @@
 // Arm ARM says (D24.2.40), the vCPU's record is filled as metal/vectors.S does, the core is called, and the result is entered as `enter_vcpu` does.
 // In the second mode (interleaved.ts) a method begins the exit alone: what the core answers is in the registers when the guest runs again.
 
+import { exceptionClass } from "../abi/esr.ts";
 import { offsets, records } from "../abi/records.ts";
 import { hcr } from "../abi/sysregs.ts";
 import type { Cpu } from "./cpu.ts";
 import type { Machine } from "./machine.ts";
 import type { Call } from "./run.ts";
+import { type Cause, classOf, INTERRUPT, SERROR } from "./state/cause.ts";
+import { General } from "./state/general.ts";
 import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
 import { hex, MASK_64 } from "./words.ts";
 
@@ -46,10 +49,18 @@ export class Guest {
   readonly vcpu: number;
   /** The CPU that it was found on last. */
   #last: Cpu | undefined;
+  /** What it knows of its general registers. */
+  readonly general: General;
+  /** EL1 registers that EL2 has written since it left its CPU, and what they were. */
+  readonly injected = new Map<string, bigint>();
+  /** MDSCR_EL1, which EL2 keeps for it. */
+  debugControl = 0n;
+  readonly #cause: Cause = { ...INTERRUPT };
 
   constructor(machine: Machine, vcpu: number) {
     this.machine = machine;
     this.vcpu = vcpu;
+    this.general = new General(vcpu, machine.memory.buffer as ArrayBuffer);
   }
 
   /** The CPU that it is on; undefined while it waits. */
@@ -70,7 +81,9 @@ export class Guest {
     return this.machine.view.getBigUint64(this.vcpu + offset, true);
   }
   #write(offset: number, value: bigint): void {
-    this.machine.view.setBigUint64(this.vcpu + offset, value & MASK_64, true);
+    const word = value & MASK_64;
+    this.machine.view.setBigUint64(this.vcpu + offset, word, true);
+    this.general.write(offset / 8, word);
   }
   x(n: number): bigint {
     return n === XZR ? 0n : this.#read(X + 8 * n);
@@ -104,27 +117,40 @@ export class Guest {
 
   // --- exits
 
-  /** An exit of the CPU that it is on, and what follows from it. */
-  #exit(call: Call): void {
-    this.machine.run.exit(this.cpu, call);
-    this.machine.run.proceed();
+  #exit(why: number, esr: bigint, call: Call): void {
+    const { cpu } = this;
+    const cause = this.#cause;
+    cause.exceptionClass = why;
+    cause.esr = esr;
+    cpu.cause = cause;
+    this.machine.run.exit(cpu, call);
   }
 
-  /** A synchronous exception with any syndrome. */
-  sync(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
+  /** A synchronous exception with any syndrome, to its end; what other CPUs, or interrupts, have to do with it is still to come. */
+  trap(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
     const { cpu } = this;
     cpu.far.write(far);
     cpu.hpfar.write(hpfar);
-    this.#exit((core) => core.onSync(this.vcpu, esr));
+    this.#cause.far = far;
+    this.#cause.hpfar = hpfar;
+    this.#exit(classOf(esr), esr, (core) => core.onSync(this.vcpu, esr));
+  }
+
+  /** The same, and what follows from it. */
+  sync(esr: bigint, addresses: { far?: bigint; hpfar?: bigint } = {}): void {
+    this.trap(esr, addresses);
+    this.machine.run.proceed();
   }
 
   /** The exception of class `ec` with its instruction-specific syndrome; IL is set, as for every 32-bit instruction. */
-  exception(exceptionClass: number, iss: bigint, addresses: { far?: bigint; hpfar?: bigint } = {}): void {
-    this.sync((BigInt(exceptionClass) << 26n) | IL | iss, addresses);
+  exception(ec: number, iss: bigint, addresses: { far?: bigint; hpfar?: bigint } = {}): void {
+    this.sync((BigInt(ec) << 26n) | IL | iss, addresses);
   }
 
   serror(iss = 0n): void {
-    this.#exit((core) => core.onSError(this.vcpu, (0x2fn << 26n) | IL | iss));
+    const esr = (BigInt(exceptionClass.EC_SERROR) << 26n) | IL | iss;
+    this.#exit(SERROR, esr, (core) => core.onSError(this.vcpu, esr));
+    this.machine.run.proceed();
   }
 
   /** Time passes while the guest computes; interrupts come. */

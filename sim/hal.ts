@@ -4,6 +4,7 @@ import { layout } from "../abi/layout.ts";
 import { refuse } from "./door.ts";
 import { Endless, Halted, Violation } from "./faults.ts";
 import type { Machine } from "./machine.ts";
+import { ownerOf } from "./state/token.ts";
 import { sysregHal } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
@@ -33,6 +34,8 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     (pa: bigint, value: number | bigint): void => {
       const at = door.phys(u64(pa), bytes);
       isolation.write(at, bytes);
+      const owner = bytes === 8 ? ownerOf(u64(BigInt(value))) : undefined;
+      if (owner !== undefined) throw new Violation(`EL2 writes a value of VMID ${owner} to ${hex(at)}`);
       ram.write(at, bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
       ram.soil(at, bytes);
     };
@@ -172,7 +175,7 @@ const context = ({ run, order }: Machine): Record<string, HalFunction> => {
 const modules = (machine: Machine): Hal => {
   const { door, order, ram, run } = machine;
   return {
-    sysreg: sysregHal(machine.cpus, () => run.acting, door),
+    sysreg: sysregHal(machine.cpus, () => run.acting, door, machine.state),
     barrier: {
       dsbIshst: () => order.dsb(true),
       dsbIsh: () => order.dsb(false),

@@ -23,6 +23,7 @@ import { type Pick, Run } from "./run.ts";
 import { readBook } from "./sanitizers/book.ts";
 import { Isolation } from "./sanitizers/isolation.ts";
 import { Ledger } from "./sanitizers/ledger.ts";
+import { State } from "./state/state.ts";
 import { Counter, type Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
 import { bits, hex } from "./words.ts";
@@ -86,6 +87,8 @@ export class Machine {
   readonly interrupts: InterruptController;
   readonly cpus: readonly Cpu[];
   readonly locks: Locks;
+  /** What sees to it that each guest finds its registers; undefined with a core that is a script. */
+  readonly state: State | undefined;
   readonly crash = new Crash();
   readonly isolation: Isolation;
   readonly ledger: Ledger;
@@ -111,9 +114,12 @@ export class Machine {
     this.interrupts = new InterruptController(mpidrs);
     const { counter, interrupts, order } = this;
     const guestOf = (vcpu: number): Guest => this.guestOf(vcpu);
-    const shared = { model, counter, interrupts, order, memory: () => this.view, guestOf };
+    const isReal = options.core === undefined;
+    const kept = isReal ? { el1: new Map(), fp: new Map() } : undefined;
+    const shared = { model, counter, interrupts, order, memory: () => this.view, guestOf, kept };
     this.cpus = mpidrs.map((mpidr, index) => new Cpu(index, mpidr, shared));
     this.locks = new Locks(mpidrs.length, () => this.view);
+    this.state = isReal ? new State(this.cpus, model) : undefined;
     this.firmware = new Firmware(this.cpus);
     interrupts.connect(intids.UART, () => this.uart.line);
     this.#devices = [

@@ -6,6 +6,7 @@ import type { Cpu } from "./cpu.ts";
 import { EntryRules } from "./entry.ts";
 import { Asleep, Entangled, Violation } from "./faults.ts";
 import type { Core, Machine } from "./machine.ts";
+import { INTERRUPT } from "./state/cause.ts";
 
 /** Enters the core, and passes on the record of the vCPU to enter, 0 for none; in the second mode, a promise of it. */
 export type Call = (core: Core) => number;
@@ -94,6 +95,9 @@ export class Run {
     cpu.isInside = true;
     this.act(cpu);
     this.#machine.order.tlb.leave(cpu.index);
+    const left = cpu.guest;
+    if (left !== undefined) this.#machine.state?.leave(cpu, left, cpu.cause);
+    cpu.cause = INTERRUPT;
     cpu.vcpu = 0;
   }
 
@@ -102,6 +106,8 @@ export class Run {
     cpu.vcpu = vcpu >>> 0;
     this.#machine.locks.leave(cpu.index);
     this.#rules.check(cpu);
+    const entered = cpu.guest;
+    if (entered !== undefined) this.#machine.state?.enter(cpu, entered);
     this.#machine.order.leave();
     cpu.isInside = false;
     const { ledger, cpus } = this.#machine;

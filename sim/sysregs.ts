@@ -8,12 +8,16 @@ import { type CpuModel, extensionControls, hasRegister } from "./cpu-model.ts";
 import { type Door, refuse } from "./door.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
+import type { State } from "./state/state.ts";
 import type { Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
 import { hex, MASK_64 } from "./words.ts";
 
-/** What EL1 registers and controls of extensions hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
+/** What EL1 registers and controls of EL2 hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
 export const LEFT_BEHIND = 0xdead_beef_0bad_cafen;
+
+/** Controls that the loader may have left anyhow. */
+const unsetControls = ["MDSCR_EL1", "MDCR_EL2", "HSTR_EL2", "HACR_EL2", "CNTHCTL_EL2", "VPIDR_EL2"];
 
 const pascal = (register: string): string => camel(register).replace(/^./, (first) => first.toUpperCase());
 
@@ -35,11 +39,11 @@ export class Register {
   value = 0n;
   readonly #read: Reader | undefined;
   readonly #write: Writer | undefined;
-  readonly #exists: boolean;
+  readonly exists: boolean;
 
   constructor(name: string, exists: boolean, read: Reader | undefined, write: Writer | undefined) {
     this.name = name;
-    this.#exists = exists;
+    this.exists = exists;
     this.#read = read;
     this.#write = write;
   }
@@ -49,7 +53,7 @@ export class Register {
   }
   write(value: bigint): void {
     if (value < 0n || value > MASK_64) throw new Violation(`${this.name} = ${value}`);
-    if (!this.#exists) throw new Violation(`${this.name} is UNDEFINED on this CPU`);
+    if (!this.exists) throw new Violation(`${this.name} is UNDEFINED on this CPU`);
     this.value = value;
     this.#write?.(value);
   }
@@ -124,7 +128,8 @@ export class SystemRegisters {
       ...Object.fromEntries(words.map((n) => [`ICH_AP1R${n}_EL2`, (value: bigint) => virtual.writeActive(1, n, value)])),
     };
     this.#make = (name) => new Register(name, hasRegister(model, name), readers[name], writers[name]);
-    for (const name of [...el1Context, "MDSCR_EL1", ...Object.keys(extensionControls)]) this.at(name).value = LEFT_BEHIND;
+    const left = [...el1Context, ...unsetControls, ...Object.keys(extensionControls)];
+    for (const name of left) this.at(name).value = LEFT_BEHIND;
   }
 
   at(name: string): Register {
@@ -148,6 +153,7 @@ export const sysregHal = (
   cpus: readonly { readonly registers: SystemRegisters }[],
   acting: () => { readonly index: number },
   door: Door,
+  state: State | undefined,
 ): Record<string, (value: bigint) => bigint | undefined> => {
   const names: HalRegister[] = idRegisters.map(({ name }) => ({ name, access: "r" }));
   const functions: Record<string, (value: bigint) => bigint | undefined> = {};
@@ -156,9 +162,11 @@ export const sysregHal = (
     const own = (): Register => registers[acting().index] as Register;
     if (access !== "w") functions[`read${pascal(name)}`] = () => own().read();
     if (access !== "r") {
+      const watch = state?.isWatched(name) === true ? state : undefined;
       functions[`write${pascal(name)}`] = (value) => {
         const word = BigInt.asUintN(64, value);
         if (check !== undefined && !door.checks[check](word, acting().index)) refuse("SYSREG", `${name} = ${hex(word)}`);
+        watch?.beforeWrite(acting().index, name);
         own().write(word);
         return undefined;
       };

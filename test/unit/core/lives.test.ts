@@ -149,7 +149,7 @@ for (const mode of ["lines", "terminal"] as const) {
     const beta = board.running(1)!;
     // The reset, of which alpha's CPU knows nothing yet when the line brings something.
     for (const [n, value] of [id("HL_VM_RESET"), 0n].entries()) beta.setX(n, value);
-    board.run.exit(beta.cpu, () => board.core.onSync(beta.vcpu, ESR_HVC));
+    beta.trap(ESR_HVC);
     board.uart.type("hello");
     board.run.settle();
     const again = board.running(0)!;

@@ -33,7 +33,7 @@ test("the end of a slice comes before requests of other CPUs, and the next vCPU 
   sender.setX(0, (2n << 24n) | (victim === a ? 1n : 2n));
   const [op0, op1, crn, crm, op2] = ICC_SGI1R_EL1;
   const iss = (op0! << 20) | (op2! << 17) | (op1! << 14) | (crn! << 10) | (crm! << 1);
-  machine.run.exit(sender.cpu, () => machine.core.onSync(sender.vcpu, (BigInt(ec.SYSREG) << 26n) | (1n << 25n) | BigInt(iss)));
+  sender.trap((BigInt(ec.SYSREG) << 26n) | (1n << 25n) | BigInt(iss));
   machine.counter.count += SLICE;
   machine.run.exit(cpu, () => machine.core.onIrq(cpu.vcpu));
   assert.notEqual(cpu.vcpu, victim.vcpu);
@@ -93,7 +93,7 @@ test("two that are woken in the same moment take the CPUs of the two least urgen
     controller.setX(0, id("HL_VM_RESUME"));
     controller.setX(1, vm);
     controller.pc += 4n;
-    machine.run.exit(controller.cpu, () => machine.core.onSync(controller.vcpu, (BigInt(ec.HVC) << 26n) | (1n << 25n)));
+    controller.trap((BigInt(ec.HVC) << 26n) | (1n << 25n));
   };
   resume(1n);
   resume(2n);

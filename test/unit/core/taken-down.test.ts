@@ -34,10 +34,10 @@ const system = (): { machine: Machine; controller: Guest; guests: [Guest, Guest]
 };
 
 /** A call as `call` makes it, but no other CPU notices before the next one's exit. */
-const callUnnoticed = (machine: Machine, guest: Guest, name: string, ...args: number[]): void => {
+const callUnnoticed = (guest: Guest, name: string, ...args: number[]): void => {
   for (const [n, value] of [id(name), ...args.map(BigInt)].entries()) guest.setX(n, value);
   guest.pc += 4n;
-  machine.run.exit(guest.cpu, () => machine.core.onSync(guest.vcpu, ESR_HVC));
+  guest.trap(ESR_HVC);
 };
 
 const stateOf = (controller: Guest): string | undefined => {
@@ -53,9 +53,9 @@ test("no call of a vCPU brings a VM back that was stopped or destroyed, or takes
       ["HL_VM_RESET", "VM_RUNNING"],
     ] as const) {
       const { machine, controller, guests } = system();
-      callUnnoticed(machine, controller, what, TARGET);
+      callUnnoticed(controller, what, TARGET);
       assert.equal(controller.x(0), 0n);
-      callUnnoticed(machine, guests[1], late, 0, 0, 0);
+      callUnnoticed(guests[1], late, 0, 0, 0);
       machine.run.proceed();
       assert.equal(stateOf(controller), state, `${what}, then ${late}`);
     }
@@ -64,8 +64,8 @@ test("no call of a vCPU brings a VM back that was stopped or destroyed, or takes
 
 test("a vCPU that waits for an interrupt while its VM is reset is off afterwards", () => {
   const { machine, guests } = system();
-  callUnnoticed(machine, guests[0], "PSCI_SYSTEM_RESET");
-  callUnnoticed(machine, guests[1], "PSCI_CPU_SUSPEND_64", 0, 0, 0);
+  callUnnoticed(guests[0], "PSCI_SYSTEM_RESET");
+  callUnnoticed(guests[1], "PSCI_CPU_SUSPEND_64", 0, 0, 0);
   machine.run.proceed();
   const first = running(machine, TARGET);
   assert.equal(call(first, "PSCI_AFFINITY_INFO_64", 1, 0), 1n);
@@ -74,8 +74,8 @@ test("a vCPU that waits for an interrupt while its VM is reset is off afterwards
 
 test("a VM that its vCPU resets stays so when the other one goes off in the same moment", () => {
   const { machine, controller, guests } = system();
-  callUnnoticed(machine, guests[0], "PSCI_SYSTEM_RESET");
-  callUnnoticed(machine, guests[1], "PSCI_CPU_OFF");
+  callUnnoticed(guests[0], "PSCI_SYSTEM_RESET");
+  callUnnoticed(guests[1], "PSCI_CPU_OFF");
   machine.run.proceed();
   assert.equal(stateOf(controller), "VM_RUNNING");
 });
@@ -83,8 +83,8 @@ test("a VM that its vCPU resets stays so when the other one goes off in the same
 test("a vCPU that is switched on while its VM is being paused runs when that goes on", () => {
   const { machine, controller, guests } = system();
   call(guests[1], "PSCI_CPU_OFF");
-  callUnnoticed(machine, controller, "HL_VM_PAUSE", TARGET);
-  callUnnoticed(machine, guests[0], "PSCI_CPU_ON_64", 1, Number(ENTRY), 0);
+  callUnnoticed(controller, "HL_VM_PAUSE", TARGET);
+  callUnnoticed(guests[0], "PSCI_CPU_ON_64", 1, Number(ENTRY), 0);
   machine.run.proceed();
   assert.equal(machine.running(TARGET, 1), undefined);
   assert.equal(call(controller, "HL_VM_RESUME", TARGET), 0n);
@@ -110,8 +110,8 @@ for (const name of ["PSCI_SYSTEM_RESET", "PSCI_SYSTEM_OFF", "PSCI_CPU_OFF"]) {
   test(`a VM that was paused stays so though a vCPU is on the way with ${name}, which comes when it goes on`, () => {
     const { machine, controller, guests } = system();
     call(guests[1], "PSCI_CPU_OFF");
-    callUnnoticed(machine, controller, "HL_VM_PAUSE", TARGET);
-    callUnnoticed(machine, guests[0], name);
+    callUnnoticed(controller, "HL_VM_PAUSE", TARGET);
+    callUnnoticed(guests[0], name);
     machine.run.proceed();
     assert.equal(stateOf(controller), "VM_PAUSED");
     assert.equal(call(controller, "HL_VM_RESUME", TARGET), 0n);

@@ -1,0 +1,13 @@
+// Values that one VM alone knows, for the registers and the memory of simulated guests: where another VM, or EL2 in its name, shows one, it has leaked.
+//
+//   63      48 47  32 31     0
+//  |  0x7a19  | VMID | number |
+
+const TAG = 0x7a19n;
+
+/** A value of the VM with this VMID; another one for each `number`, of 32 bits. */
+export const tokenOf = (vmid: number, number: number): bigint => (TAG << 48n) | (BigInt(vmid) << 32n) | BigInt(number >>> 0);
+
+/** The VMID whose value this is; undefined: it is no token. */
+export const ownerOf = (value: bigint): number | undefined =>
+  value >> 48n === TAG ? Number((value >> 32n) & 0xffffn) : undefined;
