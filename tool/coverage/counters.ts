@@ -1,7 +1,8 @@
-// What the counting build counts, and what a process that ran it has counted: a file for each of its modules, put together by report.ts.
+// What the counting build counts, and what a process, or a thread of it, that ran it has counted: a file for each of its modules, put together by report.ts.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 
 export interface Place {
   /** As it stands in the repository: src/… */
@@ -30,11 +31,11 @@ export const countingFolder = process.env.HYPER_LITE_COVERAGE;
 
 let modules = 0;
 
-/** The counters of all instances of a module in this process; at its end, the points that were reached are written into `folder`. */
+/** The counters of all instances of a module in this thread; at its end, the points that were reached are written into `folder`. */
 export function counters(points: readonly Point[], folder: string): Record<string, Record<string, WebAssembly.Memory>> {
   const pages = Math.ceil(points.length / 0x1_0000);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const file = join(folder, `${process.pid}-${modules++}.txt`);
+  const file = join(folder, `${process.pid}-${threadId}-${modules++}.txt`);
   process.once("exit", () => {
     const bytes = new Uint8Array(memory.buffer);
     mkdirSync(folder, { recursive: true });
