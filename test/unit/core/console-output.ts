@@ -23,3 +23,8 @@ export const printed = (output: string): string =>
     .filter(({ kind }) => kind === "vm")
     .map(({ text }) => text)
     .join("");
+
+/** The notes of the console, its titles among them. */
+export const notes = (output: string): string[] =>
+  pieces(output).flatMap(({ kind, text }) => (kind === "note" || kind === "switch" ? [text] : []));
+export const kinds = (output: string): string[] => pieces(output).map(({ kind, text }) => `${kind}: ${text}`);

@@ -5,16 +5,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Console, NAMES } from "./console-alone.ts";
-import { type Piece, pieces, printed } from "./console-output.ts";
+import { kinds, notes, type Piece, pieces, printed } from "./console-output.ts";
 
 const KIB = 1024;
 const RING = 64 * KIB;
 const A = "\u0001";
-
-/** The notes of the console, its titles among them. */
-const notes = (output: string): string[] =>
-  pieces(output).flatMap(({ kind, text }) => (kind === "note" || kind === "switch" ? [text] : []));
-const kinds = (output: string): string[] => pieces(output).map(({ kind, text }) => `${kind}: ${text}`);
 
 const terminal = (vms = 3): Console => {
   const console = new Console(true, vms);
