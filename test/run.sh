@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests: all of them, behind every check and before a hundred million exits of random systems and the measure of what is covered, or the layers that are named (unit, sim, boot). Sets up and
-# builds first, so that a fresh clone needs nothing else. The last line is `N passed, N failed`.
+# Runs the tests: all of them, behind every check and before a hundred million exits of random systems and the measure of what is covered, or the layers
+# that are named (unit, sim, boot). Sets up and builds first, so that a fresh clone needs nothing else. The last line is `N passed, N failed`.
 set -eu
 cd "$(dirname "$0")/.."
 
