@@ -29,11 +29,16 @@ function update(vcpu: Vcpu): void {
   lists.refill(vcpu);
 }
 
+/** Another CPU may wake it at any time. */
+function isBlocked(vcpu: Vcpu): bool {
+  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) == VcpuState.BLOCKED;
+}
+
 /** After the words of a vCPU have changed; returns whether another CPU was interrupted for it. The VM's lock is held. */
 export function look(vcpu: Vcpu): bool {
   if (!lists.isHere(vcpu)) return inbox.deliver(vcpu, INBOX_LOOK);
   update(vcpu);
-  if (vcpu.interruptPending != 0 && vcpu.state == VcpuState.BLOCKED) sched.wake(vcpu);
+  if (vcpu.interruptPending != 0 && isBlocked(vcpu)) sched.wake(vcpu);
   return false;
 }
 

@@ -1,5 +1,6 @@
 // A doubly linked list of vCPUs that wait for a CPU: the links are in their records.
 
+import * as atomic from "../hal/atomic";
 import { Vcpu } from "../vm/records";
 
 /** No vCPU. */
@@ -33,7 +34,14 @@ export class List {
   }
 }
 
+/** The CPU that holds a vCPU's registers, plus one; 0: none. It lets go of them without the scheduler's lock. */
+export function loadedOn(vcpu: Vcpu): u32 {
+  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"));
+}
+
 /** Whether CPU `number` may run a waiting vCPU: its VM may be there, and no other CPU holds its registers. */
 export function isEligible(vcpu: Vcpu, number: u32): bool {
-  return ((vcpu.vm.affinity >> number) & 1) != 0 && (vcpu.loadedOn == 0 || vcpu.loadedOn == number + 1);
+  if (((vcpu.vm.affinity >> number) & 1) == 0) return false;
+  const on = loadedOn(vcpu);
+  return on == 0 || on == number + 1;
 }

@@ -16,7 +16,7 @@ import * as work from "../vm/work";
 import * as cpus from "./cpus";
 import { Cpu, Request, Resched } from "./cpus";
 import * as deadlines from "./deadlines";
-import { isNobody, NOBODY } from "./list";
+import { isNobody, loadedOn, NOBODY } from "./list";
 import * as priority from "./priority";
 import * as share from "./share";
 
@@ -87,10 +87,6 @@ function takesTurns(policy: u32, waiting: Vcpu, running: Vcpu): bool {
 
 function setState(vcpu: Vcpu, state: VcpuState): void {
   atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("state"), state);
-}
-
-function loadedOn(vcpu: Vcpu): u32 {
-  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"));
 }
 
 /** Whether a VM's ready vCPUs may have CPUs: its vCPU 0 does its work while it is filled or emptied. */
@@ -240,7 +236,8 @@ export function suspend(vm: Vm, off: bool): void {
       vcpu.timerDeadline = NEVER;
       deadlines.update(cpus.self(), vcpu);
     }
-    if (vcpu.loadedOn != 0) kick(cpus.at(vcpu.loadedOn - 1));
+    const on = loadedOn(vcpu);
+    if (on != 0) kick(cpus.at(on - 1));
   }
 }
 
@@ -300,7 +297,7 @@ function takeUp(policy: u32, cpu: Cpu, vcpu: Vcpu, now: u64): void {
   vcpu.lastCpu = cpu.number;
   if (vcpu.slice == 0) vcpu.slice = scheduler.slice;
   setState(vcpu, VcpuState.RUNNING);
-  if (vcpu.loadedOn == 0) {
+  if (loadedOn(vcpu) == 0) {
     atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("loadedOn"), cpu.number + 1);
   }
 }
