@@ -5,9 +5,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { layout } from "../abi/layout.ts";
+import { record } from "../abi/record.ts";
 import { virtBoard } from "../abi/virt-board.ts";
 import { ConsoleSplitter, parseLogLine } from "./console.ts";
 import { hypervisor } from "./paths.ts";
+import type { Ring } from "./record/ring.ts";
 import { MIB } from "./size.ts";
 import { UserError } from "./user-error.ts";
 
@@ -21,6 +23,8 @@ export interface BoardOptions {
   readonly el3?: boolean | undefined;
   /** One instruction, one tick of a 1 GHz counter, idle time skipped: runs that repeat exactly. */
   readonly icount?: boolean | undefined;
+  /** The ring that the run is recorded in: the recording image runs in place of the ordinary one. From EL2 alone. */
+  readonly record?: Ring | undefined;
   /** Further arguments for QEMU. */
   readonly qemuArgs?: readonly string[] | undefined;
 }
@@ -58,6 +62,15 @@ const namesAccelerator = (args: readonly string[]): boolean =>
 const accelerator = (cpus: number, options: BoardOptions, hostCpus: number): string[] =>
   options.icount || cpus <= hostCpus || namesAccelerator(options.qemuArgs ?? []) ? [] : ["-accel", "tcg,thread=single"];
 
+/** QEMU takes a comma in a value for the end of the value unless it is doubled. */
+const quoted = (path: string): string => path.replaceAll(",", ",,");
+
+/** The ring as the memory of a PCI device, which no device tree names. */
+const ringDevice = ({ file, bytes }: Ring): string[] => [
+  ...["-object", `memory-backend-file,id=record,share=on,mem-path=${quoted(file)},size=${bytes}`],
+  ...["-device", `ivshmem-plain,memdev=record,bus=pcie.0,addr=${record.RECORD_SLOT}`],
+];
+
 /** `hostCpus` are those that QEMU can use at a time. */
 export const qemuArguments = (
   bundle: string | undefined,
@@ -68,15 +81,14 @@ export const qemuArguments = (
   const cpus = options.cpus ?? boardDefaults.cpus;
   const memory = options.memory ?? boardDefaults.memory;
   const cpu = options.cpu ?? boardDefaults.cpu;
-  const file = options.el3 ? hypervisor.rom : hypervisor.image;
+  const file = options.el3 ? hypervisor.rom : options.record === undefined ? hypervisor.image : hypervisor.recorder;
   if (!existsSync(file)) throw new UserError(`${file}: no such file: run \`npm run build\` first`);
   if (options.el3 && layout.ROM_BUNDLE + bundleSize > virtBoard.VIRT_RAM + memory) {
     throw new UserError(
       `--memory: the board's RAM must reach to the end of the bundle, ${(layout.ROM_BUNDLE - virtBoard.VIRT_RAM + bundleSize) / MIB} MiB`,
     );
   }
-  // QEMU takes a comma in a value for the end of the value unless it is doubled.
-  const loader = options.el3 ? `loader,file=${bundle?.replaceAll(",", ",,")},addr=${layout.ROM_BUNDLE},force-raw=on` : bundle;
+  const loader = options.el3 ? `loader,file=${bundle && quoted(bundle)},addr=${layout.ROM_BUNDLE},force-raw=on` : bundle;
   return [
     ...["-machine", `virt,gic-version=3,virtualization=on${options.el3 ? ",secure=on" : ""}`],
     ...["-cpu", options.icount ? `${cpu},cntfrq=${ICOUNT_FREQUENCY}` : cpu],
@@ -86,6 +98,7 @@ export const qemuArguments = (
     ...["-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"],
     ...[options.el3 ? "-bios" : "-kernel", file],
     ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),
+    ...(options.record === undefined ? [] : ringDevice(options.record)),
     ...(options.qemuArgs ?? []),
   ];
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `hyper-lite` command: builds a system into a bundle, runs it under QEMU, or says what is wrong with it.
+// The `hyper-lite` command: builds a system into a bundle, runs it under QEMU, replays a run, or says what is wrong with it.
 
 import { writeFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
@@ -10,6 +10,7 @@ import { progress } from "./command.ts";
 import { jsonSchema } from "./config/json-schema.ts";
 import { parseLogLevels } from "./config/parse.ts";
 import { isBoardMemory, valueRules } from "./config/rules.ts";
+import { type ReplayOptions, replayFile } from "./record/command.ts";
 import { runSystem } from "./run.ts";
 import { formatSize, parseSize } from "./size.ts";
 import { buildSystem, validateSystem } from "./system.ts";
@@ -36,11 +37,27 @@ const seconds = (text: string): number => {
   return value;
 };
 
-/** A bundle is no text for a terminal, and goes to no stream: "-" would be a file of that name. */
-const outputFile = (text: string): string => {
-  if (text === "" || text === "-")
-    throw new InvalidArgumentError("It must be the path of a file: a bundle does not go to stdout.");
-  return text;
+/** What is no text for a terminal goes to no stream: "-" would be a file of that name. */
+const outputFile =
+  (what: string) =>
+  (text: string): string => {
+    if (text === "" || text === "-")
+      throw new InvalidArgumentError(`It must be the path of a file: ${what} does not go to stdout.`);
+    return text;
+  };
+
+const exitNumber = (text: string): number => {
+  const value = Number(text);
+  if (!(Number.isSafeInteger(value) && value >= 1))
+    throw new InvalidArgumentError("It must be the number of an exit, from 1 up.");
+  return value;
+};
+
+const cpuNumber = (text: string): number => {
+  const value = Number(text);
+  if (!(/^\d+$/.test(text) && value < layout.MAX_CPUS))
+    throw new InvalidArgumentError(`It must be the number of a CPU, from 0 to ${layout.MAX_CPUS - 1}.`);
+  return value;
 };
 
 const writeOutput = (file: string, bytes: Buffer): void => {
@@ -65,6 +82,7 @@ interface RunFlags extends BuildFlags {
   memory?: number;
   el3: boolean;
   icount: boolean;
+  record?: string;
   timeout?: number;
   qemuArg: string[];
 }
@@ -90,7 +108,7 @@ const bundleCommand = (name: string, description: string): Command =>
 const consoleOption = (description: string): Option => new Option("--console <mode>", description).choices(["terminal", "lines"]);
 
 const build = bundleCommand("build", "make the bundle of a system: everything that its VMs start with")
-  .requiredOption("-o, --output <file>", "where to write it", outputFile)
+  .requiredOption("-o, --output <file>", "where to write it", outputFile("a bundle"))
   .addOption(consoleOption("one terminal for all VMs, or whole lines with names for machines").default("lines"))
   .action(async (system: string, flags: BuildFlags & { output: string }) => {
     const { bundle } = await buildSystem(system, buildOptions(flags));
@@ -108,13 +126,33 @@ const run = bundleCommand("run", "run a system under QEMU; Ctrl-A x leaves")
   .addOption(consoleOption('one terminal for all VMs, or whole lines with names (default: "terminal" on a terminal)'))
   .option("--el3", "start at EL3, from the ROM", false)
   .option("--icount", "count instructions as time: a run that repeats exactly", false)
+  .addOption(
+    new Option("--record <file>", "record what the core does, for `replay`; slower")
+      .argParser(outputFile("a record"))
+      .conflicts("el3"),
+  )
   .option("--timeout <seconds>", "give up after this time", seconds)
   .option("--qemu-arg <argument>", "a further argument for QEMU; may be repeated", appended, [])
   .action(async (system: string, flags: RunFlags) => {
-    const { cpu, cpus, memory, el3, icount, timeout, qemuArg } = flags;
+    const { cpu, cpus, memory, el3, icount, record, timeout, qemuArg } = flags;
     const options = { ...buildOptions(flags), console: flags.console ?? usualConsole() };
-    process.exitCode = await runSystem(system, { ...options, cpu, cpus, memory, el3, icount, timeout, qemuArgs: qemuArg });
+    const board = { cpu, cpus, memory, el3, icount, qemuArgs: qemuArg };
+    process.exitCode = await runSystem(system, { ...options, ...board, record, timeout });
   });
+
+const replay = new Command("replay")
+  .description("replay a recorded run in this process, and list the exits of its guests")
+  .argument("<file>", "what `run --record` has written")
+  .option("--from <exit>", "list from this exit on", exitNumber)
+  .option("--to <exit>", "list up to this exit", exitNumber)
+  .option("--cpu <number>", "list the exits of one CPU", cpuNumber)
+  .addOption(
+    new Option("--exit <exit>", "show one exit: registers, calls of the HAL, what changed in the core's memory")
+      .argParser(exitNumber)
+      .conflicts(["from", "to", "cpu"]),
+  )
+  .addOption(new Option("--step", "go from exit to exit, or from call to call, by keys").conflicts(["from", "to", "cpu", "exit"]))
+  .action((file: string, options: ReplayOptions) => replayFile(file, options));
 
 const validate = systemCommand("validate", "say everything that is wrong with a system, without using a network").action(
   async (system: string) => {
@@ -150,7 +188,7 @@ const flushOutput = async (): Promise<void> => {
 const main = async (): Promise<void> => {
   watchStreams();
   const program = new Command("hyper-lite").description("A light type-1 hypervisor for ARM64, written in TypeScript");
-  for (const command of [build, run, validate, schema]) program.addCommand(command.exitOverride());
+  for (const command of [build, run, replay, validate, schema]) program.addCommand(command.exitOverride());
   try {
     await program.exitOverride().parseAsync();
   } catch (thrown) {

@@ -9,4 +9,8 @@ export const BUILD = join(ROOT, "build");
 export const hypervisor = {
   image: join(BUILD, "hyper-lite.Image"),
   rom: join(BUILD, "hyper-lite.rom"),
+  /** What both are made of. */
+  core: join(BUILD, "core.wasm"),
+  /** The image that records what it does (docs/record-replay.md). */
+  recorder: join(BUILD, "record/hyper-lite.Image"),
 };

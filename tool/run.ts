@@ -2,11 +2,14 @@
 
 import type { Outcome } from "./board.ts";
 import { progress } from "./command.ts";
+import { RecordedRun } from "./record/session.ts";
 import { type SessionOptions, startSystem } from "./session.ts";
 import { Terminal } from "./terminal.ts";
 import { exitCodes } from "./user-error.ts";
 
-export interface RunOptions extends SessionOptions {
+export interface RunOptions extends Omit<SessionOptions, "record"> {
+  /** The file that the run is recorded into. */
+  readonly record?: string | undefined;
   /** Seconds after which the run is given up. */
   readonly timeout?: number | undefined;
 }
@@ -36,7 +39,8 @@ const report = ({ halted, qemu }: Outcome): Stop => {
 /** The exit code of the run. */
 export const runSystem = async (path: string, options: RunOptions): Promise<number> => {
   const terminal = new Terminal(options.console ?? "lines");
-  const board = await startSystem(path, options, terminal);
+  const recorded = options.record === undefined ? undefined : await RecordedRun.begin(options.record, path);
+  const board = await startSystem(path, { ...options, record: recorded?.ring }, terminal);
   let stopped: Stop | undefined;
   const stop = (reason: Stop): void => {
     stopped ??= reason;
@@ -57,5 +61,6 @@ export const runSystem = async (path: string, options: RunOptions): Promise<numb
   });
   const { code, message } = stopped ?? report(outcome);
   if (message !== undefined) progress(message);
+  if (recorded !== undefined) progress(recorded.save());
   return code;
 };
