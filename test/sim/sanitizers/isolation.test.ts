@@ -1,7 +1,7 @@
 // The sanitizer of isolation: what a VM reaches, what it finds there at its start, and what EL2 does for whom.
 
 import { type Bug, testBugs } from "./bugs.ts";
-import { apart, asking, large, successors, successorsUnscrubbed } from "./lives.ts";
+import { apart, asking, large, leftovers, successors, successorsUnscrubbed } from "./lives.ts";
 
 const CREATE = "src/vm/create.ts";
 const WORK = "src/vm/work.ts";
@@ -118,6 +118,14 @@ const bugs: Bug[] = [
     ],
     run: successors,
     report: /which is not as the bundle has it/,
+  },
+  {
+    what: "the last bytes of a device tree are left out, where a loader's bytes lie",
+    changes: [
+      { file: WORK, find: "for (let at = whole; at < bytes; at++)", replace: "for (let at = whole + 1; at < bytes; at++)" },
+    ],
+    run: leftovers,
+    report: /VM \d starts with a byte of 0x\w+ at 0x\w+ \(0x\w+\), which is not as the bundle has it/,
   },
   {
     what: "work begins while a CPU still has the VM",
