@@ -4,7 +4,7 @@
 
 import { gicd, gicIds, gicr } from "../abi/gic.ts";
 import type { Device } from "./device.ts";
-import { Violation } from "./faults.ts";
+import { Absent, Violation } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const INTIDS = 288;
@@ -209,7 +209,7 @@ export class InterruptController {
       for (const [n, one] of interrupts.slice(config, config + 16).entries()) if (one.edge) word |= 2 << (2 * n);
       return BigInt(word >>> 0);
     }
-    throw new Violation(`the board's GIC has no register of ${bytes} bytes to read at ${hex(offset)}`);
+    throw new Absent(`the board's GIC has no register of ${bytes} bytes to read at ${hex(offset)}`);
   }
 
   #write(offset: number, bytes: number, value: bigint, span: Interrupts): void {
@@ -231,7 +231,7 @@ export class InterruptController {
     } else if (bytes === 4 && config >= 0 && config + first >= FIRST_PPI && config < interrupts.length) {
       for (const [n, one] of interrupts.slice(config, config + 16).entries()) one.edge = ((word >>> (2 * n + 1)) & 1) === 1;
     } else {
-      throw new Violation(`the board's GIC has no register of ${bytes} bytes to write at ${hex(offset)}`);
+      throw new Absent(`the board's GIC has no register of ${bytes} bytes to write at ${hex(offset)}`);
     }
   }
 
@@ -270,7 +270,7 @@ export class InterruptController {
   redistributors(base: number, affinities: readonly bigint[] = this.#packed, endless = false): Device {
     const of = (at: number): { one: Redistributor; span: Interrupts; offset: number } => {
       const one = this.#redistributors[this.#packed.indexOf(affinities[Math.floor(at / FRAME)] ?? -1n)];
-      if (one === undefined) throw new Violation(`a redistributor at ${hex(base + at)} that is no CPU's`);
+      if (one === undefined) throw new Absent(`a redistributor at ${hex(base + at)} that is no CPU's`);
       return { one, span: one.interrupts, offset: at % FRAME };
     };
     return {

@@ -3,7 +3,7 @@
 
 import { pl011 } from "../abi/pl011.ts";
 import type { Device } from "./device.ts";
-import { Violation } from "./faults.ts";
+import { Absent, Violation } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const DEPTH = 32;
@@ -96,7 +96,7 @@ export class BoardUart implements Device {
     if (bytes !== 4) throw new Violation(`a read of ${bytes} bytes from the board's UART`);
     if (offset === pl011.UART_FR) return BigInt(this.#flags());
     if (offset === pl011.UART_DR) return BigInt(this.#receive());
-    throw new Violation(`the board's UART has no register to read at ${hex(offset)}`);
+    throw new Absent(`the board's UART has no register to read at ${hex(offset)}`);
   }
 
   write(offset: number, bytes: number, value: bigint): void {
@@ -105,6 +105,6 @@ export class BoardUart implements Device {
     else if (offset === pl011.UART_ICR) this.#raw &= ~Number(value);
     else if (offset === pl011.UART_IMSC) this.#mask = Number(value);
     else if (offset === pl011.UART_CR) this.#control = Number(value);
-    else throw new Violation(`the board's UART has no register to write at ${hex(offset)}`);
+    else throw new Absent(`the board's UART has no register to write at ${hex(offset)}`);
   }
 }

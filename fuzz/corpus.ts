@@ -1,0 +1,47 @@
+// The corpora of the fuzzers, packed: for each target a file with a line for each input, its bytes in base64. Lines are sorted, so that a change of a corpus is
+// a change of its lines. What crashed once is in a file of its own, which no fuzzer writes anew.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ROOT } from "../tool/paths.ts";
+import type { Target } from "./format.ts";
+
+const pathOf = (target: Target, what = ""): string => join(ROOT, "fuzz/corpus", `${target}${what}.txt`);
+const CRASHES = "-crashes";
+
+const linesOf = (path: string): string[] =>
+  existsSync(path)
+    ? readFileSync(path, "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
+    : [];
+const byLength = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : 1);
+
+const write = (path: string, lines: readonly string[]): void => {
+  mkdirSync(dirname(path), { recursive: true });
+  const sorted = [...new Set(lines)].sort(byLength);
+  writeFileSync(path, sorted.map((line) => `${line}\n`).join(""));
+};
+const line = (input: Uint8Array): string => Buffer.from(input).toString("base64");
+
+/** Every input of a target, and what crashed once. */
+export const readCorpus = (target: Target): Buffer[] =>
+  [...linesOf(pathOf(target)), ...linesOf(pathOf(target, CRASHES))].map((text) => Buffer.from(text, "base64"));
+
+export const writeCorpus = (target: Target, inputs: readonly Uint8Array[]): void => write(pathOf(target), inputs.map(line));
+
+/** Keeps an input that crashed. */
+export const keepCrash = (target: Target, input: Uint8Array): void => {
+  const path = pathOf(target, CRASHES);
+  write(path, [...linesOf(path), line(input)]);
+};
+
+/** Puts inputs into a folder of their own, a file each, as libFuzzer has them. */
+export const unpack = (folder: string, inputs: readonly Uint8Array[]): void => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const input of inputs) writeFileSync(join(folder, createHash("sha1").update(input).digest("hex")), input);
+};
+
+export const packed = (folder: string): Buffer[] => readdirSync(folder).map((name) => readFileSync(join(folder, name)));
