@@ -181,6 +181,8 @@ export class Owners {
 
   /** Calls `visit` for every leaf below a table. */
   #below(table: Table, visit: (table: Table, index: number, entry: bigint) => void): void {
+    // One that was just made, or is taken out empty.
+    if (this.#ram.isZero(table.at, 8 * ENTRIES)) return;
     for (let index = 0; index < ENTRIES; index++) {
       const child = table.children.get(index);
       const entry = this.#ram.read(table.at + 8 * index, 8);
