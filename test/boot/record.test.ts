@@ -1,10 +1,11 @@
 // Recorded runs: the core in Node does once more what it did on the board, to the same last exit and the same memory; what is not as it was is told.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { layout } from "../../abi/layout.ts";
 import { record } from "../../abi/record.ts";
 import type { SystemConfig } from "../../tool/config.ts";
@@ -161,8 +162,11 @@ test("what is not as it was is told, with the record", async () => {
   );
 });
 
-test("the command lists exits, shows one, and goes step by step", async () => {
-  const { file } = await recorded({ system: "examples/hello" });
+test("the command records a run, lists exits, shows one, and goes step by step", async () => {
+  const file = join(scratch(), "hello.record");
+  const args = ["tool/main.ts", "run", "examples/hello", "--icount", "--record", file];
+  const { stderr: said } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  assert.match(said, /hello\.record: recorded, \d+ MiB: `hyper-lite replay .*hello\.record` shows it\n$/);
   const all = await hyperLite(["replay", file]).ended;
   assert.equal(all.status, 0);
   assert.match(

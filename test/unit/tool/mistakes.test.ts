@@ -144,6 +144,37 @@ const mistakes: readonly [title: string, args: string[], status: number, message
     1,
     /: cannot be written: illegal operation on a directory\n$/,
   ],
+  ["a record from EL3", ["run", folder, "--record", "x", "--el3"], 2, /'--record <file>' cannot be used with option '--el3'/],
+  ["a record to stdout", ["run", folder, "--record", "-"], 2, /It must be the path of a file: a record does not go to stdout/],
+  [
+    "a record into a folder that is not there",
+    ["run", scratchSystem(), "--record", "/nowhere/run.record"],
+    1,
+    /: \/nowhere\/run\.record: cannot be written: no such file or directory\n$/,
+  ],
+  ["replay without a file", ["replay"], 2, /missing required argument 'file'/],
+  ["replay of nothing", ["replay", join(folder, "none")], 1, /none: cannot be read: no such file or directory\n$/],
+  [
+    "replay of what is no record",
+    ["replay", fileWith("r", "r")],
+    1,
+    /: not a recorded run: `hyper-lite run SYSTEM --record FILE`/,
+  ],
+  [
+    "an exit that is no number",
+    ["replay", "x", "--exit", "last"],
+    2,
+    /argument 'last' is invalid. It must be the number of an exit/,
+  ],
+  ["an exit before the first", ["replay", "x", "--from", "0"], 2, /It must be the number of an exit, from 1 up/],
+  ["a CPU that no board has", ["replay", "x", "--cpu", "8"], 2, /It must be the number of a CPU, from 0 to 7/],
+  [
+    "one exit and a range",
+    ["replay", "x", "--exit", "1", "--to", "2"],
+    2,
+    /'--exit <exit>' cannot be used with option '--to <exit>'/,
+  ],
+  ["a list, step by step", ["replay", "x", "--step", "--exit", "1"], 2, /'--step' cannot be used with option '--exit <exit>'/],
 ];
 
 for (const [title, args, status, message] of mistakes) {

@@ -134,6 +134,12 @@ test("the bundle is there during the run, and gone afterwards", async () => {
   assert.equal(existsSync(file!), false);
 });
 
+test("a record of nothing is told", async () => {
+  const { status, stderr } = await run(["--record", join(scratch(), "run.record")], HALTED_OFF).ended;
+  assert.equal(status, 1);
+  assert.match(stderr, /run\.record: nothing was recorded: the hypervisor did not start\n$/);
+});
+
 test("build writes a bundle", async () => {
   const file = join(scratch(), "out.bundle");
   const { status, stdout, stderr } = await hyperLite(["build", scratchSystem(), "-o", file]).ended;
