@@ -10,10 +10,13 @@ import type { SystemRegisters } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
 const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
-const CONTEXT = frame.spEl0 ?? 0;
-const VECTORS = frame.v ?? 0;
+/** Where they are in a record, and how many bytes. */
+export const EL1_OFFSET = frame.spEl0 ?? 0;
+export const EL1_BYTES = 8 * el1Context.length;
+export const FP_OFFSET = frame.v ?? 0;
 /** V0 to V31, two words each, FPCR and FPSR. */
 export const VECTOR_WORDS = 66;
+export const FP_BYTES = 8 * VECTOR_WORDS;
 const LOST = 0x1057_1057_dead_beefn;
 /** What a CPU has in place of what was saved. */
 const POISON = 0x9015_09ad_0bad_c0den;
@@ -110,8 +113,8 @@ export class Context {
     this.#order = order;
     this.#registers = registers;
     this.#vectors = vectors;
-    this.#el1 = new Bank("EL1 registers", CONTEXT, el1Context.length, memory);
-    this.#fp = new Bank("vector registers", VECTORS, VECTOR_WORDS, memory);
+    this.#el1 = new Bank("EL1 registers", EL1_OFFSET, el1Context.length, memory);
+    this.#fp = new Bank("vector registers", FP_OFFSET, VECTOR_WORDS, memory);
     this.#kept = kept;
   }
 

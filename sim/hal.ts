@@ -1,9 +1,11 @@
 // The imports of core.wasm: every function that src/hal/ declares, for the simulated machine. A 32-bit parameter arrives signed.
 
 import { layout } from "../abi/layout.ts";
+import { EL1_BYTES, EL1_OFFSET, FP_BYTES, FP_OFFSET } from "./context.ts";
 import { refuse } from "./door.ts";
 import { Endless, Halted, Violation } from "./faults.ts";
 import type { Machine } from "./machine.ts";
+import { CONTEXT } from "./races.ts";
 import { ownerOf } from "./state/token.ts";
 import { sysregHal } from "./sysregs.ts";
 import { hex } from "./words.ts";
@@ -105,22 +107,25 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
     (fresh: (old: number, value: number) => number) =>
     (at: number, value: number): number => {
       const found = address(at);
+      machine.races?.change(machine.run.acting.index, found);
       const old = machine.view.getUint32(found, true);
       machine.view.setUint32(found, fresh(old, value), true);
       return old;
     };
-  const { locks, run } = machine;
+  const { locks, races, run } = machine;
   const add = change((old, value) => old + value);
   return {
     load32: (at: number) => {
       const found = address(at);
       const value = machine.view.getUint32(found, true);
       locks.look(run.acting.index, found, value);
+      races?.load(run.acting.index, found);
       return value;
     },
     store32: (at: number, value: number) => {
       const found = address(at);
       locks.write(run.acting.index, found, value >>> 0);
+      races?.store(run.acting.index, found);
       machine.view.setUint32(found, value, true);
     },
     // of tickets alone
@@ -134,10 +139,12 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
   };
 };
 
-const cpu = ({ door, firmware, locks, run }: Machine): Record<string, HalFunction> => ({
+const cpu = ({ cpus, door, firmware, locks, races, run }: Machine): Record<string, HalFunction> => ({
   number: () => run.acting.number,
   start: (mpidr: bigint, number: number) => {
     if (number < 1 || number >= layout.MAX_CPUS) refuse("CPU", `a CPU is started as number ${number}`);
+    const other = cpus.find(({ affinity }) => affinity === u64(mpidr));
+    if (other !== undefined) races?.start(run.acting.index, other.index);
     return firmware.start(u64(mpidr), number);
   },
   relax: () => {
@@ -153,20 +160,33 @@ const cpu = ({ door, firmware, locks, run }: Machine): Record<string, HalFunctio
   },
 });
 
-const context = ({ run, order }: Machine): Record<string, HalFunction> => {
+const context = ({ races, run, order }: Machine): Record<string, HalFunction> => {
+  type Access = "read" | "write";
+  const el1 = (access: Access, record: number): void =>
+    races?.[access](run.acting.index, CONTEXT, EL1_BYTES, (record >>> 0) + EL1_OFFSET);
+  const fp = (access: Access, record: number): void =>
+    races?.[access](run.acting.index, CONTEXT, FP_BYTES, (record >>> 0) + FP_OFFSET);
   const requireFp = (): void => {
     order.requireTraps();
     run.acting.requireOpenFp();
   };
   return {
-    loadEl1: (record: number) => run.acting.context.loadEl1(record >>> 0),
-    saveEl1: (record: number) => run.acting.context.saveEl1(record >>> 0),
+    loadEl1: (record: number) => {
+      el1("read", record);
+      run.acting.context.loadEl1(record >>> 0);
+    },
+    saveEl1: (record: number) => {
+      el1("write", record);
+      run.acting.context.saveEl1(record >>> 0);
+    },
     loadFp: (record: number) => {
       requireFp();
+      fp("read", record);
       run.acting.context.loadFp(record >>> 0);
     },
     saveFp: (record: number) => {
       requireFp();
+      fp("write", record);
       run.acting.context.saveFp(record >>> 0);
     },
   };

@@ -5,9 +5,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import binaryen from "assemblyscript/binaryen";
-import { CALL, readWasm } from "../tool/chain/wasm.ts";
 import { BUILD } from "../tool/paths.ts";
 import { coreBytes } from "./compiled.ts";
+import { SITES, type Sites } from "./races.ts";
 import { compileCore } from "./sanitizers/book.ts";
 
 export interface Instruments {
@@ -21,15 +21,9 @@ type Module = binaryen.Module;
 
 const { Features, i32, none, createType } = binaryen;
 const FEATURES =
-  Features.BulkMemory |
-  Features.BulkMemoryOpt |
-  Features.MutableGlobals |
-  Features.SignExt |
-  Features.NontrappingFPToInt |
-  Features.MultiMemory;
-/** What tells of an access, as Binaryen's pass names it, once for each. */
-const ACCESSES = new Set(["load_ptr", "store_ptr"]);
-const SITES = "accesses";
+  Features.BulkMemory | Features.BulkMemoryOpt | Features.MutableGlobals | Features.SignExt | Features.NontrappingFPToInt;
+/** Of a build that counts what it runs. Binaryen lowers memory.fill of a module with one memory alone. */
+const COUNTING = FEATURES | Features.MultiMemory;
 
 interface Known {
   readonly name: string;
@@ -108,18 +102,17 @@ const addAccesses = (module: Module): void => {
   }
 };
 
-/** Accesses are numbered in the order of functions: the first number of each function that has any, and its name. */
-export type Sites = readonly (readonly [first: number, name: string])[];
-
-const sitesOf = (wasm: Uint8Array): Sites => {
-  const { functions } = readWasm(wasm);
-  const told = new Set(functions.flatMap(({ name, index }) => (ACCESSES.has(name) ? index : [])));
-  let next = 0;
-  return functions.flatMap(({ name, body }) => {
-    const first = next;
-    next += body.filter(({ opcode, immediate }) => opcode === CALL && told.has(immediate)).length;
-    return next > first ? [[first, name] as const] : [];
-  });
+/** Which numbers the accesses of each function have: they are the first arguments of the pass's calls, as Binaryen's text has them. */
+const sitesOf = (module: Module): Sites => {
+  const names: string[] = [];
+  let name = "";
+  for (const [, of, number] of module
+    .emitText()
+    .matchAll(/^ \(func \$(\S+)|\(call \$(?:load|store)_ptr\s+\(i32\.const (\d+)\)/gm)) {
+    if (of !== undefined) name = of;
+    else names[Number(number)] = name;
+  }
+  return [...names.entries()].filter(([n, one]) => one !== names[n - 1]);
 };
 
 /** A section of a name of its own (Core Specification, 5.5.3), in which the module says where its accesses are. */
@@ -130,13 +123,14 @@ const section = (contents: Buffer): Buffer => {
 };
 
 const instrument = (wasm: Uint8Array, { points = false, accesses = false }: Instruments): Buffer => {
-  const module = binaryen.readBinaryWithFeatures(wasm, FEATURES);
+  const module = binaryen.readBinaryWithFeatures(wasm, accesses ? FEATURES : COUNTING);
   if (accesses) addAccesses(module);
+  const sites = accesses ? sitesOf(module) : [];
   if (points) addPoints(module);
   binaryen.setDebugInfo(true);
   const bytes = Buffer.from(module.emitBinary());
   module.dispose();
-  return accesses ? Buffer.concat([bytes, section(Buffer.from(JSON.stringify(sitesOf(bytes))))]) : bytes;
+  return accesses ? Buffer.concat([bytes, section(Buffer.from(JSON.stringify(sites)))]) : bytes;
 };
 
 /** A compiled core, core.wasm unless `wasm` is another one, for MachineOptions.wasm. */
@@ -156,10 +150,4 @@ export const instrumentedCore = (
     renameSync(`${path}.${process.pid}`, path);
   }
   return compileCore(readFileSync(path));
-};
-
-/** Where an instrumented core accesses its memory; undefined: it does not say so. */
-export const accessesOf = (module: WebAssembly.Module): Sites | undefined => {
-  const [found] = WebAssembly.Module.customSections(module, SITES);
-  return found && (JSON.parse(new TextDecoder().decode(found)) as Sites);
 };

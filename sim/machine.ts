@@ -10,6 +10,7 @@ import { Crash } from "./crash.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
 import { Absent, Violation } from "./faults.ts";
+import { Fields } from "./fields.ts";
 import { Firmware } from "./firmware.ts";
 import { Guest } from "./guest.ts";
 import { type Hal, makeHal } from "./hal.ts";
@@ -18,6 +19,7 @@ import { Locks } from "./locks.ts";
 import { Order } from "./order.ts";
 import { BoardUart } from "./pl011.ts";
 import { BoardClock } from "./pl031.ts";
+import { accessesOf, Races } from "./races.ts";
 import { type Bank, Ram } from "./ram.ts";
 import { type Pick, Run } from "./run.ts";
 import { readBook } from "./sanitizers/book.ts";
@@ -89,6 +91,8 @@ export class Machine {
   readonly locks: Locks;
   /** What sees to it that each guest finds its registers; undefined with a core that is a script. */
   readonly state: State | undefined;
+  /** With a core that tells of its accesses (instrument.ts). */
+  readonly races: Races | undefined;
   readonly crash = new Crash();
   readonly isolation: Isolation;
   readonly ledger: Ledger;
@@ -120,6 +124,15 @@ export class Machine {
     this.cpus = mpidrs.map((mpidr, index) => new Cpu(index, mpidr, shared));
     this.locks = new Locks(mpidrs.length, () => this.view);
     this.state = isReal ? new State(this.cpus, model) : undefined;
+    const sites = options.wasm && accessesOf(options.wasm);
+    this.races =
+      sites &&
+      new Races(layout.WINDOW_PAGES << 16, sites, (at) =>
+        new Fields(
+          () => this.view,
+          () => this.#guests.keys(),
+        ).describe(at),
+      );
     this.firmware = new Firmware(this.cpus);
     interrupts.connect(intids.UART, () => this.uart.line);
     this.#devices = [
@@ -135,7 +148,9 @@ export class Machine {
     this.ledger = new Ledger({ banks, owners: door.owners, book: () => wasm && readBook(wasm, this.view) });
     const hal = (options.wrapHal ?? ((same) => same))(makeHal(this));
     const suspend = new WebAssembly.Suspending(() => this.run.mode?.suspend());
-    this.core = wasm === undefined ? options.core!(hal) : instantiate<Core>(wasm, { ...hal, interleave: { suspend } });
+    const accesses = this.races?.imports(() => this.run.acting.index) ?? {};
+    const imports = { ...hal, interleave: { suspend }, accesses };
+    this.core = wasm === undefined ? options.core!(hal) : instantiate<Core>(wasm, imports);
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }

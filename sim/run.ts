@@ -95,6 +95,7 @@ export class Run {
     cpu.isInside = true;
     this.act(cpu);
     this.#machine.order.tlb.leave(cpu.index);
+    this.#machine.races?.begin(cpu.index, cpu.vcpu);
     const left = cpu.guest;
     if (left !== undefined) this.#machine.state?.leave(cpu, left, cpu.cause);
     cpu.cause = INTERRUPT;
@@ -106,6 +107,7 @@ export class Run {
     cpu.vcpu = vcpu >>> 0;
     this.#machine.locks.leave(cpu.index);
     this.#rules.check(cpu);
+    this.#machine.races?.end(cpu.index, cpu.vcpu);
     const entered = cpu.guest;
     if (entered !== undefined) this.#machine.state?.enter(cpu, entered);
     this.#machine.order.leave();

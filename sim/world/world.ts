@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly system?: SystemStart;
   /** In place of core.wasm: a core with a bug in it. */
   readonly core?: Uint8Array;
+  /** Races are looked for (races.ts). */
+  readonly races?: boolean;
 }
 
 /** How a world ends: its time is up, every VM is off, all that are not sleep for good, or whole exits cannot go on. */
@@ -58,22 +60,23 @@ export class World {
   /** Steps in a row in which nobody ran. */
   #idle = 0;
 
-  constructor({ seed, mode = "whole", system, core }: WorldOptions) {
+  constructor({ seed, mode = "whole", system, core, races = false }: WorldOptions) {
     this.seed = seed;
     this.mode = mode;
     this.#random = randomOf(seed);
     this.system = system ?? randomSystem(this.#random);
     this.span = LEAST + this.#random(MORE);
     const { cpus = 1, machine: options, board = {}, workarounds = [], ...rest } = this.system;
-    const wasm = this.#wasm(core);
+    const wasm = this.#wasm(core, races);
     const machine = { cpus, ...options, ...(wasm && { wasm }) };
     this.machine = load({ machine, board, workarounds, bundle: bundleOfSystem(rest) });
     this.#slowLine();
     if (mode === "inside") this.#interleaved = new Interleaved(this.machine, { seed, act: (cpu) => act(this.#actorOf(cpu)) });
   }
 
-  #wasm(core: Uint8Array | undefined): WebAssembly.Module | undefined {
-    if (this.mode === "inside") return instrumentedCore({ points: true }, core);
+  #wasm(core: Uint8Array | undefined, races: boolean): WebAssembly.Module | undefined {
+    const points = this.mode === "inside";
+    if (points || races) return instrumentedCore({ points, accesses: races }, core);
     return core && new WebAssembly.Module(core);
   }
 

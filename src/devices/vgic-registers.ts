@@ -31,6 +31,7 @@ import {
   GIC_PIDR2_V3,
 } from "../../build/gen/gic";
 import { INTIDS } from "../../build/gen/guest";
+import * as atomic from "../hal/atomic";
 import * as cpus from "../sched/cpus";
 import { IrqWord, Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
@@ -98,6 +99,15 @@ function readState(vcpu: Vcpu, word: IrqWord, pending: bool): u32 {
   return result;
 }
 
+/** A field of 32 bits that is read without the VM's lock, at `offset` of its record. */
+function shared(word: IrqWord, offset: usize): u32 {
+  return atomic.load32(changetype<usize>(word) + offset);
+}
+/** Writes it; the VM's lock is held. */
+function share(word: IrqWord, offset: usize, value: u32): void {
+  atomic.store32(changetype<usize>(word) + offset, value);
+}
+
 /** A word of the banks that distributor and SGI frame share; `first` and `words`: the interrupts that are here. */
 function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
   if (offset < GICD_IPRIORITYR) {
@@ -106,10 +116,10 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
     const word = lists.wordOf(vcpu, index);
     switch (offset & ~(0x7f as u32)) {
       case GICD_IGROUPR:
-        return word.group;
+        return shared(word, offsetof<IrqWord>("group"));
       case GICD_ISENABLER:
       case GICD_ICENABLER:
-        return word.enabled;
+        return shared(word, offsetof<IrqWord>("enabled"));
       case GICD_ISPENDR:
       case GICD_ICPENDR:
       case GICD_ISACTIVER:
@@ -123,13 +133,13 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
     const intid = offset - GICD_IPRIORITYR;
     const index = intid >> 5;
     if (index < first || index >= words) return 0;
-    return load<u32>(changetype<usize>(lists.wordOf(vcpu, index)) + (intid & 28), offsetof<IrqWord>("priority0"));
+    return shared(lists.wordOf(vcpu, index), offsetof<IrqWord>("priority0") + (intid & 28));
   }
   if (offset >= GICD_ICFGR && offset < GICD_IGRPMODR) {
     const half = (offset - GICD_ICFGR) >> 2;
     const index = half >> 1;
     if (index < first || index >= words) return 0;
-    return spread(lists.wordOf(vcpu, index).edge >> ((half & 1) << 4));
+    return spread(shared(lists.wordOf(vcpu, index), offsetof<IrqWord>("edge")) >> ((half & 1) << 4));
   }
   return 0;
 }
@@ -138,13 +148,13 @@ function readBank(vcpu: Vcpu, offset: u32, first: u32, words: u32): u32 {
 function writeBits(vcpu: Vcpu, word: IrqWord, field: u32, value: u32, mask: u32): void {
   switch (field) {
     case GICD_IGROUPR:
-      word.group = (word.group & ~mask) | value;
+      share(word, offsetof<IrqWord>("group"), (word.group & ~mask) | value);
       break;
     case GICD_ISENABLER:
-      word.enabled |= value;
+      share(word, offsetof<IrqWord>("enabled"), word.enabled | value);
       break;
     case GICD_ICENABLER:
-      word.enabled &= ~value;
+      share(word, offsetof<IrqWord>("enabled"), word.enabled & ~value);
       break;
     case GICD_ISPENDR:
       word.latch |= value;
@@ -187,12 +197,11 @@ function writeBank(vcpu: Vcpu, offset: u32, value: u32, mask: u32, first: u32, w
   if (offset < GICD_IPRIORITYR) {
     writeBits(vcpu, word, offset & ~(0x7f as u32), value, mask);
   } else if (offset < GICD_ITARGETSR) {
-    const at = changetype<usize>(word) + (offset & 28);
-    const old = load<u32>(at, offsetof<IrqWord>("priority0"));
-    store<u32>(at, (old & ~mask) | (value & PRIORITY_BITS), offsetof<IrqWord>("priority0"));
+    const at = offsetof<IrqWord>("priority0") + (offset & 28);
+    share(word, at, (shared(word, at) & ~mask) | (value & PRIORITY_BITS));
   } else {
     const shift = ((offset >> 2) & 1) << 4;
-    word.edge = (word.edge & ~(gather(mask) << shift)) | (gather(value) << shift);
+    share(word, offsetof<IrqWord>("edge"), (word.edge & ~(gather(mask) << shift)) | (gather(value) << shift));
   }
   relist(vcpu, word, bits);
 }
@@ -215,14 +224,14 @@ function retarget(vcpu: Vcpu, intid: u32, affinity: u64): void {
 
 /** GICD_CTLR: what is let through changes for every vCPU. */
 function enableGroups(vm: Vm, groups: u32): void {
-  vm.gicEnable = groups;
+  atomic.store32(changetype<usize>(vm) + offsetof<Vm>("gicEnable"), groups);
   for (let n: u32 = 0; n < vm.vcpus; n++) vgic.look(table.vcpu(vm, n));
 }
 
 function readDistributorWord(vcpu: Vcpu, offset: u32): u32 {
   switch (offset) {
     case GICD_CTLR:
-      return vcpu.vm.gicEnable | GICD_CTLR_ARE_NS | GICD_CTLR_DS;
+      return atomic.load32(changetype<usize>(vcpu.vm) + offsetof<Vm>("gicEnable")) | GICD_CTLR_ARE_NS | GICD_CTLR_DS;
     case GICD_TYPER:
       return TYPER;
     case GICD_IIDR:
@@ -234,7 +243,7 @@ function readDistributorWord(vcpu: Vcpu, offset: u32): u32 {
   }
   if (offset >= GICD_IROUTER) {
     const at = route(vcpu.vm, offset);
-    return at == 0 ? 0 : load<u32>(at + (offset & 4));
+    return at == 0 ? 0 : atomic.load32(at + (offset & 4));
   }
   return readBank(vcpu, offset, 1, lists.WORDS);
 }
@@ -246,8 +255,8 @@ function writeDistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): v
     const at = route(vcpu.vm, offset);
     if (at == 0) return;
     const half = at + (offset & 4);
-    store<u32>(half, (load<u32>(half) & ~mask) | value);
-    store<u64>(at, load<u64>(at) & AFFINITY);
+    const fields = (AFFINITY >> ((offset & 4) << 3)) as u32;
+    atomic.store32(half, ((load<u32>(half) & ~mask) | value) & fields);
     retarget(vcpu, (offset - GICD_IROUTER) >> 3, load<u64>(at));
   } else {
     writeBank(vcpu, offset, value, mask, 1, lists.WORDS);
@@ -266,7 +275,9 @@ function readRedistributorWord(vcpu: Vcpu, offset: u32): u32 {
     case GICR_TYPER + 4:
       return vcpu.mpidr as u32 & 0xffffff;
     case GICR_WAKER:
-      return vcpu.asleep != 0 ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP : 0;
+      return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("asleep")) != 0
+        ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP
+        : 0;
     case GICR_PIDR2:
       return GIC_PIDR2_V3;
     default:
@@ -277,7 +288,7 @@ function readRedistributorWord(vcpu: Vcpu, offset: u32): u32 {
 function writeRedistributorWord(vcpu: Vcpu, offset: u32, value: u32, mask: u32): void {
   if (offset >= GICR_SGI_FRAME) writeBank(vcpu, offset - GICR_SGI_FRAME, value, mask, 0, 1);
   else if (offset == GICR_WAKER && (mask & GICR_WAKER_PROCESSOR_SLEEP) != 0)
-    vcpu.asleep = u32((value & GICR_WAKER_PROCESSOR_SLEEP) != 0);
+    atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("asleep"), u32((value & GICR_WAKER_PROCESSOR_SLEEP) != 0));
 }
 
 function readWord(vcpu: Vcpu, redistributor: bool, offset: u32): u32 {

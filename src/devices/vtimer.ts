@@ -91,7 +91,7 @@ export function isSet(vcpu: Vcpu): bool {
 /** A vCPU's EL1 registers have come into its record: EL2's timer stands for its virtual one, if that is set. The VM's lock is held. */
 export function saved(vcpu: Vcpu): void {
   vcpu.timerSaved = 1;
-  if (isSet(vcpu)) sched.setTimer(vcpu, min<u64>(vcpu.timerDeadline, boardCount(vcpu.vm, vcpu.cntvCvalEl0)));
+  if (isSet(vcpu)) sched.addTimer(vcpu, boardCount(vcpu.vm, vcpu.cntvCvalEl0));
 }
 
 /** They have gone from there into this CPU. The VM's lock is held. */

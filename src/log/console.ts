@@ -37,8 +37,8 @@ export function setMode(terminal: bool, vms: u32): void {
 
 /** VM `n` starts, or starts anew. `name`: address of zero-terminated bytes that stay. Memory for it is taken the first time. */
 export function open(n: u32, name: usize): void {
-  ports.prepare(n);
   guard.enter();
+  ports.prepare(n);
   const port = ports.at(n);
   port.name = name;
   port.nameLength = 0;

@@ -100,7 +100,7 @@ export function previousOpen(n: u32): u32 {
   return found == 0 ? NONE : 63 - (clz<u64>(found) as u32);
 }
 
-/** Memory for a port that is opened for the first time. The one call that is made without the lock. */
+/** Memory for a port that is opened for the first time. */
 export function prepare(n: u32): void {
   if (at(n).ring == 0) at(n).ring = arena.take(RING + QUEUE, 8);
 }

@@ -169,7 +169,7 @@ export function start(vcpu: Vcpu): void {
 function startLocked(vcpu: Vcpu): void {
   vcpu.slice = 0;
   vcpu.capDeadline = NEVER;
-  vcpu.timerDeadline = NEVER;
+  setTimerDeadline(vcpu, NEVER);
   makeReady(vcpu);
 }
 
@@ -233,7 +233,7 @@ export function suspend(vm: Vm, off: bool): void {
     if (off) {
       setState(vcpu, VcpuState.OFF);
       vcpu.capDeadline = NEVER;
-      vcpu.timerDeadline = NEVER;
+      setTimerDeadline(vcpu, NEVER);
       deadlines.update(cpus.self(), vcpu);
     }
     const on = loadedOn(vcpu);
@@ -395,9 +395,10 @@ export function choose(cpu: Cpu): Vcpu {
 /** This CPU holds nothing of a vCPU any more: others may run it, or its VM has waited for that. */
 export function left(vcpu: Vcpu): void {
   const at = changetype<usize>(vcpu);
+  // Behind the store another CPU may take it.
+  const elsewhere = vcpu.vm.affinity & ~((1 as u32) << vcpu.lastCpu);
   atomic.store32(at + offsetof<Vcpu>("loadedOn"), 0);
   // Who queues it or takes its VM down looks at that afterwards.
-  const elsewhere = vcpu.vm.affinity & ~((1 as u32) << vcpu.lastCpu);
   const waits = elsewhere != 0 && atomic.load32(at + offsetof<Vcpu>("queued")) != 0;
   if (waits || atomic.load32(changetype<usize>(vcpu.vm) + offsetof<Vm>("state")) != VM_RUNNING) release(vcpu);
 }
@@ -409,14 +410,33 @@ function release(vcpu: Vcpu): void {
   leave();
 }
 
-/** Sets when the next of a vCPU's timers fires, by the board's count; this CPU will see to it. */
-export function setTimer(vcpu: Vcpu, when: u64): void {
-  if (vcpu.timerDeadline == when && vcpu.heapIndex != 0 && vcpu.heapCpu == cpus.self().number) return;
-  if (when == NEVER && vcpu.timerDeadline == NEVER) return;
-  enter();
+/** Whether there is one is read without the lock. */
+function setTimerDeadline(vcpu: Vcpu, when: u64): void {
   vcpu.timerDeadline = when;
-  deadlines.update(cpus.self(), vcpu);
-  arm(cpus.self());
+  atomic.store32(changetype<usize>(vcpu) + offsetof<Vcpu>("timed"), u32(when != NEVER));
+}
+
+/** This CPU will see to a vCPU's timers. The lock is held. */
+function seeTo(vcpu: Vcpu, when: u64): void {
+  const cpu = cpus.self();
+  if (vcpu.timerDeadline == when && vcpu.heapIndex != 0 && vcpu.heapCpu == cpu.number) return;
+  setTimerDeadline(vcpu, when);
+  deadlines.update(cpu, vcpu);
+  arm(cpu);
+}
+
+/** Sets when the next of a vCPU's timers fires, by the board's count; this CPU will see to it. The VM's lock is held. */
+export function setTimer(vcpu: Vcpu, when: u64): void {
+  if (when == NEVER && atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("timed")) == 0) return;
+  enter();
+  seeTo(vcpu, when);
+  leave();
+}
+
+/** Another one of its timers fires at `when`. */
+export function addTimer(vcpu: Vcpu, when: u64): void {
+  enter();
+  seeTo(vcpu, min<u64>(vcpu.timerDeadline, when));
   leave();
 }
 
@@ -428,7 +448,7 @@ export function expired(cpu: Cpu): Vcpu {
     const vcpu = deadlines.take(cpu, now);
     if (isNobody(vcpu)) break;
     const due = vcpu.timerDeadline <= now;
-    if (due) vcpu.timerDeadline = NEVER;
+    if (due) setTimerDeadline(vcpu, NEVER);
     if (vcpu.capDeadline <= now) endCap(vcpu, now);
     deadlines.update(cpu, vcpu);
     if (due) {

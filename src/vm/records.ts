@@ -3,7 +3,10 @@
 import { VcpuFrame } from "../../build/gen/records";
 import { Stage2 } from "../mmu/stage2";
 
-/** 32 interrupts of a virtual GIC: one bit each, one byte of priority, of target and of holder each. */
+/**
+ * 32 interrupts of a virtual GIC: one bit each, one byte of priority, of target and of holder each. `enabled`, `group`, `edge` and the priorities are atomic for
+ * those who do not hold the VM's lock.
+ */
 @unmanaged
 export class IrqWord {
   enabled: u32;
@@ -148,7 +151,7 @@ export class Vcpu extends VcpuFrame {
   irqs: IrqWord;
   /** List registers in use, one bit each; the INTID in each, one byte. */
   listed: u32;
-  /** GICR_WAKER.ProcessorSleep. */
+  /** GICR_WAKER.ProcessorSleep. Atomic for those who do not hold the lock. */
   asleep: u32;
   lrIntid0: u64;
   lrIntid1: u64;
@@ -192,6 +195,8 @@ export class Vcpu extends VcpuFrame {
   heapCpu: u32;
   /** A virtual SError waits for it (HCR_EL2.VSE) while it is not loaded. */
   serror: u32;
+  /** Atomic for those who do not hold the lock: there is a timerDeadline. */
+  timed: u32;
   /** The board's count at which one of its timers fires, and at which it may run again after its cap, or after a rest; the earlier of them is its place in the heap. */
   timerDeadline: u64;
   capDeadline: u64;
@@ -321,7 +326,7 @@ export class Vm {
   gicEnable: u32;
   /** Its SPIs: one IrqWord for 32 of them, in a row. */
   spis: usize;
-  /** GICD_IROUTER as written: one u64 an SPI. */
+  /** GICD_IROUTER as written: one u64 an SPI, each half of it atomic for those who do not hold the VM's lock. */
   routes: usize;
   uart: Uart;
   rtc: Rtc;

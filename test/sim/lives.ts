@@ -21,6 +21,7 @@ export const live = (guest: Guest, { random }: { readonly random: Random }): voi
     () => guest.msr(trappedRegisters.ICC_SGI1R_EL1, ALL_OTHERS),
     () => guest.msr(trappedRegisters.CNTP_TVAL_EL0, BigInt(random(50_000))),
     () => guest.store(guestMachine.GICD_BASE + 0x104, BigInt(random(2 ** 32))),
+    () => guest.load(guestMachine.GICD_BASE + 0x104),
     () => guest.load(guestMachine.GICR_BASE + 0x1_0200),
     () => guest.store(guestMachine.UART_BASE, 0x61n),
     () => guest.wfi(),
