@@ -106,7 +106,6 @@ export const dataAbort = (guest: Guest, iss: bigint, far: bigint, hpfar: bigint)
 export const callUnnoticed = (guest: Guest, name: string, ...args: (bigint | number)[]): bigint => {
   for (const [n, value] of [id(name), ...args.map(BigInt)].entries()) guest.setX(n, value);
   guest.pc += 4n;
-  const { machine } = guest;
-  machine.run.exit(guest.cpu, () => machine.core.onSync(guest.vcpu, (BigInt(ec.HVC) << 26n) | IL));
+  guest.trap((BigInt(ec.HVC) << 26n) | IL);
   return guest.x(0);
 };
