@@ -36,11 +36,14 @@ export class Interleaved implements Mode {
   /** The core's functions, each of which returns a promise. */
   readonly #core: Core;
   readonly #countdown: WebAssembly.Global;
-  /** What has a CPU go on that has given way in the middle of its exit. */
-  readonly #aside = new Map<Cpu, () => void>();
-  /** How often each CPU has waited in its exit. */
-  readonly #waited = new Map<Cpu, number>();
+  /** What has each CPU go on that has given way in the middle of its exit. */
+  readonly #aside: ((() => void) | undefined)[] = [];
+  /** How often each CPU has waited in its exit, and whether it does so now. */
+  readonly #waited: number[];
+  readonly #isWaiting: boolean[];
   #luck: readonly number[] = [];
+  /** Of each CPU, its luck in this turn; below 0: it cannot act. */
+  readonly #chances: number[];
   #gap = 1;
   /** Turns up to the end of the spell. */
   #spell = 0;
@@ -63,12 +66,19 @@ export class Interleaved implements Mode {
     this.#core = Object.fromEntries(
       functions.map(([name, one]) => [name, WebAssembly.promising(one as Promising)]),
     ) as unknown as Core;
+    this.#waited = machine.cpus.map(() => 0);
+    this.#isWaiting = machine.cpus.map(() => false);
+    this.#chances = machine.cpus.map(() => 0);
     machine.run.mode = this;
+  }
+
+  get #isQuiet(): boolean {
+    return this.#machine.cpus.every(({ isInside }) => !isInside);
   }
 
   /** From now on, exits are whole ones again. No CPU may be in the middle of one. */
   stop(): void {
-    if (this.#aside.size > 0) throw new Error("a CPU is in the middle of an exit");
+    if (!this.#isQuiet) throw new Error("a CPU is in the middle of an exit");
     this.#machine.run.mode = undefined;
     this.#countdown.value = NEVER;
   }
@@ -81,25 +91,29 @@ export class Interleaved implements Mode {
 
   /** One turn of a CPU. False: no CPU has anything to do, and no time passes by itself. */
   async step(): Promise<boolean> {
-    this.turns++;
-    if (this.#spell-- === 0) this.#drawLuck();
-    const cpu = this.#choose();
+    const cpu = this.#choose(true);
     if (cpu === undefined) {
       const { run } = this.#machine;
       if (run.timePasses) run.pass();
       return run.timePasses;
     }
-    const goOn = this.#aside.get(cpu);
+    await this.#turnOf(cpu, !once(this.#random, 8));
+    return true;
+  }
+
+  /** `isPrompt`: it takes an interrupt before its guest does anything. */
+  async #turnOf(cpu: Cpu, isPrompt: boolean): Promise<void> {
+    const goOn = this.#aside[cpu.index];
     if (goOn !== undefined) {
-      this.#aside.delete(cpu);
+      this.#aside[cpu.index] = undefined;
+      this.#isWaiting[cpu.index] = false;
       this.#machine.run.act(cpu);
       await this.#turn(goOn);
-      return true;
+      return;
     }
-    if (cpu.isCalled && (cpu.vcpu === 0 || !once(this.#random, 8))) this.#machine.run.take(cpu);
+    if ((isPrompt || cpu.vcpu === 0) && cpu.isCalled) this.#machine.run.take(cpu);
     else this.#act(cpu);
     await this.#doBegun();
-    return true;
   }
 
   /** Steps until something is true at the end of one. */
@@ -107,9 +121,9 @@ export class Interleaved implements Mode {
     while (!isReached()) if (!(await this.step())) throw new Error("nothing happens any more");
   }
 
-  /** Every exit that has begun comes to its end. */
+  /** Every exit that has begun comes to its end; others may interrupt a guest meanwhile, but no guest does anything. */
   async finish(): Promise<void> {
-    while (this.#aside.size > 0) await this.step();
+    while (!this.#isQuiet) await this.#turnOf(this.#choose(false)!, true);
   }
 
   #drawLuck(): void {
@@ -118,12 +132,32 @@ export class Interleaved implements Mode {
     this.#spell = oneOf(this.#random, SPELLS);
   }
 
-  #choose(): Cpu | undefined {
+  /** Who acts, by luck; `guests`: they may. One that waits has little, for it does nothing. */
+  #choose(guests: boolean): Cpu | undefined {
     const { cpus } = this.#machine;
-    const able = cpus.filter((cpu) => this.#aside.has(cpu) || (!cpu.isInside && (cpu.vcpu !== 0 || cpu.isCalled)));
-    const tickets = able.flatMap((cpu) => Array<Cpu>(this.#luck[cpu.index]!).fill(cpu));
-    if (tickets.length > 0) return oneOf(this.#random, tickets);
-    return able.length > 0 ? oneOf(this.#random, able) : undefined;
+    this.turns++;
+    if (this.#spell-- === 0) this.#drawLuck();
+    let [able, all] = [0, 0];
+    for (const cpu of cpus) {
+      const isAble = cpu.isInside || (guests && cpu.vcpu !== 0) || cpu.isCalled;
+      const luck = this.#luck[cpu.index]!;
+      const chance = this.#isWaiting[cpu.index] ? Math.min(luck, 1) : luck;
+      this.#chances[cpu.index] = isAble ? chance : -1;
+      if (!isAble) continue;
+      able++;
+      all += chance;
+    }
+    if (able === 0) return undefined;
+    // where nobody has any luck, all have the same
+    const more = all === 0 ? 1 : 0;
+    let rest = this.#random(all === 0 ? able : all);
+    for (const cpu of cpus) {
+      const chance = this.#chances[cpu.index]!;
+      if (chance < 0) continue;
+      rest -= chance + more;
+      if (rest < 0) return cpu;
+    }
+    return undefined;
   }
 
   async #doBegun(): Promise<void> {
@@ -134,7 +168,9 @@ export class Interleaved implements Mode {
 
   /** Has the CPU that acts do so until it gives way or its exit is over. */
   #turn(start: () => void): Promise<void> {
-    this.#countdown.value = this.#gap === 1 ? 1 : 1 + this.#random(2 * this.#gap - 1);
+    // alone on the board, it gives way to nobody
+    if (this.#machine.cpus.length === 1) this.#countdown.value = NEVER;
+    else this.#countdown.value = this.#gap === 1 ? 1 : 1 + this.#random(2 * this.#gap - 1);
     return new Promise((resolve, reject) => {
       this.#over = { resolve, reject };
       start();
@@ -148,7 +184,7 @@ export class Interleaved implements Mode {
     this.#begun = () => {
       const { run } = this.#machine;
       run.begin(cpu, call);
-      this.#waited.set(cpu, 0);
+      this.#waited[cpu.index] = 0;
       const end = (vcpu: number): void => {
         run.end(cpu, vcpu);
         this.#over?.resolve();
@@ -161,8 +197,8 @@ export class Interleaved implements Mode {
 
   /** The CPU that acts has waited for another one: it gives way at the call by which it looks whether that has answered. */
   relax(cpu: Cpu): void {
-    const waited = (this.#waited.get(cpu) ?? 0) + 1;
-    this.#waited.set(cpu, waited);
+    const waited = ++this.#waited[cpu.index]!;
+    this.#isWaiting[cpu.index] = true;
     this.#machine.run.wait(waited, PATIENCE);
     this.#countdown.value = 1;
   }
@@ -170,7 +206,7 @@ export class Interleaved implements Mode {
   /** The CPU that acts gives way. */
   suspend(): Promise<void> {
     return new Promise((resolve) => {
-      this.#aside.set(this.#machine.run.acting, resolve);
+      this.#aside[this.#machine.run.acting.index] = resolve;
       this.#over?.resolve();
     });
   }
