@@ -107,12 +107,13 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
     (fresh: (old: number, value: number) => number) =>
     (at: number, value: number): number => {
       const found = address(at);
+      machine.order.store();
       machine.races?.change(machine.run.acting.index, found);
       const old = machine.view.getUint32(found, true);
       machine.view.setUint32(found, fresh(old, value), true);
       return old;
     };
-  const { locks, races, run } = machine;
+  const { locks, order, races, run } = machine;
   const add = change((old, value) => old + value);
   return {
     load32: (at: number) => {
@@ -124,6 +125,7 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
     },
     store32: (at: number, value: number) => {
       const found = address(at);
+      order.store();
       locks.write(run.acting.index, found, value >>> 0);
       races?.store(run.acting.index, found);
       machine.view.setUint32(found, value, true);

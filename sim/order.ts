@@ -42,6 +42,8 @@ export class Order {
   readonly #trapsPending = new Set<number>();
   /** CPUs that have loaded a vCPU's virtual timer, with no context synchronization yet. */
   readonly #timersPending = new Set<number>();
+  /** CPUs that have stored for others, with no dsb yet: a bit each. */
+  #unseen = 0;
   /** CPUs that have invalidated, themselves alone or all, with no dsb yet that waits for it. */
   readonly #invalidating = new Map<number, "own" | "all">();
   /** Invalidations of VMIDs, or of all, on every CPU, with no dsb yet that waits for them, by the CPU that made them. */
@@ -102,6 +104,7 @@ export class Order {
       this.#invalidating.delete(this.cpu);
       this.#complete();
     }
+    this.#unseen &= ~(1 << this.cpu);
     this.#advance("written", undefined);
     this.#advance("cleared", "published");
     if (this.#stage1 === "written") this.#stage1 = "published";
@@ -153,6 +156,16 @@ export class Order {
   requireTraps(): void {
     if (this.#trapsPending.has(this.cpu))
       throw new Violation("EL2 uses vector registers before the isb behind its write of CPTR_EL2");
+  }
+
+  /** What others read changes. */
+  store(): void {
+    this.#unseen |= 1 << this.cpu;
+  }
+  /** An SGI is sent, which must not come before what it is for (IHI 0069, 4.7; Arm ARM B2.7.3). */
+  requireStores(): void {
+    if ((this.#unseen & (1 << this.cpu)) !== 0)
+      throw new Violation("an SGI is sent before the dsb behind what its target is to see");
   }
 
   loadTimer(): void {

@@ -116,7 +116,10 @@ export class SystemRegisters {
       ICC_AP1R0_EL1: (value) => own.writeActive(value),
       ICC_EOIR1_EL1: (value) => own.end(value),
       ICC_DIR_EL1: (value) => own.deactivate(value),
-      ICC_SGI1R_EL1: (value) => own.send(value),
+      ICC_SGI1R_EL1: (value) => {
+        order.requireStores();
+        own.send(value);
+      },
       ICH_HCR_EL2: (value) => {
         virtual.hcr = value;
       },

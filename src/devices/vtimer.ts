@@ -47,24 +47,18 @@ function deadline(vcpu: Vcpu): u64 {
 }
 
 /** Brings lines and EL2's timer in step with the registers. The VM's lock is held. */
-function updateLocked(vcpu: Vcpu): void {
+function update(vcpu: Vcpu): void {
   sched.setTimer(vcpu, deadline(vcpu));
-}
-
-export function update(vcpu: Vcpu): void {
-  guard.enter(vcpu.vm);
-  updateLocked(vcpu);
-  guard.leave(vcpu.vm);
 }
 
 /** The VM's clock has changed: the first vCPU's deadlines are its. The VM's lock is held. */
 export function updateClock(vm: Vm): void {
-  updateLocked(table.vcpu(vm, 0));
+  update(table.vcpu(vm, 0));
 }
 
 /** A VM goes on after a pause, behind which its deadlines may lie elsewhere. Its lock is held. */
 export function resumed(vm: Vm): void {
-  for (let n: u32 = 0; n < vm.vcpus; n++) updateLocked(table.vcpu(vm, n));
+  for (let n: u32 = 0; n < vm.vcpus; n++) update(table.vcpu(vm, n));
 }
 
 /** One of the deadlines of a vCPU has come. While its VM's time stands still none has. */
@@ -77,7 +71,7 @@ export function expired(vcpu: Vcpu): void {
   // That of the virtual timer has done its part when the vCPU is awake: it finds its interrupt when it is loaded.
   const saved = vcpu.timerSaved;
   vcpu.timerSaved = 0;
-  updateLocked(vcpu);
+  update(vcpu);
   vcpu.timerSaved = saved;
   if (saved != 0) vgic.look(vcpu);
   guard.leave(vcpu.vm);
@@ -97,7 +91,7 @@ export function saved(vcpu: Vcpu): void {
 /** They have gone from there into this CPU. The VM's lock is held. */
 export function loaded(vcpu: Vcpu): void {
   vcpu.timerSaved = 0;
-  if (isSet(vcpu) || isLive(vcpu.cntpCtl)) updateLocked(vcpu);
+  if (isSet(vcpu) || isLive(vcpu.cntpCtl)) update(vcpu);
 }
 
 export function control(vcpu: Vcpu): u64 {
@@ -105,12 +99,16 @@ export function control(vcpu: Vcpu): u64 {
   return (vcpu.cntpCtl | (enabled && count(vcpu) >= vcpu.cntpCval ? CNT_CTL_ISTATUS : 0)) as u64;
 }
 export function setControl(vcpu: Vcpu, value: u64): void {
+  guard.enter(vcpu.vm);
   vcpu.cntpCtl = (value as u32) & (CNT_CTL_ENABLE | CNT_CTL_IMASK);
   update(vcpu);
+  guard.leave(vcpu.vm);
 }
 export function setCompare(vcpu: Vcpu, value: u64): void {
+  guard.enter(vcpu.vm);
   vcpu.cntpCval = value;
   update(vcpu);
+  guard.leave(vcpu.vm);
 }
 /** CNTP_TVAL: the compare value as a signed distance of 32 bits. */
 export function distance(vcpu: Vcpu): u64 {

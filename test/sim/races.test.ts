@@ -171,3 +171,9 @@ test("planted: a lock that is not taken", async () => {
   const change = { file: "src/sched/sched.ts", find, replace: find.replace("  enter();\n", "").replace("\n  leave();", "") };
   assert.match(await reported("race-unlocked", change), /race on .* src\/sched\//);
 });
+
+test("planted: an SGI that may come before the request that it is for", async () => {
+  const find = "  barrier.dsbIshst();\n  sysreg.writeIccSgi1rEl1";
+  const change = { file: "src/drivers/gicv3.ts", find, replace: "  sysreg.writeIccSgi1rEl1" };
+  assert.match(await reported("race-sgi", change), /an SGI is sent before the dsb/);
+});

@@ -52,6 +52,20 @@ test("an entry is broken by: clear, dsb, tlbi, dsb; each step missing is seen", 
   order.writeStage2(ENTRY, 0n, OTHER);
 });
 
+test("an SGI waits for the stores that its target is to see, of its own CPU alone", () => {
+  const order = new Order();
+  order.requireStores();
+  order.store();
+  violates(() => order.requireStores(), /an SGI is sent before the dsb/);
+  order.cpu = 1;
+  order.requireStores();
+  order.dsb(true);
+  order.cpu = 0;
+  violates(() => order.requireStores(), /before the dsb/);
+  order.dsb(true);
+  order.requireStores();
+});
+
 test("dsb ishst does not wait for a TLB invalidation", () => {
   const order = new Order();
   order.writeStage2(ENTRY, VALID, 0n);
