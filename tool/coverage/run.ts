@@ -16,6 +16,9 @@ const FOLDER = "build/coverage";
 /** The least shares that the tests must reach, in per cent. */
 const LEAST = { lines: 95, branches: 90 };
 
+/** The ledger reads the core's memory, and the counting build has two: what shows that it finds planted bugs has nothing to look at. */
+const LEDGER = ["test/sim/sanitizers/memory.test.ts"];
+
 /** The counting build in an empty folder. */
 async function compile(): Promise<void> {
   await build();
@@ -25,7 +28,7 @@ async function compile(): Promise<void> {
 }
 
 function test(): void {
-  const tests = globSync("test/{unit/core,sim}/**/*.test.ts", { cwd: ROOT }).sort();
+  const tests = globSync("test/{unit/core,sim}/**/*.test.ts", { cwd: ROOT, exclude: LEDGER }).sort();
   const args = ["--test", "--test-concurrency=2", "--test-reporter=./test/reporter.ts", ...tests];
   const env = { ...process.env, HYPER_LITE_COVERAGE: FOLDER };
   const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: "inherit", env });
