@@ -34,6 +34,15 @@ import * as lr from "./list-registers";
 export const WORDS: u32 = INTIDS >> 5;
 /** ICH_HCR_EL2.LRENPIE: maintenance when the guest ends an interrupt that no list register holds. */
 const LRENPIE: u64 = 4;
+/** ICH_HCR_EL2.NPIE: maintenance while no list register is pending. */
+const NPIE: u64 = 8;
+/** ICH_HCR_EL2: maintenance while a group is let through by the guest's interface (EIE), or held back (DIE). */
+const VGRP0EIE: u64 = 0x10;
+const VGRP0DIE: u64 = 0x20;
+const VGRP1EIE: u64 = 0x40;
+const VGRP1DIE: u64 = 0x80;
+/** ICH_VMCR_EL2.VENG0 and VENG1. */
+const BOTH_GROUPS: u32 = 3;
 const EOI_COUNT_SHIFT: u64 = 27;
 /** No interrupt. */
 const NONE: u32 = 0xffffffff;
@@ -94,17 +103,21 @@ export function pendingOf(word: IrqWord): u32 {
   return word.latch | (word.level & ~word.edge);
 }
 
-/** The pending interrupts of a word that are let through: enabled, as their group is. */
-function signalledOf(vm: Vm, word: IrqWord): u32 {
-  const enable = vm.gicEnable;
-  const groups = ((enable & 1) != 0 ? ~word.group : 0) | ((enable & 2) != 0 ? word.group : 0);
-  return pendingOf(word) & word.enabled & groups;
+/** The interrupts of a word that are in groups, a bit each. */
+function inGroups(word: IrqWord, groups: u32): u32 {
+  return ((groups & 1) != 0 ? ~word.group : 0) | ((groups & 2) != 0 ? word.group : 0);
 }
 
-/** The interrupts of a word that a list register should hold: active ones, and pending ones that are let through. */
-function wanted(vcpu: Vcpu, word: IrqWord): u32 {
+/** The pending interrupts of a word that are let through: enabled, as their group is. */
+function signalledOf(vm: Vm, word: IrqWord): u32 {
+  return pendingOf(word) & word.enabled & inGroups(word, vm.gicEnable);
+}
+
+/** The interrupts of a word that a list register should hold: those of `groups` that are pending and let through, and, if `active`, all that are active. */
+function wanted(vcpu: Vcpu, word: IrqWord, groups: u32, active: bool): u32 {
   if (touched(word) == 0) return 0;
-  return (word.active | signalledOf(vcpu.vm, word)) & ~word.listed;
+  const fresh = signalledOf(vcpu.vm, word) & ~word.active & inGroups(word, groups);
+  return (active ? fresh | word.active : fresh) & ~word.listed;
 }
 
 /** An SPI has ended on a vCPU: what is pending of it goes to its target, which does not know of it if that is another one. */
@@ -231,13 +244,16 @@ function list(vcpu: Vcpu, n: u32, intid: u32, word: IrqWord): bool {
   return pending;
 }
 
-/** The INTID that a list register should hold next: by priority; at the same priority what is active comes first, then by number. NONE: there is none. */
-function mostUrgent(vcpu: Vcpu): u32 {
+/**
+ * The INTID that a list register should hold next, of those that `wanted` says: by priority; at the same priority what is active comes first, then by number.
+ * NONE: there is none.
+ */
+function mostUrgent(vcpu: Vcpu, groups: u32, active: bool): u32 {
   let best: u32 = 0x400;
   let intid = NONE;
   for (let index: u32 = 0; index < WORDS; index++) {
     const word = wordOf(vcpu, index);
-    for (let bits = wanted(vcpu, word); bits != 0; bits &= bits - 1) {
+    for (let bits = wanted(vcpu, word, groups, active); bits != 0; bits &= bits - 1) {
       const bit = ctz<u32>(bits);
       if (index != 0 && ownerOf(word, bit) != vcpu.id) continue;
       const rank = (priorityOf(word, bit) << 1) | (((word.active >> bit) & 1) != 0 ? 0 : 1);
@@ -267,14 +283,42 @@ export function refill(vcpu: Vcpu): void {
   if (vcpu.timerHeld != 0 || !isQuiet(vcpu)) fill(vcpu);
 }
 
+/**
+ * What is active, and what is pending of the groups that the guest's interface lets through, comes before what that holds back. The last list register is kept
+ * for one that may be taken: active ones, which the guest may have made so itself, could hold all.
+ */
 function fill(vcpu: Vcpu): void {
   settleTimer(vcpu);
-  let intid = mostUrgent(vcpu);
-  for (let n: u32 = 0; intid != NONE && n < lr.count(); n++) {
-    if (list(vcpu, n, intid, wordOf(vcpu, intid >> 5))) vcpu.interruptPending = 1;
-    intid = mostUrgent(vcpu);
+  const groups = (sysreg.readIchVmcrEl2() as u32) & BOTH_GROUPS;
+  const last = lr.count() - 1;
+  let takable = false;
+  let n: u32 = 0;
+  let intid = mostUrgent(vcpu, groups, true);
+  for (; intid != NONE && n <= last; n++) {
+    if (n == last && !takable) {
+      const fresh = mostUrgent(vcpu, groups, false);
+      if (fresh != NONE) intid = fresh;
+    }
+    const word = wordOf(vcpu, intid >> 5);
+    if (list(vcpu, n, intid, word)) {
+      vcpu.interruptPending = 1;
+      if (((word.active >> (intid & 31)) & 1) == 0) takable = true;
+    }
+    intid = mostUrgent(vcpu, groups, true);
   }
-  if (intid != NONE) sysreg.writeIchHcrEl2(((ICH_HCR_EN | ICH_HCR_UIE) as u64) | LRENPIE);
+  if (intid == NONE) intid = mostUrgent(vcpu, BOTH_GROUPS, false);
+  for (; intid != NONE && n <= last; n++) {
+    if (list(vcpu, n, intid, wordOf(vcpu, intid >> 5))) vcpu.interruptPending = 1;
+    intid = mostUrgent(vcpu, BOTH_GROUPS, false);
+  }
+  if (intid != NONE) askForMore(vcpu, groups);
+}
+
+/** What has found no place: told when most are free, when none is pending and the next may be taken, and when a group is let through, or no more. */
+function askForMore(vcpu: Vcpu, groups: u32): void {
+  const next: u64 = mostUrgent(vcpu, groups, false) != NONE ? NPIE : 0;
+  const changes = ((groups & 1) != 0 ? VGRP0DIE : VGRP0EIE) | ((groups & 2) != 0 ? VGRP1DIE : VGRP1EIE);
+  sysreg.writeIchHcrEl2(((ICH_HCR_EN | ICH_HCR_UIE) as u64) | LRENPIE | next | changes);
 }
 
 /** Whether this CPU has a vCPU loaded: it has the registers of one that it chose, or works for, only then. */
