@@ -47,6 +47,8 @@ export class Cpu implements Startable {
   vcpu = 0;
   /** Why the guest that runs here comes into the core next. */
   cause = INTERRUPT;
+  /** The guest that ran here when it came into the core last. */
+  left: Guest | undefined;
   /** It is in the core, in the middle of an exit. */
   isInside = false;
   readonly #guestOf: Shared["guestOf"];

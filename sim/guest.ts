@@ -53,6 +53,9 @@ export class Guest {
   readonly general: General;
   /** EL1 registers that EL2 has written since it left its CPU, and what they were. */
   readonly injected = new Map<string, bigint>();
+  /** Its VM's VMID, and which of that VM's vCPUs it is, once it has been entered. */
+  vmid = 0;
+  id = 0;
   /** MDSCR_EL1, which EL2 keeps for it. */
   debugControl = 0n;
   readonly #cause: Cause = { ...INTERRUPT };

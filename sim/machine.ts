@@ -7,6 +7,7 @@ import { compiledCore, instantiate } from "./compiled.ts";
 import { Cpu } from "./cpu.ts";
 import { type CpuModel, cortexA57 } from "./cpu-model.ts";
 import { Crash } from "./crash.ts";
+import { Delivery } from "./delivery/delivery.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
 import { Absent, Violation } from "./faults.ts";
@@ -93,6 +94,8 @@ export class Machine {
   readonly state: State | undefined;
   /** With a core that tells of its accesses (instrument.ts). */
   readonly races: Races | undefined;
+  /** What sees to it that interrupts are delivered; undefined with a core that is a script. */
+  readonly delivery: Delivery | undefined;
   readonly crash = new Crash();
   readonly isolation: Isolation;
   readonly ledger: Ledger;
@@ -141,6 +144,15 @@ export class Machine {
       interrupts.distributor(DISTRIBUTOR),
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
+    if (this.state !== undefined) {
+      const delivery = new Delivery(this);
+      this.delivery = delivery;
+      this.state.lives.onStart = (vmid) => delivery.start(vmid);
+      this.state.onStart = (guest) => delivery.startVcpu(guest);
+      this.state.onSwitch = () => {
+        delivery.isDirty = true;
+      };
+    }
     this.run = new Run(this, options.pick);
     const { ram, door, run } = this;
     this.isolation = new Isolation({ ram, owners: door.owners, cpus: () => this.cpus, acting: () => run.acting });

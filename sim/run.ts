@@ -98,6 +98,7 @@ export class Run {
     this.#machine.races?.begin(cpu.index, cpu.vcpu);
     const left = cpu.guest;
     if (left !== undefined) this.#machine.state?.leave(cpu, left, cpu.cause);
+    cpu.left = left;
     cpu.cause = INTERRUPT;
     cpu.vcpu = 0;
   }
@@ -105,6 +106,7 @@ export class Run {
   /** It leaves it, and enters this vCPU; 0: none. */
   end(cpu: Cpu, vcpu: number): void {
     cpu.vcpu = vcpu >>> 0;
+    if (cpu.left !== undefined) this.#machine.delivery?.answered(cpu.left);
     this.#machine.locks.leave(cpu.index);
     this.#rules.check(cpu);
     this.#machine.races?.end(cpu.index, cpu.vcpu);
@@ -149,7 +151,10 @@ export class Run {
     if (this.mode !== undefined) return;
     for (let n = 0; ; n++) {
       const cpu = this.#called();
-      if (cpu === undefined) return;
+      if (cpu === undefined) {
+        if (this.#machine.delivery?.isDirty === true) this.#machine.delivery.check();
+        return;
+      }
       if (n === STORM) throw new Violation("an interrupt comes again and again");
       this.take(cpu);
     }

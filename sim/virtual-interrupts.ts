@@ -27,7 +27,19 @@ const linkedId = (lr: bigint): number => bits(lr, 44, 32);
 const priorityOf = (lr: bigint): number => bits(lr, 55, 48);
 const groupOf = (lr: bigint): 0 | 1 => ((lr & LR_GROUP1) !== 0n ? 1 : 0);
 
+/** Who is told of what list registers get and guests take. */
+export interface Watch {
+  /** EL2 has written a list register. */
+  listed(): void;
+  /** The guest has read ICV_IAR<group>_EL1, at that running priority. */
+  acknowledged(group: 0 | 1, intid: number, running: number): void;
+  /** The guest has ended an interrupt that a list register has, or one that none has, which is counted. */
+  deactivated(intid: number): void;
+  counted(): void;
+}
+
 export class VirtualInterface {
+  watch: Watch | undefined;
   readonly #lrs: bigint[];
   readonly #priorityBits: number;
   /** Active priorities by group: one bit a preemption level, 32 a word. */
@@ -83,6 +95,10 @@ export class VirtualInterface {
       if (twice >= 0) throw new Violation(`vINTID ${id} is in two list registers, ${twice} and ${n}`);
     }
     this.#setList(n, value);
+    this.watch?.listed();
+  }
+  get lists(): readonly bigint[] {
+    return this.#lrs;
   }
 
   #setList(n: number, value: bigint): void {
@@ -200,9 +216,16 @@ export class VirtualInterface {
     const n = this.#highest();
     if (n === undefined || (this.#hcr & ichHcr.ICH_HCR_EN) === 0) return undefined;
     const lr = this.readList(n);
-    const priority = priorityOf(lr);
-    if (priority >= this.priorityMask) return undefined;
-    return this.#groupPriority(priority, groupOf(lr)) < this.runningPriority ? n : undefined;
+    return this.lets(priorityOf(lr), groupOf(lr), this.runningPriority) ? n : undefined;
+  }
+
+  /** Whether an interrupt of that priority would be taken while that one runs. */
+  lets(priority: number, group: 0 | 1, running: number): boolean {
+    if (!this.isGroupEnabled(group) || (this.#hcr & ichHcr.ICH_HCR_EN) === 0) return false;
+    return priority < this.priorityMask && this.#groupPriority(priority, group) < running;
+  }
+  isGroupEnabled(group: 0 | 1): boolean {
+    return (this.#vmcr & (VENG[group] ?? 0)) !== 0;
   }
 
   /** Whether the virtual IRQ (group 1) or FIQ (group 0) line is high. */
@@ -213,6 +236,12 @@ export class VirtualInterface {
 
   /** A read of ICV_IAR<group>_EL1: the INTID, 1023 if there is none. */
   acknowledge(group: 0 | 1): number {
+    const running = this.runningPriority;
+    const intid = this.#acknowledge(group);
+    this.watch?.acknowledged(group, intid, running);
+    return intid;
+  }
+  #acknowledge(group: 0 | 1): number {
     const n = this.#deliverable();
     if (n === undefined || groupOf(this.readList(n)) !== group) return SPURIOUS;
     const lr = this.readList(n);
@@ -246,11 +275,13 @@ export class VirtualInterface {
       const count = Math.min((this.#hcr >>> EOI_COUNT_SHIFT) + 1, 31);
       this.#hcr = ((this.#hcr & 0x07ff_ffff) | (count << EOI_COUNT_SHIFT)) >>> 0;
       this.#misr = undefined;
+      this.watch?.counted();
       return;
     }
     const lr = this.readList(n);
     if (group !== undefined && (groupOf(lr) !== group || this.#groupPriority(priorityOf(lr), group) !== running)) return;
     this.#setList(n, lr & ~LR_ACTIVE);
+    this.watch?.deactivated(intid);
     if ((lr & LR_HW) !== 0n) this.#deactivateLinked(linkedId(lr));
   }
 }

@@ -55,7 +55,7 @@ export class Isolation {
     this.#board.owners.keep({ what: "the bundle", pa: at, bytes: bytes.length });
   }
 
-  get #system(): SystemDescription | undefined {
+  get system(): SystemDescription | undefined {
     if (this.#bundle !== undefined && !this.#isDescribed) this.#described = describeSystem(this.#bundle.bytes);
     this.#isDescribed = this.#bundle !== undefined;
     return this.#described;
@@ -65,13 +65,13 @@ export class Isolation {
 
   /** What the bundle says of the place where a leaf is, of a VM that has run; undefined: it says nothing. */
   #rangeOf({ space, ipa, bytes }: Mapping): Range | undefined {
-    const vm = space.vm === undefined ? undefined : this.#system?.vms[space.vm];
+    const vm = space.vm === undefined ? undefined : this.system?.vms[space.vm];
     return vm?.ranges.find((range) => ipa >= range.ipa && ipa + bytes <= range.ipa + range.bytes);
   }
 
   #mayShare(one: Mapping, other: Mapping): boolean {
     const [range, otherRange] = [this.#rangeOf(one), this.#rangeOf(other)];
-    const isUnknown = (mapping: Mapping): boolean => mapping.space.vm === undefined || this.#system === undefined;
+    const isUnknown = (mapping: Mapping): boolean => mapping.space.vm === undefined || this.system === undefined;
     if (isUnknown(one)) return isUnknown(other) || otherRange?.kind === "shared";
     if (isUnknown(other)) return range?.kind === "shared";
     return range?.kind === "shared" && otherRange?.kind === "shared" && range.index === otherRange.index;
@@ -100,8 +100,8 @@ export class Isolation {
   // --- what a VM reaches
 
   #requireLayout(space: Space): void {
-    if (this.#system === undefined || space.vm === undefined) return;
-    const vm = this.#system.vms[space.vm];
+    if (this.system === undefined || space.vm === undefined) return;
+    const vm = this.system.vms[space.vm];
     if (vm === undefined) throw new Violation(`VM ${space.vm} is entered, which the bundle does not name`);
     const mapped = new Map<Range, number>();
     for (const mapping of space.mappings.values()) {
@@ -147,11 +147,11 @@ export class Isolation {
   }
 
   #requireContents(space: Space): void {
-    const vm = space.vm === undefined ? undefined : this.#system?.vms[space.vm];
-    if (this.#system === undefined || vm === undefined || space.vm === undefined) return;
+    const vm = space.vm === undefined ? undefined : this.system?.vms[space.vm];
+    if (this.system === undefined || vm === undefined || space.vm === undefined) return;
     const contents = this.#contents.get(space.vm) ?? new Contents(vm);
     this.#contents.set(space.vm, contents);
-    const { scrubAtBoot } = this.#system;
+    const { scrubAtBoot } = this.system;
     for (const mapping of space.mappings.values()) {
       const kind = this.#rangeOf(mapping)?.kind;
       if (kind === "shared") continue;

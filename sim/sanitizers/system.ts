@@ -23,6 +23,8 @@ export interface Payload {
 
 export interface VmDescription {
   readonly vcpus: number;
+  /** Whom each of its doorbells rings, and which one of theirs. */
+  readonly doorbells: readonly { readonly peer: number; readonly number: number }[];
   readonly ranges: readonly Range[];
   /** Later ones lie on earlier ones. */
   readonly payloads: readonly Payload[];
@@ -130,6 +132,7 @@ const vmOf = (bundle: Buffer, vm: Node, shared: readonly number[]): VmDescriptio
   const vcpus = number(vm, names.VCPUS);
   return {
     vcpus,
+    doorbells: list(vm, names.DOORBELLS).map((node) => ({ peer: number(node, names.PEER), number: number(node, names.NUMBER) })),
     ranges: rangesOf(vm, shared),
     payloads: [
       { ipa: guest.RAM_BASE + number(vm, names.KERNEL_LOAD), bytes: file(vm, names.KERNEL) },

@@ -139,6 +139,11 @@ export class Lives {
     life.isOver = false;
   }
 
+  /** By how much a VM's count is less than the board's, as it was known last. */
+  offsetOf(vmid: number): bigint {
+    return this.#vm(vmid).leastOffset;
+  }
+
   /** What a VM's count is taken off the board's: it stays, but for a pause, which makes it larger. */
   checkOffset(vmid: number, offset: bigint): void {
     const vm = this.#vm(vmid);

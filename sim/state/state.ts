@@ -22,6 +22,10 @@ const VMPIDR = "VMPIDR_EL2";
 
 export class State {
   readonly lives = new Lives();
+  /** A vCPU starts. */
+  onStart: (guest: Guest) => void = () => undefined;
+  /** A CPU has another vCPU than before. */
+  onSwitch: () => void = () => undefined;
   readonly #cpus: readonly Cpu[];
   readonly #holdings: readonly Holding[];
   readonly #moving: Moving;
@@ -88,11 +92,14 @@ export class State {
     const { general } = guest;
     const vmid = cpu.stage2.vmid;
     const id = cpu.registers.read(VMPIDR);
+    guest.vmid = vmid;
+    guest.id = Number(id & 0xffn);
     const outcome = this.#outcome(cpu, guest, vmid, id);
     if (outcome === "starts") {
       // A vCPU that controls its own VM, and starts behind that.
       if (general.rule?.controls) this.#call(cpu, guest, true);
       this.lives.starts(general, vmid, id, cpu.isWanted);
+      this.onStart(guest);
     } else {
       if (general.rule?.isOfLives && general.rule.ends === undefined) this.#call(cpu, guest, true);
       this.lives.goesOn(general, vmid, id, cpu.isWanted);
@@ -107,6 +114,7 @@ export class State {
       if (own.holder === undefined || [...own.old.keys()].some((name) => controlNames.has(name))) this.#controls.check(cpu);
       this.#moving.check(this.#cpus, cpu, guest, outcome === "starts");
       this.lives.checkOffset(vmid, cpu.timer.offset);
+      if (own.holder !== guest) this.onSwitch();
       own.holder = guest;
       own.old.clear();
     }

@@ -6,7 +6,7 @@ import { gicd, gicr } from "../../../abi/gic.ts";
 import { guest as guestMachine } from "../../../abi/guest.ts";
 import { el1Context, idRegisters, trappedRegisters } from "../../../abi/sysregs.ts";
 import { type CpuModel, cortexA57, max } from "../../../sim/cpu-model.ts";
-import { PowerOff, Violation } from "../../../sim/faults.ts";
+import { Endless, PowerOff, Violation } from "../../../sim/faults.ts";
 import { ec, type Guest } from "../../../sim/guest.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { once, oneOf, type Random, randomOf } from "../../../sim/random.ts";
@@ -15,10 +15,13 @@ import { tokenOf } from "../../../sim/state/token.ts";
 
 const ENTRY = BigInt(RAM_BASE + 0x8_0000);
 const { GICD_BASE, GICR_BASE, GICR_STRIDE, RTC_BASE, UART_BASE } = guestMachine;
-const STEPS = 300;
+const STEPS = 400;
+/** More than any run takes. */
+const CALLS = 300_000;
 /** Registers that a guest may fill as it likes. */
 const free = el1Context.filter((name) => !["SCTLR_EL1", "SPSR_EL1", "CNTV_CTL_EL0", "CNTV_CVAL_EL0"].includes(name));
 const GIC_BITS = [gicd.GICD_ISPENDR, gicd.GICD_ICPENDR, gicd.GICD_ISENABLER, gicd.GICD_ICENABLER, gicd.GICD_IGROUPR];
+const GIC_STATE = [gicd.GICD_ISPENDR, gicd.GICD_ISACTIVER];
 const idOf = (name: string): bigint => BigInt(calls.find((one) => one.name === name)?.id ?? 0);
 
 /** Fills the registers of a guest with values of its own. */
@@ -34,7 +37,7 @@ const call = (guest: Guest, name: string, ...args: readonly (bigint | number)[])
 /** Takes what there is, in nested order, and ends it. */
 const drain = (guest: Guest, random: Random): void => {
   const taken: number[] = [];
-  for (let n = 0; n < 6 && guest.where !== undefined; n++) {
+  for (let n = 0; n < 12 && guest.where !== undefined; n++) {
     const intid = once(random, 3) ? 1023 : guest.acknowledge();
     if (intid === 1023) {
       const last = taken.pop();
@@ -42,6 +45,12 @@ const drain = (guest: Guest, random: Random): void => {
     } else taken.push(intid);
   }
   for (const intid of taken.toReversed()) if (guest.where !== undefined) guest.end(intid);
+};
+
+/** Ends one of those that are active, if it runs. */
+const endOne = (guest: Guest, random: Random): void => {
+  const active = guest.cpu.virtual.lists.filter((lr) => lr >> 63n === 1n);
+  if (active.length > 0) guest.end(Number(oneOf(random, active) & 0xffff_ffffn));
 };
 
 const act = (guest: Guest, random: Random): void => {
@@ -81,9 +90,22 @@ const act = (guest: Guest, random: Random): void => {
       if (guest.cpu.isFpOpen) for (let n = 0; n < 66; n++) guest.cpu.vectors[n] = token();
     },
     () => guest.openInterrupts(),
+    () => guest.cpu.virtual.enableGroup(0, once(random, 2)),
+    () => {
+      guest.cpu.virtual.priorityMask = 0xff;
+    },
     () => drain(guest, random),
     () => drain(guest, random),
     () => guest.acknowledge(),
+    () => endOne(guest, random),
+    () => endOne(guest, random),
+    () => guest.store(GICD_BASE + gicd.GICD_ISPENDR + 4, bits & 0xf00n),
+    () => guest.store(GICD_BASE + gicd.GICD_IROUTER + 8 * (40 + random(4)), bits & 1n, { bytes: 8 }),
+    () => guest.load(frame + oneOf(random, GIC_STATE)),
+    () => guest.load(GICD_BASE + oneOf(random, GIC_STATE) + 4 * (1 + random(2))),
+    () => guest.store(GICD_BASE + gicd.GICD_ISACTIVER + 4, bits & (bits >> 8n) & 0xf000n),
+    () => guest.store(GICD_BASE + gicd.GICD_ICACTIVER + 4, bits),
+    () => guest.msr(trappedRegisters.ICC_SGI1R_EL1, (BigInt(random(16)) << 24n) | (1n << 40n)),
     () => guest.msr(trappedRegisters.ICC_SGI1R_EL1, (BigInt(random(16)) << 24n) | (bits & 3n)),
     () => guest.msr(trappedRegisters.ICC_SGI1R_EL1, (BigInt(random(16)) << 24n) | (bits & 3n)),
     () => guest.msr(trappedRegisters.CNTP_TVAL_EL0, BigInt(random(200_000))),
@@ -130,6 +152,7 @@ export const run = (seed: number, { wasm, model }: LoadOptions = {}): Machine =>
     scheduler: { policy: "priority", slice: 1000 },
     board: { seedBytes: 32 },
   });
+  machine.callLimit = CALLS;
   for (let step = 0; step < STEPS; step++) {
     const { guest } = machine.cpu(random(machine.cpus.length));
     if (guest === undefined || once(random, 12)) machine.run.advance(BigInt(random(100_000)));
@@ -147,7 +170,7 @@ export const reportOf = (seeds: number, options: LoadOptions = {}): string | und
     try {
       run(seed, options);
     } catch (error) {
-      if (error instanceof Violation) return error.message;
+      if (error instanceof Violation || error instanceof Endless) return error.message;
       // The last vCPU has switched itself off.
       if (!(error instanceof PowerOff)) throw error;
     }
