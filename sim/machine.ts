@@ -65,6 +65,8 @@ export interface MachineOptions {
   readonly endlessRedistributors?: boolean;
   /** Which CPU enters the core next, of those that something waits for; by default the first. */
   readonly pick?: Pick;
+  /** Whether each interrupt is followed to its delivery; by default it is. */
+  readonly followsInterrupts?: boolean;
   /** In place of core.wasm: the core with a change (test/sim/planted.ts), or with more than the HAL (instrument.ts). */
   readonly wasm?: WebAssembly.Module;
   /** In place of core.wasm: a script, for what is about the simulator itself. */
@@ -94,7 +96,7 @@ export class Machine {
   readonly state: State | undefined;
   /** With a core that tells of its accesses (instrument.ts). */
   readonly races: Races | undefined;
-  /** What sees to it that interrupts are delivered; undefined with a core that is a script. */
+  /** What sees to it that interrupts are delivered; undefined with a core that is a script, and where nobody wants it. */
   readonly delivery: Delivery | undefined;
   readonly crash = new Crash();
   readonly isolation: Isolation;
@@ -144,7 +146,7 @@ export class Machine {
       interrupts.distributor(DISTRIBUTOR),
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
-    if (this.state !== undefined) {
+    if (this.state !== undefined && options.followsInterrupts !== false) {
       const delivery = new Delivery(this);
       this.delivery = delivery;
       this.state.lives.onStart = (vmid) => delivery.start(vmid);
