@@ -1,14 +1,14 @@
 // The board's firmware, behind SMC: PSCI SYSTEM_OFF ends the run, CPU_ON starts CPUs (DEN0022, 5.6), the workarounds of the SMC Calling Convention
 // (DEN0028, 7) exist as the model says.
 
-import { callErrors, calls } from "../abi/calls.ts";
+import { callErrors } from "../abi/calls.ts";
+import { callId } from "./call-ids.ts";
 import { PowerOff } from "./faults.ts";
 import { MASK_64 } from "./words.ts";
 
-const idOf = (name: string): bigint => BigInt(calls.find((call) => call.name === name)?.id ?? 0);
-const SYSTEM_OFF = idOf("PSCI_SYSTEM_OFF");
-const CPU_ON = idOf("PSCI_CPU_ON_64");
-const ARCH_FEATURES = idOf("SMCCC_ARCH_FEATURES");
+const SYSTEM_OFF = callId("PSCI_SYSTEM_OFF");
+const CPU_ON = callId("PSCI_CPU_ON_64");
+const ARCH_FEATURES = callId("SMCCC_ARCH_FEATURES");
 const NOT_SUPPORTED = MASK_64;
 
 /** A CPU as the firmware knows it. */

@@ -8,6 +8,7 @@ import { gicd, gicIds, gicr } from "../../abi/gic.ts";
 import { guest as guestMachine } from "../../abi/guest.ts";
 import { pl011 } from "../../abi/pl011.ts";
 import { idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
+import { callId } from "../call-ids.ts";
 import type { Access, Guest } from "../guest.ts";
 import { once, oneOf, type Random, word } from "../random.ts";
 
@@ -15,22 +16,21 @@ const { GICD_BASE, GICR_BASE, GICR_STRIDE, UART_BASE, RTC_BASE, RAM_BASE, STOLEN
 const ENTRY = BigInt(RAM_BASE + guestMachine.RAW_LOAD);
 const RAM_TOP = 0x200_0000;
 
-const idOf = (name: string): bigint => BigInt(calls.find((call) => call.name === name)!.id);
-const NULL = idOf("HL_NULL");
-const CONSOLE_WRITE = idOf("HL_CONSOLE_WRITE");
-const CPU_ON = idOf("PSCI_CPU_ON_64");
-const SUSPEND = idOf("PSCI_CPU_SUSPEND_64");
-const DOORBELL = idOf("HL_DOORBELL");
+const NULL = callId("HL_NULL");
+const CONSOLE_WRITE = callId("HL_CONSOLE_WRITE");
+const CPU_ON = callId("PSCI_CPU_ON_64");
+const SUSPEND = callId("PSCI_CPU_SUSPEND_64");
+const DOORBELL = callId("HL_DOORBELL");
 /** Those that end or change the life of the VM that makes them: each in its own measure. */
 const DEADLY = ["CPU_OFF", "SYSTEM_OFF", "SYSTEM_RESET", "SYSTEM_RESET2_32", "SYSTEM_RESET2_64"].map((name) =>
-  idOf(`PSCI_${name}`),
+  callId(`PSCI_${name}`),
 );
 const CONTROL = calls.filter(({ name }) => name.startsWith("HL_VM_") && name !== "HL_VM_FACT").map(({ id }) => BigInt(id));
 const CHANGES = ["CREATE", "START", "START", "START", "PAUSE", "RESUME", "RESUME", "RESET", "STOP", "DESTROY"].map((name) =>
-  idOf(`HL_VM_${name}`),
+  callId(`HL_VM_${name}`),
 );
 /** Those that wait until something comes. */
-const WAITS = [idOf("PSCI_CPU_SUSPEND_32"), SUSPEND];
+const WAITS = [callId("PSCI_CPU_SUSPEND_32"), SUSPEND];
 const SPECIAL = [...DEADLY, ...CONTROL, ...WAITS];
 const HARMLESS = calls.map(({ id }) => BigInt(id)).filter((id) => !SPECIAL.includes(id));
 

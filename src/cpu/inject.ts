@@ -62,11 +62,6 @@ export function undefined(frame: VcpuFrame): void {
   take(frame, ((EC_UNKNOWN as u64) << ESR_EC_SHIFT) | ESR_IL);
 }
 
-/** The exception of `esr` itself, whose class means the same at EL1. */
-export function again(frame: VcpuFrame, esr: u64): void {
-  take(frame, esr);
-}
-
 /** A synchronous external abort on data or a fetch at `address`. `status` is a fault status code of the external kind. */
 export function externalAbort(frame: VcpuFrame, fetch: bool, address: u64, il: u64, status: u32): void {
   const lower = fromEl0(frame);

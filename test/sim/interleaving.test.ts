@@ -3,13 +3,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { callId } from "../../sim/call-ids.ts";
 import { Interleaved } from "../../sim/interleaved.ts";
 import { start } from "../../sim/start.ts";
-import { idOf, live } from "./lives.ts";
+import { live } from "./lives.ts";
 import { type Change, plantedBytes } from "./planted.ts";
 import { type SecondMode, type SecondModeOptions, secondMode } from "./second-mode.ts";
 
-const [NULL, SYSTEM_OFF] = [idOf("HL_NULL"), idOf("PSCI_SYSTEM_OFF")];
+const [NULL, SYSTEM_OFF] = [callId("HL_NULL"), callId("PSCI_SYSTEM_OFF")];
 
 const twoByTwo = (seed: number, more: Partial<SecondModeOptions> = {}): SecondMode =>
   secondMode({ seed, cpus: 3, vms: [{ vcpus: 2 }, { vcpus: 2 }], act: live, ...more });

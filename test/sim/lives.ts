@@ -1,14 +1,12 @@
 // What guests of a test do that is about no VM in particular: calls, interrupts among vCPUs, devices, timers, sleep.
 
-import { calls } from "../../abi/calls.ts";
 import { guest as guestMachine } from "../../abi/guest.ts";
 import { trappedRegisters } from "../../abi/sysregs.ts";
+import { callId } from "../../sim/call-ids.ts";
 import type { Guest } from "../../sim/guest.ts";
 import { oneOf, type Random } from "../../sim/random.ts";
 
-export const idOf = (name: string): bigint => BigInt(calls.find((call) => call.name === name)!.id);
-
-const [NULL, CPU_ON] = [idOf("HL_NULL"), idOf("PSCI_CPU_ON_64")];
+const [NULL, CPU_ON] = [callId("HL_NULL"), callId("PSCI_CPU_ON_64")];
 const ENTRY = BigInt(guestMachine.RAM_BASE + guestMachine.RAW_LOAD);
 const ALL_OTHERS = 1n << 40n;
 

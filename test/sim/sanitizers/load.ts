@@ -1,10 +1,11 @@
 // A random load that moves all that a guest has: several vCPUs of two VMs with values in their registers that they alone know, on fewer CPUs, which call, trap,
 // compute with vectors, interrupt each other, sleep, go off and come back, and reset. The same seed is the same run.
 
-import { calls, vcpuFacts, vmFacts } from "../../../abi/calls.ts";
+import { vcpuFacts, vmFacts } from "../../../abi/calls.ts";
 import { gicd, gicr } from "../../../abi/gic.ts";
 import { guest as guestMachine } from "../../../abi/guest.ts";
 import { el1Context, idRegisters, trappedRegisters } from "../../../abi/sysregs.ts";
+import { callId } from "../../../sim/call-ids.ts";
 import { type CpuModel, cortexA57, max } from "../../../sim/cpu-model.ts";
 import { Endless, PowerOff, Violation } from "../../../sim/faults.ts";
 import { ec, type Guest } from "../../../sim/guest.ts";
@@ -22,7 +23,6 @@ const CALLS = 300_000;
 const free = el1Context.filter((name) => !["SCTLR_EL1", "SPSR_EL1", "CNTV_CTL_EL0", "CNTV_CVAL_EL0"].includes(name));
 const GIC_BITS = [gicd.GICD_ISPENDR, gicd.GICD_ICPENDR, gicd.GICD_ISENABLER, gicd.GICD_ICENABLER, gicd.GICD_IGROUPR];
 const GIC_STATE = [gicd.GICD_ISPENDR, gicd.GICD_ISACTIVER];
-const idOf = (name: string): bigint => BigInt(calls.find((one) => one.name === name)?.id ?? 0);
 
 /** Fills the registers of a guest with values of its own. */
 const fill = (guest: Guest, random: Random): void => {
@@ -32,7 +32,7 @@ const fill = (guest: Guest, random: Random): void => {
 };
 
 const call = (guest: Guest, name: string, ...args: readonly (bigint | number)[]): bigint =>
-  guest.hvc(idOf(name), ...args.map(BigInt));
+  guest.hvc(callId(name), ...args.map(BigInt));
 
 /** Takes what there is, in nested order, and ends it. */
 const drain = (guest: Guest, random: Random): void => {
@@ -72,7 +72,7 @@ const act = (guest: Guest, random: Random): void => {
     () => once(random, 4) && call(guest, "PSCI_CPU_OFF"),
     () => call(guest, "PSCI_CPU_SUSPEND_64", 0, 0, 0),
     () => once(random, 8) && call(guest, "PSCI_SYSTEM_RESET"),
-    () => guest.smc(idOf("PSCI_VERSION")),
+    () => guest.smc(callId("PSCI_VERSION")),
     () => call(guest, "HL_DOORBELL", 0),
     () => guest.wfi(),
     () => guest.exception(ec.HVC, 5n),

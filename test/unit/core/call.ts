@@ -1,16 +1,13 @@
 // Calls of guests by their names in abi/calls.ts.
 
-import { callErrors, calls } from "../../../abi/calls.ts";
+import { callErrors } from "../../../abi/calls.ts";
+import { callId } from "../../../sim/call-ids.ts";
 import type { Guest } from "../../../sim/guest.ts";
 
-export const id = (name: string): bigint => {
-  const found = calls.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`abi/calls.ts has no ${name}`);
-  return BigInt(found.id);
-};
+export { callId as id };
 
 /** An error of abi/calls.ts, as x0 has it. */
 export const error = (name: keyof typeof callErrors): bigint => BigInt.asUintN(64, BigInt(callErrors[name]));
 
 export const call = (guest: Guest, name: string, ...args: (bigint | number)[]): bigint =>
-  guest.hvc(id(name), ...args.map(BigInt));
+  guest.hvc(callId(name), ...args.map(BigInt));

@@ -9,6 +9,7 @@ import { trappedRegisters } from "../../../abi/sysregs.ts";
 import { max } from "../../../sim/cpu-model.ts";
 import type { Guest } from "../../../sim/guest.ts";
 import type { Machine } from "../../../sim/machine.ts";
+import { type Random, randomOf } from "../../../sim/random.ts";
 import { RAM_BASE, startSystem } from "../../../sim/start.ts";
 import { call } from "./call.ts";
 
@@ -19,19 +20,6 @@ const VMS = 4;
 const STEPS = 400;
 /** So long a VM's work may wait for its cap: a few of the periods of 100 ms. */
 const CAP_PERIODS = 20_000_000n;
-
-type Random = (below: number) => number;
-
-/** Mulberry32: the same numbers for the same seed. */
-const randomOf = (seed: number): Random => {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b_79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-};
 
 const gicRegisters = [0x80, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0xc00];
 
