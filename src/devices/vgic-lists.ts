@@ -178,9 +178,14 @@ function foldTimer(vcpu: Vcpu, value: u64, ended: bool): void {
   }
 }
 
-/** Ends as many active interrupts as the guest has ended while no list register held them: the most urgent first. */
+/**
+ * Ends as many active interrupts as the guest has ended while no list register held them: the most urgent first. Where list registers held all, so that
+ * nobody was to be told of an end, it has ended nothing: what has been made active since goes on.
+ */
 function endUnlisted(vcpu: Vcpu): void {
-  for (let count = sysreg.readIchHcrEl2() >> EOI_COUNT_SHIFT; count != 0; count--) {
+  const hcr = sysreg.readIchHcrEl2();
+  if ((hcr & LRENPIE) == 0) return;
+  for (let count = hcr >> EOI_COUNT_SHIFT; count != 0; count--) {
     let best: u32 = 0x100;
     let bestWord = vcpu.irqs;
     let bestBit: u32 = 0;
@@ -360,6 +365,8 @@ export function serveFold(): bool {
   const wanted = changetype<usize>(self) + offsetof<Cpu>("foldWanted");
   if (atomic.load32(wanted) == 0) return false;
   fold(self.loaded);
+  // Until they are, no end is lost.
+  sysreg.writeIchHcrEl2((ICH_HCR_EN as u64) | LRENPIE);
   atomic.store32(wanted, 0);
   cpus.requestAgain(Request.LOOK);
   return true;

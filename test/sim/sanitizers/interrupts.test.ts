@@ -141,6 +141,10 @@ const rare: Readonly<Record<string, readonly [Change, RegExp]>> = {
     change(LISTS, "mostUrgent(vcpu, groups, false) != NONE ? NPIE : 0", "0"),
     /would be taken now, and no list register has it|is pending, and is not delivered/,
   ],
+  "an end of nothing is kept for what is active later": [
+    change(LISTS, "  if ((hcr & LRENPIE) == 0) return;\n", ""),
+    /INTID 70 is active, and reads otherwise/,
+  ],
 };
 
 for (const [n, [name, [planted, message]]] of Object.entries(bugs).entries()) {
@@ -217,6 +221,16 @@ const scenarios: Readonly<Record<string, (listRegisters: number, wasm?: WebAssem
     guest.poll();
     guest.end(last);
     assert.equal(guest.acknowledge(), between);
+  },
+  "the end of an interrupt that was made inactive before ends no other": (listRegisters, wasm) => {
+    const guest = open(listRegisters, wasm);
+    const at = guestMachine.GICD_BASE + 4;
+    guest.store(at + gicd.GICD_ISPENDR, 1n << 8n);
+    assert.equal(guest.acknowledge(), 40);
+    guest.store(at + gicd.GICD_ICACTIVER, 1n << 8n);
+    guest.end(40);
+    guest.store(at + 4 + gicd.GICD_ISACTIVER, 1n << 6n);
+    guest.load(at + 4 + gicd.GICD_ISACTIVER);
   },
   "an SGI wakes who sleeps": (listRegisters, wasm) => {
     const cpu = { ...cortexA57, listRegisters };

@@ -199,6 +199,16 @@ test("more active interrupts than list registers: those that no list register ho
   assert.deepEqual(drain(guest), [70]);
 });
 
+test("the end of an interrupt that was made inactive before ends none that is made active later", () => {
+  const guest = at();
+  pend(guest, 40);
+  assert.equal(guest.acknowledge(), 40);
+  guest.store(word(40) + gicd.GICD_ICACTIVER, bit(40));
+  guest.end(40);
+  guest.store(word(70) + gicd.GICD_ISACTIVER, bit(70));
+  assert.ok(isSet(guest, gicd.GICD_ISACTIVER, 70));
+});
+
 // --- SGIs
 
 const SGI1R = trappedRegisters.ICC_SGI1R_EL1;

@@ -110,6 +110,25 @@ test("an SPI that another vCPU handles: seen as active, pending again meanwhile,
   assert.deepEqual(taken(second), [SPI]);
 });
 
+test("an SPI that its vCPU ends while another one looks at it, before its list registers are filled again, has ended", () => {
+  const { machine, guests } = system();
+  const [first, second] = guests;
+  first.store(word(ISPENDR), BIT);
+  assert.equal(second.acknowledge(), SPI);
+  let ends = 0;
+  machine.run.observer = {
+    begin: () => undefined,
+    end: (cpu) => {
+      if (cpu !== machine.cpu(1) || ends++ > 0) return;
+      assert.ok(cpu.virtual.lists.every((list) => list >> 62n === 0n));
+      cpu.virtual.end(1, SPI);
+    },
+  };
+  first.load(word(ISACTIVER));
+  assert.ok(ends > 0);
+  assert.equal(first.load(word(ISACTIVER)), 0n);
+});
+
 test("an SPI that is routed elsewhere while it is handled comes to its new target when it has ended, not before", () => {
   for (const isRoutedFirst of [true, false]) {
     const { guests } = system();
