@@ -65,8 +65,6 @@ export interface MachineOptions {
   readonly endlessRedistributors?: boolean;
   /** Which CPU enters the core next, of those that something waits for; by default the first. */
   readonly pick?: Pick;
-  /** Whether each interrupt is followed to its delivery; by default it is. */
-  readonly followsInterrupts?: boolean;
   /** In place of core.wasm: the core with a change (test/sim/planted.ts), or with more than the HAL (instrument.ts). */
   readonly wasm?: WebAssembly.Module;
   /** In place of core.wasm: a script, for what is about the simulator itself. */
@@ -96,7 +94,7 @@ export class Machine {
   readonly state: State | undefined;
   /** With a core that tells of its accesses (instrument.ts). */
   readonly races: Races | undefined;
-  /** What sees to it that interrupts are delivered; undefined with a core that is a script, and where nobody wants it. */
+  /** What sees to it that interrupts are delivered; undefined with a core that is a script. */
   readonly delivery: Delivery | undefined;
   readonly crash = new Crash();
   readonly isolation: Isolation;
@@ -146,7 +144,7 @@ export class Machine {
       interrupts.distributor(DISTRIBUTOR),
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
-    if (this.state !== undefined && options.followsInterrupts !== false) {
+    if (this.state !== undefined) {
       const delivery = new Delivery(this);
       this.delivery = delivery;
       this.state.lives.onStart = (vmid) => delivery.start(vmid);

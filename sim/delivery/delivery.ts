@@ -11,7 +11,17 @@ import type { Cpu } from "../cpu.ts";
 import { Violation } from "../faults.ts";
 import type { Guest } from "../guest.ts";
 import type { Machine } from "../machine.ts";
-import { bytesOf, encode, isDeviceAccess, isSystemRead, isWrite, registerOf, systemRegister, systemRt } from "../state/cause.ts";
+import {
+  bytesOf,
+  encode,
+  isDeviceAccess,
+  isSystemRead,
+  isWide,
+  isWrite,
+  registerOf,
+  systemRegister,
+  systemRt,
+} from "../state/cause.ts";
 import { PC } from "../state/general.ts";
 import { bits } from "../words.ts";
 import { type Interrupt, Vgic } from "./interrupts.ts";
@@ -106,7 +116,9 @@ export class Delivery {
     const [bytes, rt] = [bytesOf(esr), registerOf(esr)];
     if (isWrite(esr)) write(this.#vgic(vmid), place, bytes, rt === 31 ? 0n : BigInt.asUintN(8 * bytes, general.was[rt]!));
     else if (rt !== 31 && !this.#isOff && place.offset >= 0) {
-      const wrong = wrongRead(this.#vgic(vmid), place, bytes, BigInt.asUintN(8 * bytes, general.now[rt]!));
+      // Of eight bytes, a W register has four.
+      const shown = isWide(esr) ? bytes : Math.min(bytes, 4);
+      const wrong = wrongRead(this.#vgic(vmid), place, shown, BigInt.asUintN(8 * shown, general.now[rt]!));
       if (wrong !== undefined) throw new Violation(`the vCPU at 0x${vcpu.toString(16)}, VMID ${vmid}, asks its GIC: ${wrong}`);
     }
   }

@@ -124,6 +124,8 @@ export const isWrite = (esr: bigint): boolean => field(esr, 6, 1) === 1;
 /** SAS as bytes, SRT. */
 export const bytesOf = (esr: bigint): number => 2 ** field(esr, 22, 2);
 export const registerOf = (esr: bigint): number => field(esr, 16, 5);
+/** SF: the register is an X. */
+export const isWide = (esr: bigint): boolean => field(esr, 15, 1) === 1;
 
 /** Rt and direction of a trapped system-register access, and its register: op0, op1, CRn, CRm, op2 in the syndrome's own places. */
 export const isSystemRead = (esr: bigint): boolean => (esr & 1n) === 1n;

@@ -68,8 +68,7 @@ export class World {
     this.span = LEAST + this.#random(MORE);
     const { cpus = 1, machine: options, board = {}, workarounds = [], ...rest } = this.system;
     const wasm = this.#wasm(core, races);
-    // What worlds do to active interrupts, the model of delivery does not follow to the end yet: it and the core disagree (docs/plan.md).
-    const machine = { cpus, followsInterrupts: false, ...options, ...(wasm && { wasm }) };
+    const machine = { cpus, ...options, ...(wasm && { wasm }) };
     this.machine = load({ machine, board, workarounds, bundle: bundleOfSystem(rest) });
     this.#slowLine();
     if (mode === "inside") this.#interleaved = new Interleaved(this.machine, { seed, act: (cpu) => act(this.#actorOf(cpu)) });
