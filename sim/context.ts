@@ -6,7 +6,7 @@ import { offsets, records } from "../abi/records.ts";
 import { el1Context, el2Controls } from "../abi/sysregs.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
-import type { SystemRegisters } from "./sysregs.ts";
+import type { Register, SystemRegisters } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
 const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
@@ -18,6 +18,7 @@ export const FP_OFFSET = frame.v ?? 0;
 export const VECTOR_WORDS = 66;
 export const FP_BYTES = 8 * VECTOR_WORDS;
 const LOST = 0x1057_1057_dead_beefn;
+const [LOST_LOW, LOST_HIGH] = [Number(LOST & 0xffff_ffffn), Number(LOST >> 32n)];
 /** What a CPU has in place of what was saved. */
 const POISON = 0x9015_09ad_0bad_c0den;
 /** The EL1 registers and the vector registers of a vCPU that starts. */
@@ -83,13 +84,18 @@ class Bank {
   enter(record: number, isSame: (n: number, word: bigint) => boolean): void {
     if (this.#owner !== record)
       throw new Violation(`the vCPU at ${hex(record)} is entered with the ${this.#what} of another one`);
-    const isChanged = this.#isSaved
-      ? this.#read(record).some((word, n) => !isSame(n, word))
-      : this.#memory().getBigUint64(record + this.#offset, true) !== LOST;
-    if (isChanged) throw new Violation(`the ${this.#what} in the record at ${hex(record)} were changed, but not loaded`);
-    if (!this.#isSaved) return;
+    if (!this.#isSaved && this.#isLost(record)) return;
+    if (!this.#isSaved || this.#read(record).some((word, n) => !isSame(n, word)))
+      throw new Violation(`the ${this.#what} in the record at ${hex(record)} were changed, but not loaded`);
     for (let n = 0; n < this.#words; n++) this.#memory().setBigUint64(record + this.#offset + 8 * n, LOST, true);
     this.#isSaved = false;
+  }
+
+  /** Whether the first word in the record is still as it was made when the vCPU ran. */
+  #isLost(record: number): boolean {
+    const view = this.#memory();
+    const at = record + this.#offset;
+    return view.getUint32(at, true) === LOST_LOW && view.getUint32(at + 4, true) === LOST_HIGH;
   }
 
   #read(record: number): bigint[] {
@@ -100,22 +106,29 @@ class Bank {
 
 export class Context {
   readonly #order: Order;
-  readonly #registers: SystemRegisters;
   readonly #vectors: bigint[];
   readonly #el1: Bank;
   readonly #fp: Bank;
   readonly #kept: Kept | undefined;
+  /** Whether the CPU holds a word of a record. */
+  readonly #isEl1 = (n: number, word: bigint): boolean => {
+    const register = this.#el1Registers[n]!;
+    return OF_EL2.has(register.name) || register.read() === word;
+  };
+  readonly #isFp = (n: number, word: bigint): boolean => this.#vectors[n] === word;
+  /** The registers of EL1, in the record's order. */
+  readonly #el1Registers: readonly Register[];
   /** What was loaded since a vCPU was entered here. */
   #loaded: readonly bigint[] | undefined;
 
   /** `kept`: undefined for a core that is a script, whose records hold anything. */
   constructor(registers: SystemRegisters, vectors: bigint[], memory: () => DataView, order: Order, kept: Kept | undefined) {
     this.#order = order;
-    this.#registers = registers;
     this.#vectors = vectors;
     this.#el1 = new Bank("EL1 registers", EL1_OFFSET, el1Context.length, memory);
     this.#fp = new Bank("vector registers", FP_OFFSET, VECTOR_WORDS, memory);
     this.#kept = kept;
+    this.#el1Registers = el1Context.map((name) => registers.at(name));
   }
 
   /** The record whose EL1 registers the CPU holds; 0: nobody's. */
@@ -126,15 +139,15 @@ export class Context {
   loadEl1(record: number): void {
     const words = this.#el1.load(record);
     this.#checkEl1(record, words);
-    for (const [n, name] of el1Context.entries()) this.#registers.write(name, words[n] ?? 0n);
+    for (const [n, register] of this.#el1Registers.entries()) register.write(words[n] ?? 0n);
     this.#order.loadTimer();
   }
   saveEl1(record: number): void {
-    const words = el1Context.map((name) => this.#registers.read(name));
+    const words = this.#el1Registers.map((register) => register.read());
     this.#el1.save(record, words);
     this.#kept?.el1.set(record, words);
     // The timers of the CPU go on.
-    for (const name of el1Context) if (!name.startsWith("CNTV_")) this.#registers.at(name).value = POISON;
+    for (const register of this.#el1Registers) if (!register.name.startsWith("CNTV_")) register.value = POISON;
   }
   loadFp(record: number): void {
     const words = this.#fp.load(record);
@@ -178,10 +191,7 @@ export class Context {
 
   /** A vCPU is entered; `fpIsOpen`: it can use the vector registers as they are in the CPU. */
   enter(record: number, fpIsOpen: boolean): void {
-    this.#el1.enter(record, (n, word) => {
-      const name = el1Context[n] ?? "";
-      return OF_EL2.has(name) || this.#registers.read(name) === word;
-    });
-    if (fpIsOpen) this.#fp.enter(record, (n, word) => this.#vectors[n] === word);
+    this.#el1.enter(record, this.#isEl1);
+    if (fpIsOpen) this.#fp.enter(record, this.#isFp);
   }
 }

@@ -52,11 +52,15 @@ export class Cpu implements Startable {
   /** It is in the core, in the middle of an exit. */
   isInside = false;
   readonly #guestOf: Shared["guestOf"];
+  /** The one that was asked for last. */
+  #guest: Guest | undefined;
   // Registers that every exit or entry looks at.
   readonly far: Register;
   readonly hpfar: Register;
   readonly vtcr: Register;
   readonly vttbr: Register;
+  readonly vmpidr: Register;
+  readonly hcr: Register;
   readonly sctlr: Register;
   readonly #cptr: Register;
   #stage2 = { vttbr: 0n, vmid: 0, root: 0 };
@@ -76,6 +80,8 @@ export class Cpu implements Startable {
     this.hpfar = this.registers.at("HPFAR_EL2");
     this.vtcr = this.registers.at("VTCR_EL2");
     this.vttbr = this.registers.at("VTTBR_EL2");
+    this.vmpidr = this.registers.at("VMPIDR_EL2");
+    this.hcr = this.registers.at("HCR_EL2");
     this.sctlr = this.registers.at("SCTLR_EL1");
     this.#cptr = this.registers.at("CPTR_EL2");
     this.context = new Context(this.registers, this.vectors, memory, order, kept);
@@ -86,7 +92,9 @@ export class Cpu implements Startable {
 
   /** The guest that runs here. */
   get guest(): Guest | undefined {
-    return this.vcpu === 0 ? undefined : this.#guestOf(this.vcpu);
+    if (this.vcpu === 0) return undefined;
+    if (this.#guest?.vcpu !== this.vcpu) this.#guest = this.#guestOf(this.vcpu);
+    return this.#guest;
   }
 
   /** The guest with this record. */

@@ -9,12 +9,15 @@ import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
 import type { Run } from "./run.ts";
 import type { Isolation } from "./sanitizers/isolation.ts";
+import type { Identity } from "./state/lives.ts";
 import type { Leaf } from "./walker.ts";
 import { hex } from "./words.ts";
 
 /** SCTLR_EL1.C: data caches are on. */
 const SCTLR_C = 1n << 2n;
 const WANTED = hcr.HCR_VM | hcr.HCR_IMO | hcr.HCR_FMO | hcr.HCR_AMO | hcr.HCR_RW | hcr.HCR_TSC;
+
+const named = ({ vmid, mpidr }: Identity): string => `VMID ${vmid}, VMPIDR_EL2 ${hex(mpidr)}`;
 
 interface Board {
   readonly cpus: readonly Cpu[];
@@ -27,9 +30,8 @@ interface Board {
 
 export class EntryRules {
   readonly #board: Board;
-  /** Who each record is: its VMID and VMPIDR_EL2. */
-  readonly #identities = new Map<number, string>();
-  readonly #records = new Map<string, number>();
+  /** Who each record is. */
+  readonly #identities = new Map<number, Identity>();
   /** What each VMID reaches, by the tables as they were at a change. */
   readonly #leaves = new Map<number, { readonly root: number; readonly changes: number; readonly leaves: readonly Leaf[] }>();
   /** Of each CPU, the vCPU whose memory was found clean, and how often anything was soiled, or any table changed, by then. */
@@ -55,7 +57,7 @@ export class EntryRules {
     this.#checkControls(cpu);
     cpu.context.enter(cpu.vcpu, cpu.isFpOpen);
     order.enterGuest(cpu.stage2.root);
-    order.tlb.enter(cpu.index, { ...cpu.stage2, vcpu: cpu.vcpu });
+    order.tlb.enter(cpu.index, cpu.stage2, cpu.vcpu);
     isolation.enter(cpu.stage2);
     if (ram.isDirty && (cpu.sctlr.value & SCTLR_C) === 0n) this.#checkCleaned(cpu);
   }
@@ -65,7 +67,7 @@ export class EntryRules {
     const known = this.#known[cpu.index]!;
     const changes = this.#board.order.entryChanges;
     if (known.vcpu === cpu.vcpu && known.changes === changes) return;
-    const controls = cpu.registers.read("HCR_EL2");
+    const controls = cpu.hcr.value;
     if ((controls & WANTED) !== WANTED) throw new Violation(`a guest is entered with HCR_EL2 ${hex(controls)}`);
     this.#checkIdentity(cpu);
     known.vcpu = cpu.vcpu;
@@ -75,18 +77,21 @@ export class EntryRules {
   /** A vCPU is on one CPU alone; its VMID and VMPIDR_EL2 are always the same, and no other's; the vCPUs of a VM count alike. */
   #checkIdentity(cpu: Cpu): void {
     const { vcpu, stage2 } = cpu;
-    const identity = `VMID ${stage2.vmid}, VMPIDR_EL2 ${hex(cpu.registers.read("VMPIDR_EL2"))}`;
-    const known = this.#identities.get(vcpu) ?? identity;
-    const owner = this.#records.get(identity) ?? vcpu;
-    if (known !== identity) throw new Violation(`the vCPU at ${hex(vcpu)}, ${known}, is entered as ${identity}`);
-    if (owner !== vcpu) throw new Violation(`the vCPUs at ${hex(owner)} and ${hex(vcpu)} are both ${identity}`);
-    this.#identities.set(vcpu, identity);
-    this.#records.set(identity, vcpu);
+    const mpidr = cpu.vmpidr.value;
+    const known = this.#identities.get(vcpu);
+    if (known?.vmid !== stage2.vmid || known.mpidr !== mpidr) {
+      const now = { vmid: stage2.vmid, mpidr };
+      if (known !== undefined) throw new Violation(`the vCPU at ${hex(vcpu)}, ${named(known)}, is entered as ${named(now)}`);
+      for (const [other, one] of this.#identities)
+        if (one.vmid === now.vmid && one.mpidr === mpidr)
+          throw new Violation(`the vCPUs at ${hex(other)} and ${hex(vcpu)} are both ${named(now)}`);
+      this.#identities.set(vcpu, now);
+    }
     for (const other of this.#board.cpus) {
       // What a CPU holds is what its registers say, whether it runs that, waits, or waits for another in the middle of an exit; in the second mode, it may
       // be writing them.
       if (other === cpu || other.stage2.vmid !== stage2.vmid || (other.isInside && this.#board.run.mode !== undefined)) continue;
-      if (other.registers.read("VMPIDR_EL2") === cpu.registers.read("VMPIDR_EL2"))
+      if (other.vmpidr.value === mpidr)
         throw new Violation(`the vCPU at ${hex(vcpu)} is on CPUs ${other.index} and ${cpu.index} at once`);
       if (other.timer.offset !== cpu.timer.offset)
         throw new Violation(`CPUs ${other.index} and ${cpu.index} count differently for VMID ${stage2.vmid}`);

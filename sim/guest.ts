@@ -10,6 +10,7 @@ import type { Machine } from "./machine.ts";
 import type { Call } from "./run.ts";
 import { type Cause, classOf, INTERRUPT, SERROR } from "./state/cause.ts";
 import { General } from "./state/general.ts";
+import type { Life } from "./state/lives.ts";
 import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
 import { hex, MASK_64 } from "./words.ts";
 
@@ -53,9 +54,11 @@ export class Guest {
   readonly general: General;
   /** EL1 registers that EL2 has written since it left its CPU, and what they were. */
   readonly injected = new Map<string, bigint>();
-  /** Its VM's VMID, and which of that VM's vCPUs it is, once it has been entered. */
+  /** Its VM's VMID, and its VMPIDR_EL2, once it has been entered. */
   vmid = 0;
-  id = 0;
+  mpidr = 0n;
+  /** What there is to know of it and its VM. */
+  life: Life | undefined;
   /** MDSCR_EL1, which EL2 keeps for it. */
   debugControl = 0n;
   readonly #cause: Cause = { ...INTERRUPT };
@@ -64,6 +67,11 @@ export class Guest {
     this.machine = machine;
     this.vcpu = vcpu;
     this.general = new General(vcpu, machine.memory.buffer as ArrayBuffer);
+  }
+
+  /** Which of its VM's vCPUs it is. */
+  get id(): number {
+    return Number(this.mpidr & 0xffn);
   }
 
   /** The CPU that it is on; undefined while it waits. */
@@ -120,7 +128,7 @@ export class Guest {
 
   // --- exits
 
-  #exit(why: number, esr: bigint, call: Call): void {
+  #exit(why: number, esr: number, call: Call): void {
     const { cpu } = this;
     const cause = this.#cause;
     cause.exceptionClass = why;
@@ -136,7 +144,8 @@ export class Guest {
     cpu.hpfar.write(hpfar);
     this.#cause.far = far;
     this.#cause.hpfar = hpfar;
-    this.#exit(classOf(esr), esr, (core) => core.onSync(this.vcpu, esr));
+    const low = Number(BigInt.asUintN(32, esr));
+    this.#exit(classOf(low), low, (core) => core.onSync(this.vcpu, esr));
   }
 
   /** The same, and what follows from it. */
@@ -152,7 +161,7 @@ export class Guest {
 
   serror(iss = 0n): void {
     const esr = (BigInt(exceptionClass.EC_SERROR) << 26n) | IL | iss;
-    this.#exit(SERROR, esr, (core) => core.onSError(this.vcpu, esr));
+    this.#exit(SERROR, Number(esr), (core) => core.onSError(this.vcpu, esr));
     this.machine.run.proceed();
   }
 
@@ -167,7 +176,7 @@ export class Guest {
   }
 
   #setArguments(args: readonly bigint[]): void {
-    for (const [n, value] of args.entries()) this.setX(n, value);
+    for (let n = 0; n < args.length; n++) this.setX(n, args[n]!);
   }
 
   /** HVC: the exception comes behind the instruction. Returns x0. */
@@ -206,12 +215,10 @@ export class Guest {
 
   // --- memory; the guest's own MMU is off, so that virtual addresses are IPAs
 
-  #read64 = (pa: number): bigint => this.machine.ram.read(pa, 8);
-
   /** What stage 2 says of an IPA, by the independent walker. */
   translate(ipa: number): Leaf | Fault {
     const { vtcr, vttbr } = this.cpu;
-    return walkStage2(vtcr.value, vttbr.value, ipa, this.#read64);
+    return walkStage2(vtcr.value, vttbr.value, ipa, this.machine.ram.read64);
   }
   /** Where an access goes: through what the CPU's TLB holds. */
   #go(ipa: number): Leaf | Fault {
@@ -219,7 +226,7 @@ export class Guest {
     const { order, isolation } = this.machine;
     return order.translations.find({
       cpu: index,
-      ...stage2,
+      stage2,
       ipa,
       walk: () => this.translate(ipa),
       check: (leaf) => isolation.requireOwn(stage2.root, leaf),
@@ -227,7 +234,7 @@ export class Guest {
   }
   /** Everything that the guest can reach. */
   get leaves(): Leaf[] {
-    return stage2Leaves(this.sysreg("VTCR_EL2"), this.sysreg("VTTBR_EL2"), this.#read64);
+    return stage2Leaves(this.sysreg("VTCR_EL2"), this.sysreg("VTTBR_EL2"), this.machine.ram.read64);
   }
 
   /** HPFAR_EL2 of an IPA: its page in bits 43-4 (D24.2.60). */

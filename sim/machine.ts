@@ -176,8 +176,11 @@ export class Machine {
 
   /** The vCPU with this record, as its guest sees it. */
   guestOf(vcpu: number): Guest {
-    const found = this.#guests.get(vcpu) ?? new Guest(this, vcpu);
-    this.#guests.set(vcpu, found);
+    let found = this.#guests.get(vcpu);
+    if (found === undefined) {
+      found = new Guest(this, vcpu);
+      this.#guests.set(vcpu, found);
+    }
     return found;
   }
 

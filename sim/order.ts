@@ -117,8 +117,8 @@ export class Order {
 
   isb(): void {
     if (this.#stage1 === "published") this.#stage1 = "visible";
-    this.#trapsPending.delete(this.cpu);
-    this.#timersPending.delete(this.cpu);
+    if (this.#trapsPending.size > 0) this.#trapsPending.delete(this.cpu);
+    if (this.#timersPending.size > 0) this.#timersPending.delete(this.cpu);
   }
 
   /** A TLB invalidation: of the VMID that VTTBR_EL2 names, with the first table that it names, or of all. */
@@ -127,7 +127,7 @@ export class Order {
     this.#advance("published", "invalidated", ({ root }) => root === undefined || roots === undefined || roots.includes(root));
     this.#invalidating.set(this.cpu, "all");
     const all = this.#underWay.get(this.cpu) ?? [];
-    all.push({ vmid: vttbr?.vmid, clock: this.tlb.clock++ });
+    all.push({ vmid: vttbr?.vmid, clock: this.tlb.tick() });
     this.#underWay.set(this.cpu, all);
   }
   /** The CPU's invalidations are complete. */
@@ -179,6 +179,13 @@ export class Order {
 
   /** A guest whose tables begin at `root` is entered; the exception return synchronizes context, but is no dsb. */
   enterGuest(root?: number): void {
+    if (this.#stage2.size > 0) this.#requireOwnTables(root);
+    if (this.#invalidating.size > 0 && this.#invalidating.has(this.cpu))
+      throw new Violation("a guest is entered before the dsb behind a TLB invalidation");
+    if (this.#trapsPending.size > 0) this.#trapsPending.delete(this.cpu);
+  }
+
+  #requireOwnTables(root: number | undefined): void {
     for (const [address, change] of this.#stage2) {
       const isOthers = change.root !== undefined && root !== undefined && change.root !== root;
       // What another CPU is about to link is nobody's yet.
@@ -186,15 +193,13 @@ export class Order {
       if (!isOthers && !isUnfinished)
         throw new Violation(`a guest is entered while the entry at ${hex(address)} is only ${change.state}`);
     }
-    if (this.#invalidating.has(this.cpu)) throw new Violation("a guest is entered before the dsb behind a TLB invalidation");
-    this.#trapsPending.delete(this.cpu);
   }
 
   /** The CPU's exit is over. */
   leave(): void {
     if (this.#invalidating.size > 0 && this.#invalidating.has(this.cpu))
       throw new Violation("an exit ends before the dsb behind a TLB invalidation");
-    for (const change of this.#stage2.values()) if (change.cpu === this.cpu) change.cpu = undefined;
-    this.#timersPending.delete(this.cpu);
+    if (this.#stage2.size > 0) for (const change of this.#stage2.values()) if (change.cpu === this.cpu) change.cpu = undefined;
+    if (this.#timersPending.size > 0) this.#timersPending.delete(this.cpu);
   }
 }

@@ -67,6 +67,9 @@ export class Ram {
     return BigInt(bytes === 4 ? page.getUint32(at, true) : bytes === 2 ? page.getUint16(at, true) : page.getUint8(at));
   }
 
+  /** The same of 8 bytes, for walkers. */
+  readonly read64 = (address: number): bigint => this.read(address, 8);
+
   /** Reads 1, 2 or 4 bytes as a number. */
   readSmall(address: number, bytes: 1 | 2 | 4): number {
     const at = address % PAGE;

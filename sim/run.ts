@@ -7,6 +7,7 @@ import { EntryRules } from "./entry.ts";
 import { Asleep, Entangled, Violation } from "./faults.ts";
 import type { Core, Machine } from "./machine.ts";
 import { INTERRUPT } from "./state/cause.ts";
+import { sooner } from "./timer.ts";
 
 /** Enters the core, and passes on the record of the vCPU to enter, 0 for none; in the second mode, a promise of it. */
 export type Call = (core: Core) => number;
@@ -186,8 +187,9 @@ export class Run {
 
   /** Ticks to the next timer of any CPU; undefined if none will fire. */
   get #distance(): bigint | undefined {
-    const all = this.#machine.cpus.flatMap(({ timer }) => timer.distance ?? []);
-    return all.reduce<bigint | undefined>((least, ticks) => (least === undefined || ticks < least ? ticks : least), undefined);
+    let least: bigint | undefined;
+    for (const { timer } of this.#machine.cpus) least = sooner(least, timer.distance);
+    return least;
   }
 
   /** Lets time pass, from timer to timer, each of which is taken when it fires. */

@@ -12,6 +12,21 @@ export class Counter {
   frequency = 62_500_000n;
 }
 
+interface Compared {
+  control: number;
+  compare: bigint;
+}
+
+/** Enabled, and not masked. */
+const isLive = ({ control }: Compared): boolean => (control & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) === CNT_CTL_ENABLE;
+/** How far away the time is at which it fires, if it is still to come. */
+const distanceOf = (timer: Compared, now: bigint): bigint | undefined =>
+  isLive(timer) && timer.compare > now ? timer.compare - now : undefined;
+
+/** The lesser of two distances, undefined being none. */
+export const sooner = (one: bigint | undefined, other: bigint | undefined): bigint | undefined =>
+  one === undefined || (other !== undefined && other < one) ? other : one;
+
 export class Timer {
   readonly #counter: Counter;
   offset = 0n;
@@ -47,19 +62,16 @@ export class Timer {
     this.advance(BigInt(Math.round(seconds * Number(this.frequency))));
   }
 
-  #fires(timer: { control: number; compare: bigint }, now: bigint): boolean {
-    return (timer.control & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) === CNT_CTL_ENABLE && now >= timer.compare;
-  }
   get hypervisorLine(): boolean {
-    return this.#fires(this.hypervisor, this.count);
+    return isLive(this.hypervisor) && this.count >= this.hypervisor.compare;
   }
   get virtualLine(): boolean {
-    return this.#fires(this.virtual, this.virtualCount);
+    return isLive(this.virtual) && this.virtualCount >= this.virtual.compare;
   }
 
   /** The virtual timer is enabled and not masked. */
   get isVirtualLive(): boolean {
-    return (this.virtual.control & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) === CNT_CTL_ENABLE;
+    return isLive(this.virtual);
   }
 
   /** CNTV_CTL_EL0 as it reads. */
@@ -70,13 +82,6 @@ export class Timer {
 
   /** Ticks until the next timer fires; undefined if none ever will. */
   get distance(): bigint | undefined {
-    const times = [
-      [this.hypervisor, this.count],
-      [this.virtual, this.virtualCount],
-    ] as const;
-    const ticks = times
-      .filter(([{ control, compare }, now]) => (control & 3) === CNT_CTL_ENABLE && compare > now)
-      .map(([{ compare }, now]) => compare - now);
-    return ticks.sort((a, b) => (a < b ? -1 : 1))[0];
+    return sooner(distanceOf(this.hypervisor, this.count), distanceOf(this.virtual, this.virtualCount));
   }
 }

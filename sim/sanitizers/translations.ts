@@ -26,8 +26,7 @@ interface Tables {
 
 export interface Translation {
   readonly cpu: number;
-  readonly vmid: number;
-  readonly root: number;
+  readonly stage2: { readonly vmid: number; readonly root: number };
   readonly ipa: number;
   /** Walks the tables as they are. */
   readonly walk: () => Leaf | Fault;
@@ -67,7 +66,7 @@ export class Translations {
   }
 
   /** Where a guest's access goes. */
-  find({ cpu, vmid, root, ipa, walk, check }: Translation): Leaf | Fault {
+  find({ cpu, stage2: { vmid, root }, ipa, walk, check }: Translation): Leaf | Fault {
     const held = this.#of(cpu, vmid);
     const { tableChanges: changes } = this.#tables;
     for (const size of LEVEL_SIZES) {

@@ -7,19 +7,20 @@ import { exceptionClass as ec } from "../../abi/esr.ts";
 export interface Cause {
   /** ESR_EL2.EC, or one of the two below. */
   exceptionClass: number;
-  esr: bigint;
+  /** ESR_EL2, its low word: class, IL, ISS. */
+  esr: number;
   far: bigint;
   hpfar: bigint;
 }
 
 const NO_EXCEPTION = -1;
 /** A physical interrupt. */
-export const INTERRUPT: Cause = { exceptionClass: NO_EXCEPTION, esr: 0n, far: 0n, hpfar: 0n };
+export const INTERRUPT: Cause = { exceptionClass: NO_EXCEPTION, esr: 0, far: 0n, hpfar: 0n };
 /** A physical SError. */
 export const SERROR = -2;
 
-/** ESR_EL2.EC of a syndrome, in which bits above it may be set. */
-export const classOf = (esr: bigint): number => Number((esr >> 26n) & 0x3fn);
+/** ESR_EL2.EC of a syndrome's low word. */
+export const classOf = (esr: number): number => esr >>> 26;
 
 export const HVC = ec.EC_HVC64;
 const { EC_SMC64: SMC, EC_SYSREG: SYSREG, EC_DABT_LOWER: DATA, EC_FP: FP, EC_WFX: WFX } = ec;
@@ -92,79 +93,96 @@ export const ruleOf = (id: number, argument: () => bigint): CallRule => {
 export interface Change {
   /** The X registers that may differ, one bit each. */
   readonly registers: number;
-  readonly pc: bigint;
-  readonly pstate: bigint;
-  /** It may be given an exception instead, whose preferred return address this is; `only`: it must. */
-  readonly exception?: { readonly from: bigint; readonly only: boolean };
+  /** By how many bytes PC moves. */
+  readonly advance: number;
+  /** The IT state moves on. */
+  readonly advancesIt: boolean;
+  /** It may be given an exception instead, whose preferred return address lies so many bytes before PC. */
+  readonly exceptionBack: number | undefined;
+  /** It must. */
+  readonly isRefused: boolean;
 }
 
 /** PSTATE.M[4]: AArch32. */
-const AARCH32 = 1n << 4n;
+const AARCH32 = 0x10;
+/** Bytes of an instruction. */
+export const INSTRUCTION = 4;
 
 /** PSTATE behind a 32-bit instruction: the IT state moves on (F1.2.3). */
-const itAdvanced = (pstate: bigint): bigint => {
+export const itAdvanced = (pstate: bigint): bigint => {
   const it = Number(((pstate >> 8n) & 0xfcn) | ((pstate >> 25n) & 3n));
   const next = BigInt((it & 7) === 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f));
   return (pstate & ~((0x3fn << 10n) | (3n << 25n))) | ((next & 0xfcn) << 8n) | ((next & 3n) << 25n);
 };
 
-const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
-const field = (esr: bigint, low: number, width: number): number => Number((esr >> BigInt(low)) & ((1n << BigInt(width)) - 1n));
-/** The bit of an X register by number; of XZR none. */
-const bitOf = (register: number): number => (register === 31 ? 0 : 2 ** register);
+// These are asked at every exit, so they take plain numbers.
 
-/** The immediate of HVC or SMC. Asked for at every call, so by the cheapest of ways. */
-export const immediateOf = (esr: bigint): number => Number(esr & 0xffffn);
+const field = (esr: number, low: number, width: number): number => (esr >>> low) & ((1 << width) - 1);
+/** The bit of an X register by number; of XZR none. */
+const bitOf = (register: number): number => (register === 31 ? 0 : (1 << register) >>> 0);
+
+/** The immediate of HVC or SMC. */
+export const immediateOf = (esr: number): number => esr & 0xffff;
 
 /** A data abort whose syndrome says what a device has to do. */
-export const isDeviceAccess = (esr: bigint): boolean =>
+export const isDeviceAccess = (esr: number): boolean =>
   // ISV; neither cache maintenance nor a walk; a translation fault.
   field(esr, 24, 1) === 1 && field(esr, 7, 2) === 0 && (field(esr, 0, 6) & 0x3c) === 0x04;
-export const isWrite = (esr: bigint): boolean => field(esr, 6, 1) === 1;
+export const isWrite = (esr: number): boolean => field(esr, 6, 1) === 1;
 /** SAS as bytes, SRT. */
-export const bytesOf = (esr: bigint): number => 2 ** field(esr, 22, 2);
-export const registerOf = (esr: bigint): number => field(esr, 16, 5);
+export const bytesOf = (esr: number): number => 1 << field(esr, 22, 2);
+export const registerOf = (esr: number): number => field(esr, 16, 5);
 /** SF: the register is an X. */
-export const isWide = (esr: bigint): boolean => field(esr, 15, 1) === 1;
+export const isWide = (esr: number): boolean => field(esr, 15, 1) === 1;
 
 /** Rt and direction of a trapped system-register access, and its register: op0, op1, CRn, CRm, op2 in the syndrome's own places. */
-export const isSystemRead = (esr: bigint): boolean => (esr & 1n) === 1n;
-export const systemRt = (esr: bigint): number => field(esr, 5, 5);
-export const systemRegister = (esr: bigint): number => field(esr, 0, 22) & ~0x3e1;
+export const isSystemRead = (esr: number): boolean => (esr & 1) === 1;
+export const systemRt = (esr: number): number => field(esr, 5, 5);
+export const systemRegister = (esr: number): number => field(esr, 0, 22) & ~0x3e1;
 export const encode = ([op0 = 0, op1 = 0, crn = 0, crm = 0, op2 = 0]: readonly number[]): number =>
   (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (crm << 1);
 
-/** What an exit may change, of a vCPU that had `pc` and `pstate`, and made the call of `rule` if it made one. */
-export const changeOf = (cause: Cause, pc: bigint, pstate: bigint, rule: CallRule | undefined): Change => {
-  const { esr, exceptionClass } = cause;
-  const same = { registers: 0, pc, pstate };
-  const exception = (from: bigint, only: boolean): { from: bigint; only: boolean } => ({ from: u64(from), only });
-  const skipped = (registers: number, may: boolean): Change => ({
+const SAME: Change = { registers: 0, advance: 0, advancesIt: false, exceptionBack: undefined, isRefused: false };
+const REFUSED: Change = { ...SAME, exceptionBack: 0, isRefused: true };
+/** HVC with an immediate: the exception is the instruction's, behind which PC is already. */
+const REFUSED_HVC: Change = { ...REFUSED, exceptionBack: INSTRUCTION };
+
+const called = (rule: CallRule | undefined, advance: number): Change => ({
+  ...SAME,
+  registers: (1 << (rule?.results ?? 1)) - 1,
+  advance,
+});
+/** Behind the instruction, which was carried out. */
+const skipped = (esr: number, pstate: number, registers: number, may: boolean): Change => {
+  const isA32 = (pstate & AARCH32) !== 0;
+  return {
     registers,
-    pc: u64(pc + ((pstate & AARCH32) !== 0n && field(esr, 25, 1) === 0 ? 2n : 4n)),
-    pstate: (pstate & AARCH32) === 0n ? pstate : itAdvanced(pstate),
-    ...(may && { exception: exception(pc, false) }),
-  });
-  const refused = { ...same, exception: exception(pc, true) };
+    advance: isA32 && field(esr, 25, 1) === 0 ? 2 : INSTRUCTION,
+    advancesIt: isA32,
+    exceptionBack: may ? 0 : undefined,
+    isRefused: false,
+  };
+};
+
+/** What an exit may change, of a vCPU whose PSTATE has this low word, and which made the call of `rule` if it made one. */
+export const changeOf = ({ esr, exceptionClass }: Cause, pstate: number, rule: CallRule | undefined): Change => {
   switch (exceptionClass) {
     case NO_EXCEPTION:
     case SERROR:
     case FP:
-      return same;
+      return SAME;
     case HVC:
-      if (immediateOf(esr) !== 0) return { ...same, exception: exception(pc - 4n, true) };
-      return { ...same, registers: 2 ** (rule?.results ?? 1) - 1 };
+      return immediateOf(esr) === 0 ? called(rule, 0) : REFUSED_HVC;
     case SMC:
-      if (immediateOf(esr) !== 0) return refused;
-      return { ...same, registers: 2 ** (rule?.results ?? 1) - 1, pc: u64(pc + 4n) };
+      return immediateOf(esr) === 0 ? called(rule, INSTRUCTION) : REFUSED;
     case SYSREG:
-      return skipped(isSystemRead(esr) ? bitOf(systemRt(esr)) : 0, true);
+      return skipped(esr, pstate, isSystemRead(esr) ? bitOf(systemRt(esr)) : 0, true);
     case DATA:
-      if (isDeviceAccess(esr)) return skipped(isWrite(esr) ? 0 : bitOf(registerOf(esr)), true);
-      return field(esr, 8, 1) === 1 ? skipped(0, true) : refused;
+      if (isDeviceAccess(esr)) return skipped(esr, pstate, isWrite(esr) ? 0 : bitOf(registerOf(esr)), true);
+      return field(esr, 8, 1) === 1 ? skipped(esr, pstate, 0, true) : REFUSED;
     case WFX:
-      return skipped(0, false);
+      return skipped(esr, pstate, 0, false);
     default:
-      return COPROCESSOR.has(exceptionClass) ? skipped(0, true) : refused;
+      return COPROCESSOR.has(exceptionClass) ? skipped(esr, pstate, 0, true) : REFUSED;
   }
 };

@@ -33,14 +33,15 @@ const isSyndrome = ({ exceptionClass }: Cause, esr: bigint, isLower: boolean): b
 };
 
 /** What is wrong with the exception that a vCPU is entered with; undefined: nothing. It went to its own vector, or this is none. */
-export const wrongWith = (general: General, { exception }: Change, registers: SystemRegisters): string | undefined => {
+export const wrongWith = (general: General, { exceptionBack }: Change, registers: SystemRegisters): string | undefined => {
   const { was, now, cause } = general;
   const pstate = was[PSTATE]!;
-  if (exception === undefined) return "is none that it can get";
+  if (exceptionBack === undefined) return "is none that it can get";
   if (now[PC] !== BigInt.asUintN(64, registers.read("VBAR_EL1") + vectorOf(pstate))) return "goes to no vector of its";
   for (let n = 0; n < PC; n++) if (now[n] !== was[n]) return `changes X${n}`;
   if ((now[PSTATE]! & TAKEN_MASK) !== TAKEN || (now[PSTATE]! & NZCV) !== (pstate & NZCV)) return "leaves a wrong PSTATE";
-  if (registers.read("ELR_EL1") !== exception.from) return "comes from elsewhere, by its ELR_EL1";
+  if (registers.read("ELR_EL1") !== BigInt.asUintN(64, was[PC]! - BigInt(exceptionBack)))
+    return "comes from elsewhere, by its ELR_EL1";
   if (registers.read("SPSR_EL1") !== pstate) return "has another SPSR_EL1 than its PSTATE";
   const isLower = (pstate & (AARCH32 | MODE)) === 0n || (pstate & AARCH32) !== 0n;
   if (!isSyndrome(cause, registers.read("ESR_EL1"), isLower)) return "is of a class that it has not earned, by its ESR_EL1";

@@ -4,7 +4,7 @@
 import { offsets, records } from "../../abi/records.ts";
 import { Violation } from "../faults.ts";
 import { hex } from "../words.ts";
-import { type CallRule, type Cause, INTERRUPT } from "./cause.ts";
+import { type CallRule, type Cause, type Change, INTERRUPT, itAdvanced } from "./cause.ts";
 
 const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
 /** X0 to X30, then these. */
@@ -69,11 +69,29 @@ export class General {
     return true;
   }
 
-  /** Whether PC and PSTATE are these, and all X registers but those of `changed` what they were; else the word that is not. */
-  firstWrong(changed: number, pc: bigint, pstate: bigint): number | undefined {
-    for (let n = 0; n < PC; n++) if (this.now[n] !== this.was[n] && ((changed >>> n) & 1) === 0) return n;
-    if (this.now[PC] !== pc) return PC;
-    return this.now[PSTATE] === pstate ? undefined : PSTATE;
+  /** The first X register from `from` on that is not what it was; 31: none. */
+  firstChanged(from: number): number {
+    const [live, known] = [this.#live, this.#known];
+    for (let n = from; n < PC; n++) if (live[2 * n] !== known[2 * n] || live[2 * n + 1] !== known[2 * n + 1]) return n;
+    return PC;
+  }
+
+  /** PSTATE's low word, as the guest had it. */
+  get pstate(): number {
+    return this.#known[2 * PSTATE]!;
+  }
+
+  /** Which word is not as the change of an exit has it, of which PC moves by `more` bytes more; undefined: none. */
+  firstWrong({ registers, advance, advancesIt }: Change, more = 0): number | undefined {
+    const [live, known] = [this.#live, this.#known];
+    for (let n = this.firstChanged(0); n < PC; n = this.firstChanged(n + 1)) if (((registers >>> n) & 1) === 0) return n;
+    const distance = advance + more;
+    const [low, high] = [known[2 * PC]!, known[2 * PC + 1]!];
+    const sum = (low >>> 0) + distance;
+    const carry = sum < 0 ? -1 : sum >= 2 ** 32 ? 1 : 0;
+    if (live[2 * PC] !== (sum | 0) || live[2 * PC + 1] !== ((high + carry) | 0)) return PC;
+    if (advancesIt) return this.now[PSTATE] === itAdvanced(this.was[PSTATE]!) ? undefined : PSTATE;
+    return live[2 * PSTATE] === known[2 * PSTATE] && live[2 * PSTATE + 1] === known[2 * PSTATE + 1] ? undefined : PSTATE;
   }
 
   /** Its record was made anew since it was entered last, or it never was. */

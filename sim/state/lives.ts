@@ -29,6 +29,18 @@ class VmLife {
   /** CNTVOFF_EL2 of its vCPUs; undefined: of a life that is still to come, or behind a pause. */
   offset: bigint | undefined;
   leastOffset = 0n;
+  /** By affinity. */
+  readonly vcpus = new Map<bigint, VcpuLife>();
+
+  vcpu(id: bigint): VcpuLife {
+    const affinity = id & AFFINITY;
+    let found = this.vcpus.get(affinity);
+    if (found === undefined) {
+      found = new VcpuLife();
+      this.vcpus.set(affinity, found);
+    }
+    return found;
+  }
 }
 
 class VcpuLife {
@@ -40,30 +52,43 @@ class VcpuLife {
   readonly starts: Start[] = [];
 }
 
+/** Who is meant: a vCPU by its VM's VMID and its own VMPIDR_EL2. */
+export interface Identity {
+  readonly vmid: number;
+  readonly mpidr: bigint;
+}
+
+/** What there is to know of a vCPU and its VM. */
+export interface Life {
+  readonly vm: VmLife;
+  readonly vcpu: VcpuLife;
+}
+
 export class Lives {
   readonly #vms = new Map<number, VmLife>();
-  readonly #vcpus = new Map<string, VcpuLife>();
   /** A VM begins anew, with its vCPU 0. */
   onStart: (vmid: number) => void = () => undefined;
 
   #vm(vmid: number): VmLife {
-    const found = this.#vms.get(vmid) ?? new VmLife();
-    this.#vms.set(vmid, found);
-    return found;
-  }
-  #vcpu(vmid: number, id: bigint): VcpuLife {
-    const key = `${vmid} ${id & AFFINITY}`;
-    const found = this.#vcpus.get(key) ?? new VcpuLife();
-    this.#vcpus.set(key, found);
+    let found = this.#vms.get(vmid);
+    if (found === undefined) {
+      found = new VmLife();
+      this.#vms.set(vmid, found);
+    }
     return found;
   }
 
+  of({ vmid, mpidr }: Identity): Life {
+    const vm = this.#vm(vmid);
+    return { vm, vcpu: vm.vcpu(mpidr) };
+  }
+
   /** A vCPU makes a call, or has made it (`isMade`); what it asks for may happen at any time between. */
-  call(general: General, rule: CallRule, vmid: number, id: bigint, isMade: boolean): void {
+  call(general: General, rule: CallRule, { vm: own, vcpu }: Life, isMade: boolean): void {
     const { was, argument } = general;
-    if (rule.ends !== undefined) this.#vcpu(vmid, id).isOver = true;
+    if (rule.ends !== undefined) vcpu.isOver = true;
     // The last vCPU that goes off takes its VM with it.
-    if (rule.ends !== undefined) this.#vm(vmid).mayStart = true;
+    if (rule.ends !== undefined) own.mayStart = true;
     if (rule.controls || rule.resumes) {
       const vm = this.#vm(argument + 1);
       if (isMade) vm.callers.delete(general);
@@ -74,69 +99,61 @@ export class Lives {
     if (rule.starts && !isMade) {
       const isWide = (was[0]! & (1n << 30n)) !== 0n;
       const [target, entry, context] = [was[1]!, was[2]!, was[3]!].map((value) => (isWide ? value : value & 0xffff_ffffn));
-      const { starts } = this.#vcpu(vmid, target!);
+      const { starts } = own.vcpu(target!);
       starts.push({ entry: entry!, argument: context! });
       if (starts.length > REMEMBERED) starts.shift();
     }
   }
   /** A VM may have crashed, and starts anew if that is its policy. */
-  crash(vmid: number): void {
-    this.#vm(vmid).mayStart = true;
+  crash({ vm }: Life): void {
+    vm.mayStart = true;
   }
 
   /** The call of a vCPU that is entered again did not end it after all. */
-  callAgain(vmid: number, id: bigint): void {
-    this.#vcpu(vmid, id).isOver = false;
+  callAgain({ vcpu }: Life): void {
+    vcpu.isOver = false;
   }
 
-  /** A vCPU is entered, and goes on; `isWanted`: an interrupt takes its CPU back at once. */
-  goesOn({ record }: General, vmid: number, id: bigint, isWanted: boolean): void {
-    const life = this.#vcpu(vmid, id);
-    if (life.isOver && !isWanted) throw new Violation(`the vCPU at ${hex(record)} goes on behind a call that does not return`);
-    if (life.of !== this.#vm(vmid).number)
-      throw new Violation(`the vCPU at ${hex(record)} goes on though its VM, VMID ${vmid}, has begun anew`);
+  /** A vCPU is entered on a CPU, and goes on; `isWanted`: an interrupt takes that back at once. */
+  goesOn({ record }: General, { vm, vcpu }: Life, cpu: { readonly isWanted: boolean }): void {
+    if (vcpu.isOver && !cpu.isWanted)
+      throw new Violation(`the vCPU at ${hex(record)} goes on behind a call that does not return`);
+    if (vcpu.of !== vm.number) throw new Violation(`the vCPU at ${hex(record)} goes on though its VM has begun anew`);
   }
 
   /** Whether what the record holds is what a vCPU may start with: everything zero that nobody has asked to be something else (PSCI, 6.4). */
-  isStart({ now }: General, vmid: number, id: bigint): boolean {
+  isStart({ now }: General, { vm, vcpu }: Life, { mpidr }: Identity): boolean {
     if (now[PSTATE] !== START_PSTATE) return false;
     for (let n = 1; n < PC; n++) if (now[n] !== 0n) return false;
-    const life = this.#vcpu(vmid, id);
     const isWanted = ({ entry, argument }: Start): boolean => entry === now[PC] && argument === now[0];
-    if (life.isOver && life.starts.some(isWanted)) return true;
-    const vm = this.#vm(vmid);
-    return (id & AFFINITY) === 0n && (vm.mayStart || vm.callers.size > 0) && (vm.start === undefined || isWanted(vm.start));
+    if (vcpu.isOver && vcpu.starts.some(isWanted)) return true;
+    return (mpidr & AFFINITY) === 0n && (vm.mayStart || vm.callers.size > 0) && (vm.start === undefined || isWanted(vm.start));
   }
 
   /** What it starts with, and what it might. */
-  describe({ now }: General, vmid: number, id: bigint): string {
-    const life = this.#vcpu(vmid, id);
-    const vm = this.#vm(vmid);
-    const starts = [...life.starts, ...(vm.start === undefined ? [] : [vm.start])];
+  describe({ now }: General, { vm, vcpu }: Life, { vmid, mpidr }: Identity): string {
+    const starts = [...vcpu.starts, ...(vm.start === undefined ? [] : [vm.start])];
     const wanted = starts.map(({ entry, argument }) => `${hex(entry)} (X0 ${hex(argument)})`).join(", ");
-    return `at ${hex(now[PC]!)}, X0 ${hex(now[0]!)}, PSTATE ${hex(now[PSTATE]!)}, VMID ${vmid}, vCPU ${id & AFFINITY}${life.isOver ? "" : ", which is on"}; asked for: ${wanted}${vm.mayStart ? ", its VM too" : ""}`;
+    return `at ${hex(now[PC]!)}, X0 ${hex(now[0]!)}, PSTATE ${hex(now[PSTATE]!)}, VMID ${vmid}, vCPU ${mpidr & AFFINITY}${vcpu.isOver ? "" : ", which is on"}; asked for: ${wanted}${vm.mayStart ? ", its VM too" : ""}`;
   }
 
-  /** It starts so; `isWanted`: an interrupt takes its CPU back at once, and may be for its VM to begin anew already. */
-  starts({ now }: General, vmid: number, id: bigint, isWanted: boolean): void {
-    const life = this.#vcpu(vmid, id);
-    const vm = this.#vm(vmid);
-    const isOn = life.isOver && life.starts.some(({ entry, argument }) => entry === now[PC] && argument === now[0]);
+  /** It starts so on a CPU; `isWanted`: an interrupt takes that back at once, and may be for its VM to begin anew already. */
+  starts({ now }: General, { vm, vcpu }: Life, vmid: number, cpu: { readonly isWanted: boolean }): void {
+    const isOn = vcpu.isOver && vcpu.starts.some(({ entry, argument }) => entry === now[PC] && argument === now[0]);
     if (!isOn) {
       vm.start ??= { entry: now[PC]!, argument: now[0]! };
-      vm.mayStart = isWanted;
+      vm.mayStart = cpu.isWanted;
       vm.offset = undefined;
       vm.leastOffset = 0n;
       vm.number++;
-      for (const [key, one] of this.#vcpus) {
-        if (!key.startsWith(`${vmid} `)) continue;
+      for (const one of vm.vcpus.values()) {
         one.isOver = true;
         one.starts.length = 0;
       }
       this.onStart(vmid);
     }
-    life.of = vm.number;
-    life.isOver = false;
+    vcpu.of = vm.number;
+    vcpu.isOver = false;
   }
 
   /** By how much a VM's count is less than the board's, as it was known last. */
@@ -145,8 +162,7 @@ export class Lives {
   }
 
   /** What a VM's count is taken off the board's: it stays, but for a pause, which makes it larger. */
-  checkOffset(vmid: number, offset: bigint): void {
-    const vm = this.#vm(vmid);
+  checkOffset(vmid: number, { vm }: Life, offset: bigint): void {
     if (vm.offset === undefined || vm.callers.size > 0 ? offset < vm.leastOffset : offset !== vm.offset)
       throw new Violation(`VMID ${vmid} counts from ${offset}, and counted from ${vm.offset ?? vm.leastOffset} before`);
     vm.offset = offset;

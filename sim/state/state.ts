@@ -7,18 +7,16 @@ import type { CpuModel } from "../cpu-model.ts";
 import { Violation } from "../faults.ts";
 import type { Guest } from "../guest.ts";
 import { hex } from "../words.ts";
-import { type Cause, changeOf, HVC, immediateOf, ORDINARY, ruleOf, SERROR } from "./cause.ts";
+import { type Cause, type Change, changeOf, HVC, INSTRUCTION, immediateOf, ORDINARY, ruleOf, SERROR } from "./cause.ts";
 import { Controls, controlNames } from "./controls.ts";
 import { exceptionRegisters, isAbort, wrongWith } from "./exception.ts";
 import { nameOf, PC } from "./general.ts";
-import { Lives } from "./lives.ts";
+import { type Life, Lives } from "./lives.ts";
 import { Holding, Moving } from "./moving.ts";
 import { checkRead } from "./reads.ts";
 import { ownerOf } from "./token.ts";
 
 type Outcome = "goes on" | "takes an exception" | "starts";
-
-const VMPIDR = "VMPIDR_EL2";
 
 export class State {
   readonly lives = new Lives();
@@ -35,7 +33,7 @@ export class State {
   constructor(cpus: readonly Cpu[], model: CpuModel) {
     this.#cpus = cpus;
     this.#holdings = cpus.map(() => new Holding());
-    this.#moving = new Moving(model, this.#holdings);
+    this.#moving = new Moving(cpus, model, this.#holdings);
     this.#watched = new Set([...this.#moving.names, ...controlNames, ...exceptionRegisters]);
   }
 
@@ -64,12 +62,20 @@ export class State {
     if ((exceptionClass === HVC || exceptionClass === ec.EC_SMC64) && immediateOf(cause.esr) === 0) {
       const rule = ruleOf(general.function, () => general.was[1]!);
       general.rule = rule;
-      if (rule.isOfLives) this.#call(cpu, guest, false);
-    } else if (exceptionClass === ec.EC_IABT_LOWER) this.lives.crash(cpu.stage2.vmid);
+      if (rule.isOfLives) this.lives.call(general, rule, this.#lifeOf(cpu, guest), false);
+    } else if (exceptionClass === ec.EC_IABT_LOWER) this.lives.crash(this.#lifeOf(cpu, guest));
   }
 
-  #call(cpu: Cpu, { general }: Guest, isMade: boolean): void {
-    if (general.rule !== undefined) this.lives.call(general, general.rule, cpu.stage2.vmid, cpu.registers.read(VMPIDR), isMade);
+  /** The life of the vCPU that a CPU has, whose record was that of the same one last time, as it nearly always is. */
+  #lifeOf({ stage2, vmpidr }: Cpu, guest: Guest): Life {
+    const { vmid } = stage2;
+    const mpidr = vmpidr.value;
+    if (guest.life === undefined || guest.vmid !== vmid || guest.mpidr !== mpidr) {
+      guest.vmid = vmid;
+      guest.mpidr = mpidr;
+      guest.life = this.lives.of(guest);
+    }
+    return guest.life;
   }
 
   /** A guest is entered. */
@@ -90,30 +96,28 @@ export class State {
 
   #examine(cpu: Cpu, guest: Guest, own: Holding): void {
     const { general } = guest;
-    const vmid = cpu.stage2.vmid;
-    const id = cpu.registers.read(VMPIDR);
-    guest.vmid = vmid;
-    guest.id = Number(id & 0xffn);
-    const outcome = this.#outcome(cpu, guest, vmid, id);
+    const { rule } = general;
+    const life = this.#lifeOf(cpu, guest);
+    const outcome = this.#outcome(cpu, guest, life);
     if (outcome === "starts") {
       // A vCPU that controls its own VM, and starts behind that.
-      if (general.rule?.controls) this.#call(cpu, guest, true);
-      this.lives.starts(general, vmid, id, cpu.isWanted);
+      if (rule?.controls) this.lives.call(general, rule, life, true);
+      this.lives.starts(general, life, guest.vmid, cpu);
       this.onStart(guest);
     } else {
-      if (general.rule?.isOfLives && general.rule.ends === undefined) this.#call(cpu, guest, true);
-      this.lives.goesOn(general, vmid, id, cpu.isWanted);
+      if (rule?.isOfLives && rule.ends === undefined) this.lives.call(general, rule, life, true);
+      this.lives.goesOn(general, life, cpu);
     }
     cpu.context.checkStart(guest.vcpu, outcome === "starts");
     this.#checkInjected(cpu, guest, outcome);
     if (outcome === "goes on") {
-      for (let n = 0; n < PC; n++) if (general.now[n] !== general.was[n]) this.#checkResult(cpu, guest, n);
+      for (let n = general.firstChanged(0); n < PC; n = general.firstChanged(n + 1)) this.#checkResult(cpu, guest, n);
       checkRead(cpu, guest);
     } else if (outcome === "starts") guest.debugControl = 0n;
     if (own.holder !== guest || own.old.size > 0 || general.cause.exceptionClass === SERROR) {
       if (own.holder === undefined || [...own.old.keys()].some((name) => controlNames.has(name))) this.#controls.check(cpu);
       this.#moving.check(this.#cpus, cpu, guest, outcome === "starts");
-      this.lives.checkOffset(vmid, cpu.timer.offset);
+      this.lives.checkOffset(guest.vmid, life, cpu.timer.offset);
       if (own.holder !== guest) this.onSwitch();
       own.holder = guest;
       own.old.clear();
@@ -122,35 +126,37 @@ export class State {
   }
 
   /** What has become of a vCPU since it left its last CPU. */
-  #outcome(cpu: Cpu, { general, vcpu }: Guest, vmid: number, id: bigint): Outcome {
-    const { was, cause, rule } = general;
+  #outcome(cpu: Cpu, guest: Guest, life: Life): Outcome {
+    const { general, vcpu } = guest;
+    const { cause, rule } = general;
     if (general.isMadeAnew) {
-      if (!this.lives.isStart(general, vmid, id))
-        throw new Violation(`the vCPU at ${hex(vcpu)} does not start as a vCPU does: ${this.lives.describe(general, vmid, id)}`);
+      if (!this.lives.isStart(general, life, guest))
+        throw new Violation(
+          `the vCPU at ${hex(vcpu)} does not start as a vCPU does: ${this.lives.describe(general, life, guest)}`,
+        );
       return "starts";
     }
-    const change = changeOf(cause, was[PC]!, was[PC + 1]!, rule);
+    const change = changeOf(cause, general.pstate, rule);
     if (rule?.ends !== undefined) {
       // The call is made again, if the VM was paused on the way.
-      if (general.firstWrong(0, change.pc - 4n, change.pstate) === undefined) {
-        this.lives.callAgain(vmid, id);
+      if (general.firstWrong({ ...change, registers: 0 }, -INSTRUCTION) === undefined) {
+        this.lives.callAgain(life);
         return "goes on";
       }
       // Somebody else took its VM down on the way: it is entered, and the interrupt that tells its CPU of that comes before its next instruction.
-      if (cpu.isWanted && general.firstWrong(change.registers, change.pc, change.pstate) === undefined) return "goes on";
-    } else if (change.exception?.only !== true && general.firstWrong(change.registers, change.pc, change.pstate) === undefined)
-      return "goes on";
+      if (cpu.isWanted && general.firstWrong(change) === undefined) return "goes on";
+    } else if (!change.isRefused && general.firstWrong(change) === undefined) return "goes on";
     const wrong = wrongWith(general, change, cpu.registers);
     if (wrong === undefined) return "takes an exception";
     throw new Violation(this.#describe(vcpu, general, change, wrong));
   }
 
-  #describe(vcpu: number, general: Guest["general"], change: ReturnType<typeof changeOf>, wrong: string): string {
+  #describe(vcpu: number, general: Guest["general"], change: Change, wrong: string): string {
     const { cause, was, now } = general;
     const why = cause.exceptionClass < 0 ? "an interrupt" : `an exit of class ${hex(cause.exceptionClass)}`;
-    const word = general.firstWrong(change.registers, change.pc, change.pstate);
+    const word = general.firstWrong(change);
     const other = word === undefined ? "" : `: ${nameOf(word)} is ${hex(now[word]!)}, and was ${hex(was[word]!)}`;
-    const exception = change.exception === undefined ? "" : `; the exception that it gets ${wrong}`;
+    const exception = change.exceptionBack === undefined ? "" : `; the exception that it gets ${wrong}`;
     return `the vCPU at ${hex(vcpu)} is not what it was behind ${why}${other}${exception}`;
   }
 

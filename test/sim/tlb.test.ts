@@ -18,14 +18,14 @@ const violates = (action: () => unknown, message: RegExp): void => {
 /** VMID 1 has run on CPU 0. */
 const used = (): Tlb => {
   const tlb = new Tlb();
-  tlb.enter(0, { vmid: 1, root: ROOT, vcpu: VCPU });
+  tlb.enter(0, { vmid: 1, root: ROOT }, VCPU);
   tlb.leave(0);
   return tlb;
 };
 
 test("a VMID with other tables is invalidated first", () => {
   const tlb = used();
-  const again = (): void => tlb.enter(1, { vmid: 1, root: OTHER_ROOT, vcpu: VCPU });
+  const again = (): void => tlb.enter(1, { vmid: 1, root: OTHER_ROOT }, VCPU);
   violates(again, /VMID 1 is used with the tables at 0x45100000/);
   tlb.invalidate(2);
   violates(again, /VMID 1/);
@@ -36,7 +36,7 @@ test("a VMID with other tables is invalidated first", () => {
 test("a first table that was given back meanwhile is another one, wherever it lies", () => {
   const tlb = used();
   tlb.release(ROOT);
-  const again = (): void => tlb.enter(0, { vmid: 1, root: ROOT, vcpu: VCPU });
+  const again = (): void => tlb.enter(0, { vmid: 1, root: ROOT }, VCPU);
   violates(again, /VMID 1/);
   tlb.invalidate();
   again();
@@ -44,20 +44,20 @@ test("a first table that was given back meanwhile is another one, wherever it li
 
 test("what another CPU runs on comes back behind an invalidation", () => {
   const tlb = used();
-  tlb.enter(1, { vmid: 1, root: ROOT, vcpu: VCPU });
+  tlb.enter(1, { vmid: 1, root: ROOT }, VCPU);
   tlb.invalidate(1);
-  violates(() => tlb.enter(0, { vmid: 1, root: OTHER_ROOT, vcpu: VCPU }), /VMID 1/);
+  violates(() => tlb.enter(0, { vmid: 1, root: OTHER_ROOT }, VCPU), /VMID 1/);
 });
 
 test("a CPU that goes from a vCPU to another one of the same VM invalidates their stage 1", () => {
   const tlb = used();
-  const other = { vmid: 1, root: ROOT, vcpu: OTHER_VCPU };
-  violates(() => tlb.enter(0, other), /keeps its stage 1/);
-  tlb.enter(1, other);
+  const other = [{ vmid: 1, root: ROOT }, OTHER_VCPU] as const;
+  violates(() => tlb.enter(0, ...other), /keeps its stage 1/);
+  tlb.enter(1, ...other);
   tlb.invalidateStage1(1, 1);
-  violates(() => tlb.enter(0, other), /keeps its stage 1/);
+  violates(() => tlb.enter(0, ...other), /keeps its stage 1/);
   tlb.invalidateStage1(0, 1);
-  tlb.enter(0, other);
+  tlb.enter(0, ...other);
 });
 
 test("what is changed in one VM's tables does not keep another VM from running", () => {
@@ -82,7 +82,7 @@ test("the barriers of another CPU do not count until the exit is over that made 
 
 test("an invalidation of another VMID does not count", () => {
   const order = new Order();
-  order.tlb.enter(1, { vmid: 1, root: ROOT, vcpu: VCPU });
+  order.tlb.enter(1, { vmid: 1, root: ROOT }, VCPU);
   order.writeStage2(ENTRY, VALID, 0n, ROOT);
   order.dsb(true);
   order.invalidate({ vmid: 2, root: OTHER_ROOT });
@@ -99,7 +99,7 @@ test("tables that no VMID was used with since are in no TLB: they are cleared wi
   violates(() => order.enterGuest(ROOT), /only written/);
   order.dsb(true);
   order.enterGuest(ROOT);
-  order.tlb.enter(0, { vmid: 1, root: ROOT, vcpu: VCPU });
+  order.tlb.enter(0, { vmid: 1, root: ROOT }, VCPU);
   order.writeStage2(ENTRY, VALID, 0n, ROOT);
   order.dsb(true);
   violates(() => order.enterGuest(ROOT), /only published/);
