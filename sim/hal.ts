@@ -3,7 +3,7 @@
 import { layout } from "../abi/layout.ts";
 import { EL1_BYTES, EL1_OFFSET, FP_BYTES, FP_OFFSET } from "./context.ts";
 import { refuse } from "./door.ts";
-import { Endless, Halted, Violation } from "./faults.ts";
+import { Halted, Violation } from "./faults.ts";
 import type { Machine } from "./machine.ts";
 import { CONTEXT } from "./races.ts";
 import { ownerOf } from "./state/token.ts";
@@ -11,7 +11,21 @@ import { sysregHal } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
 type HalFunction = (...args: never[]) => unknown;
-export type Hal = Record<string, Record<string, HalFunction>>;
+type Module = Record<string, HalFunction>;
+export type Hal = Record<string, Module>;
+
+/** Functions that count themselves against the machine's limit. Those that are called at nearly every exit do so themselves, which costs less. */
+const counted = (machine: Machine, functions: Module): Module =>
+  Object.fromEntries(
+    Object.entries(functions).map(([name, call]) => [
+      name,
+      // Not rest parameters, which cost several times as much; no function of the HAL has more.
+      (a: never, b: never, c: never, d: never) => {
+        machine.count();
+        return call(a, b, c, d);
+      },
+    ]),
+  );
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const MAX_COPY = 2 ** 40;
@@ -22,11 +36,12 @@ const size = (bytes: bigint): number => {
   return Number(value);
 };
 
-const phys = (machine: Machine): Record<string, HalFunction> => {
+const phys = (machine: Machine): Module => {
   const { door, ram, isolation } = machine;
   const reader =
     (bytes: 1 | 2 | 4) =>
     (pa: bigint): number => {
+      machine.count();
       const at = door.phys(u64(pa), bytes);
       isolation.read(at, bytes);
       return ram.readSmall(at, bytes);
@@ -34,6 +49,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
   const writer =
     (bytes: number) =>
     (pa: bigint, value: number | bigint): void => {
+      machine.count();
       const at = door.phys(u64(pa), bytes);
       isolation.write(at, bytes);
       const owner = bytes === 8 ? ownerOf(u64(BigInt(value))) : undefined;
@@ -42,11 +58,14 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
       ram.soil(at, bytes);
     };
   return {
-    addBank: (pa: bigint, bytes: bigint) => door.addBank(u64(pa), u64(bytes)),
-    restrict: (low: bigint, high: bigint) => door.restrict(u64(low), u64(high)),
+    ...counted(machine, {
+      addBank: (pa: bigint, bytes: bigint) => door.addBank(u64(pa), u64(bytes)),
+      restrict: (low: bigint, high: bigint) => door.restrict(u64(low), u64(high)),
+    }),
     read8: reader(1),
     read32: reader(4),
     read64: (pa: bigint) => {
+      machine.count();
       const at = door.phys(u64(pa), 8);
       isolation.read(at, 8);
       return ram.read(at, 8);
@@ -55,6 +74,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
     write32: writer(4),
     write64: writer(8),
     copy: (to: bigint, from: bigint, bytes: bigint) => {
+      machine.count();
       const length = size(bytes);
       const [target, source] = [door.phys(u64(to), length), door.phys(u64(from), length)];
       if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0) refuse("PHYS", "a copy of a range that is not aligned");
@@ -66,6 +86,7 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
       ram.soil(target, length);
     },
     zero: (pa: bigint, bytes: bigint) => {
+      machine.count();
       const length = size(bytes);
       const at = door.phys(u64(pa), length);
       if (at % 4096 !== 0 || length % 4096 !== 0) refuse("PHYS", "a range to zero that is not aligned");
@@ -76,15 +97,23 @@ const phys = (machine: Machine): Record<string, HalFunction> => {
   };
 };
 
-const mmio = (machine: Machine): Record<string, HalFunction> => ({
-  read32: (pa: bigint) => Number(machine.readDevice(u64(pa), 4)),
-  read64: (pa: bigint) => machine.readDevice(u64(pa), 8),
-  write8: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 1, BigInt(value & 0xff)),
-  write32: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 4, BigInt(value >>> 0)),
-  write64: (pa: bigint, value: bigint) => machine.writeDevice(u64(pa), 8, u64(value)),
+const mmio = (machine: Machine): Module => ({
+  read32: (pa: bigint) => {
+    machine.count();
+    return Number(machine.readDevice(u64(pa), 4));
+  },
+  write32: (pa: bigint, value: number) => {
+    machine.count();
+    machine.writeDevice(u64(pa), 4, BigInt(value >>> 0));
+  },
+  ...counted(machine, {
+    read64: (pa: bigint) => machine.readDevice(u64(pa), 8),
+    write8: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 1, BigInt(value & 0xff)),
+    write64: (pa: bigint, value: bigint) => machine.writeDevice(u64(pa), 8, u64(value)),
+  }),
 });
 
-const table = ({ door }: Machine): Record<string, HalFunction> => ({
+const table = ({ door }: Machine): Module => ({
   setPool: (base: bigint, pages: number) => door.setPool(u64(base), pages >>> 0),
   format: (at: bigint, level: number) => door.format(u64(at), level >>> 0),
   read: (at: bigint, index: number) => door.readEntry(u64(at), index >>> 0),
@@ -96,7 +125,7 @@ const table = ({ door }: Machine): Record<string, HalFunction> => ({
 });
 
 /** Words of the core's memory, each an access of its own here: one CPU acts at a time. */
-const atomic = (machine: Machine): Record<string, HalFunction> => {
+const atomic = (machine: Machine): Module => {
   const address = (at: number): number => {
     const found = at >>> 0;
     if (found % 4 !== 0) throw new Violation(`an atomic access of 4 bytes at ${hex(found)}`);
@@ -106,6 +135,7 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
   const change =
     (fresh: (old: number, value: number) => number) =>
     (at: number, value: number): number => {
+      machine.count();
       const found = address(at);
       machine.order.store();
       machine.races?.change(machine.run.acting.index, found);
@@ -117,6 +147,7 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
   const add = change((old, value) => old + value);
   return {
     load32: (at: number) => {
+      machine.count();
       const found = address(at);
       const value = machine.view.getUint32(found, true);
       locks.look(run.acting.index, found, value);
@@ -124,6 +155,7 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
       return value;
     },
     store32: (at: number, value: number) => {
+      machine.count();
       const found = address(at);
       order.store();
       locks.write(run.acting.index, found, value >>> 0);
@@ -141,8 +173,15 @@ const atomic = (machine: Machine): Record<string, HalFunction> => {
   };
 };
 
-const cpu = ({ cpus, door, firmware, locks, races, run }: Machine): Record<string, HalFunction> => ({
-  number: () => run.acting.number,
+const cpu = (machine: Machine): Module => ({
+  number: () => {
+    machine.count();
+    return machine.run.acting.number;
+  },
+  ...counted(machine, power(machine)),
+});
+
+const power = ({ cpus, door, firmware, locks, races, run }: Machine): Module => ({
   start: (mpidr: bigint, number: number) => {
     if (number < 1 || number >= layout.MAX_CPUS) refuse("CPU", `a CPU is started as number ${number}`);
     const other = cpus.find(({ affinity }) => affinity === u64(mpidr));
@@ -162,7 +201,7 @@ const cpu = ({ cpus, door, firmware, locks, races, run }: Machine): Record<strin
   },
 });
 
-const context = ({ races, run, order }: Machine): Record<string, HalFunction> => {
+const context = ({ races, run, order }: Machine): Module => {
   type Access = "read" | "write";
   const el1 = (access: Access, record: number): void =>
     races?.[access](run.acting.index, CONTEXT, EL1_BYTES, (record >>> 0) + EL1_OFFSET);
@@ -194,94 +233,51 @@ const context = ({ races, run, order }: Machine): Record<string, HalFunction> =>
   };
 };
 
-const modules = (machine: Machine): Hal => {
+/** The imports of the core. */
+export const makeHal = (machine: Machine): Hal => {
   const { door, order, ram, run } = machine;
   return {
-    sysreg: sysregHal(machine.cpus, () => run.acting, door, machine.state),
-    barrier: {
+    sysreg: sysregHal(machine),
+    barrier: counted(machine, {
       dsbIshst: () => order.dsb(true),
       dsbIsh: () => order.dsb(false),
       dsbNsh: () => order.dsbOwn(),
       dsbSy: () => order.dsb(false),
       isb: () => order.isb(),
-    },
-    tlb: {
+    }),
+    tlb: counted(machine, {
       vmalle1: () => order.invalidateStage1(run.acting.stage2.vmid),
       vmalls12e1is: () => order.invalidate(run.acting.stage2),
       alle1is: () => order.invalidate(),
-    },
+    }),
     phys: phys(machine),
-    cache: {
+    cache: counted(machine, {
       cleanInvalidate: (pa: bigint, bytes: bigint) => {
         const length = size(bytes);
         const at = door.phys(u64(pa), length);
         ram.clean(at, length);
       },
       invalidateInstructions: () => undefined,
-    },
-    table: table(machine),
+    }),
+    table: counted(machine, table(machine)),
     mmio: mmio(machine),
     atomic: atomic(machine),
     cpu: cpu(machine),
-    context: context(machine),
-    stage1: {
+    context: counted(machine, context(machine)),
+    stage1: counted(machine, {
       base: () => BigInt(door.stage1Base),
       read: (page: number, index: number) => door.readStage1(page >>> 0, index >>> 0),
       write: (page: number, index: number, descriptor: bigint) => door.writeStage1(page >>> 0, index >>> 0, u64(descriptor)),
       lock: () => door.lock(),
-    },
-    image: {
+    }),
+    image: counted(machine, {
       start: () => BigInt(door.imageStart),
       end: () => BigInt(door.imageEnd),
-    },
-    crash: {
+    }),
+    crash: counted(machine, {
       register: (index: number) => machine.crash.registers[index >>> 0] ?? 0n,
       stackWord: (va: bigint) => machine.crash.stack.get(u64(va)) ?? 0n,
       symbolWord: (index: number) => machine.crash.symbolWord(index >>> 0),
-    },
+    }),
   };
 };
-
-/** A function that counts itself against the machine's limit; of as many parameters as `call` has, for that is several times as fast as any number. */
-const counted = (machine: Machine, call: HalFunction): HalFunction => {
-  const f = call as (...args: unknown[]) => unknown;
-  const count = (): void => {
-    if (++machine.calls > machine.callLimit) throw new Endless(machine.calls);
-  };
-  switch (call.length) {
-    case 0:
-      return () => {
-        count();
-        return f();
-      };
-    case 1:
-      return (a: unknown) => {
-        count();
-        return f(a);
-      };
-    case 2:
-      return (a: unknown, b: unknown) => {
-        count();
-        return f(a, b);
-      };
-    case 3:
-      return (a: unknown, b: unknown, c: unknown) => {
-        count();
-        return f(a, b, c);
-      };
-    default:
-      return (a: unknown, b: unknown, c: unknown, d: unknown) => {
-        count();
-        return f(a, b, c, d);
-      };
-  }
-};
-
-/** The imports of the core; each call counts against the machine's limit. */
-export const makeHal = (machine: Machine): Hal =>
-  Object.fromEntries(
-    Object.entries(modules(machine)).map(([module, functions]) => [
-      module,
-      Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, counted(machine, call)])),
-    ]),
-  );

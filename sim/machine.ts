@@ -10,7 +10,7 @@ import { Crash } from "./crash.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
-import { Absent, Violation } from "./faults.ts";
+import { Absent, Endless, Violation } from "./faults.ts";
 import { Fields } from "./fields.ts";
 import { Firmware } from "./firmware.ts";
 import { Guest } from "./guest.ts";
@@ -111,6 +111,11 @@ export class Machine {
   /** HAL calls so far, and how many there may be. */
   calls = 0;
   callLimit = Number.POSITIVE_INFINITY;
+
+  /** The core calls the HAL. */
+  count(): void {
+    if (++this.calls > this.callLimit) throw new Endless(this.calls);
+  }
 
   constructor(options: MachineOptions = {}) {
     const { cpu: model = cortexA57, banks = DEFAULT_BANKS, imageStart = 0x4020_0000 } = options;

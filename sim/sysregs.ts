@@ -151,26 +151,36 @@ export class SystemRegisters {
   }
 }
 
+/** What of the board the functions below act on. */
+interface Board {
+  readonly cpus: readonly { readonly registers: SystemRegisters }[];
+  readonly run: { readonly acting: { readonly index: number } };
+  readonly door: Door;
+  readonly state: State | undefined;
+  count(): void;
+}
+
 /** The functions of the HAL module `sysreg`, for the CPU that acts. */
-export const sysregHal = (
-  cpus: readonly { readonly registers: SystemRegisters }[],
-  acting: () => { readonly index: number },
-  door: Door,
-  state: State | undefined,
-): Record<string, (value: bigint) => bigint | undefined> => {
+export const sysregHal = (board: Board): Record<string, (value: bigint) => bigint | undefined> => {
+  const { run, door } = board;
   const names: HalRegister[] = idRegisters.map(({ name }) => ({ name, access: "r" }));
   const functions: Record<string, (value: bigint) => bigint | undefined> = {};
   for (const { name, access, check } of [...halRegisters, ...names]) {
-    const registers = cpus.map((cpu) => cpu.registers.at(name));
-    const own = (): Register => registers[acting().index] as Register;
-    if (access !== "w") functions[`read${pascal(name)}`] = () => own().read();
+    const registers = board.cpus.map((cpu) => cpu.registers.at(name));
+    if (access !== "w")
+      functions[`read${pascal(name)}`] = () => {
+        board.count();
+        return registers[run.acting.index]!.read();
+      };
     if (access !== "r") {
-      const watch = state?.isWatched(name) === true ? state : undefined;
+      const watch = board.state?.isWatched(name) === true ? board.state : undefined;
       functions[`write${pascal(name)}`] = (value) => {
+        board.count();
+        const { index } = run.acting;
         const word = BigInt.asUintN(64, value);
-        if (check !== undefined && !door.checks[check](word, acting().index)) refuse("SYSREG", `${name} = ${hex(word)}`);
-        watch?.beforeWrite(acting().index, name);
-        own().write(word);
+        if (check !== undefined && !door.checks[check](word, index)) refuse("SYSREG", `${name} = ${hex(word)}`);
+        watch?.beforeWrite(index, name);
+        registers[index]!.write(word);
         return undefined;
       };
     }
