@@ -1,12 +1,15 @@
-// The core, or a part of it, compiled: build/core.wasm; while coverage is measured (tool/coverage/), the counting build in its place.
+// The core, or a part of it, compiled: build/core.wasm; in its place, while coverage is measured (tool/coverage/), the counting build,
+// and of a mutation check (tool/mutation/) the core with a fault.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { COUNTERS, counters, countingFolder, type Point } from "../tool/coverage/counters.ts";
+import { mutantFolder } from "../tool/mutation/mutant.ts";
 import { ROOT } from "../tool/paths.ts";
 import { compileCore } from "./sanitizers/book.ts";
 
-const CORE = `${countingFolder ?? "build"}/core.wasm`;
+const WITHOUT_COUNTERS = `${mutantFolder ?? "build"}/core.wasm`;
+const CORE = countingFolder === undefined ? WITHOUT_COUNTERS : `${countingFolder}/core.wasm`;
 
 /** Counters of the modules that were loaded from files. */
 const counting = new WeakMap<WebAssembly.Module, WebAssembly.Imports>();
@@ -27,7 +30,7 @@ export const compiledCore = (): WebAssembly.Module => {
 };
 /** The file of the core; one that counts only if it is asked for. */
 export const coreBytes = ({ counts }: { readonly counts: boolean }): Uint8Array =>
-  readFileSync(join(ROOT, counts ? CORE : "build/core.wasm"));
+  readFileSync(join(ROOT, counts ? CORE : WITHOUT_COUNTERS));
 
 /** What a module that counts counts in: one that was made from the core has the core's counters. */
 const countersOf = (module: WebAssembly.Module): WebAssembly.Imports | undefined => {
