@@ -9,8 +9,8 @@ export interface Book {
   /** Physical address of frame 0; whether frame `n` is free, for the 32768 that the map has. */
   readonly origin: number;
   readonly isFree: (frame: number) => boolean;
-  /** The pool: where it is, how many of its pages were ever taken, and the numbers of those that are back. */
-  readonly pool: { readonly base: number; readonly used: number; readonly returned: readonly number[] };
+  /** The pool: where it is, how many pages it has, how many of them were ever taken, and the numbers of those that are back. */
+  readonly pool: { readonly base: number; readonly pages: number; readonly used: number; readonly returned: readonly number[] };
 }
 
 /** Nothing of the core's data lies below. */
@@ -72,6 +72,7 @@ export const readBook = (module: WebAssembly.Module, view: DataView): Book | und
     isFree: (frame) => (view.getUint8(at.map + (frame >> 3)) & (1 << (frame & 7))) !== 0,
     pool: {
       base: Number(view.getBigUint64(at.pool, true)),
+      pages,
       used,
       returned: Array.from({ length: returned }, (_, n) => view.getUint16(at.stack + 2 * n, true)),
     },

@@ -55,6 +55,20 @@ export class Ledger {
     this.#checkTables(found);
   }
 
+  /** What a controller is told is free, in bytes of RAM and in pages for tables, is what the books say. */
+  requireFree(bytes: bigint, pages: bigint): void {
+    const found = this.#board.book();
+    if (found === undefined) return;
+    const { pool, isFree } = found;
+    let frames = 0;
+    for (let frame = 0; frame < FRAMES; frame++) if (isFree(frame)) frames++;
+    const right = [BigInt(frames * FRAME), BigInt(pool.pages - pool.used + pool.returned.length)];
+    if (bytes !== right[0] || pages !== right[1])
+      throw new Violation(
+        `a controller is told that ${bytes} bytes and ${pages} tables are free, and ${right[0]} and ${right[1]} are`,
+      );
+  }
+
   /** The first look. */
   #open(book: Book): Set<number> {
     const { banks, owners } = this.#board;

@@ -11,6 +11,7 @@ import { idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
 import { callId } from "../call-ids.ts";
 import type { Access, Guest } from "../guest.ts";
 import { once, oneOf, type Random, word } from "../random.ts";
+import { tokenOf } from "../state/token.ts";
 
 const { GICD_BASE, GICR_BASE, GICR_STRIDE, UART_BASE, RTC_BASE, RAM_BASE, STOLEN_BASE, SHARED_BASE } = guestMachine;
 const ENTRY = BigInt(RAM_BASE + guestMachine.RAW_LOAD);
@@ -81,8 +82,8 @@ export interface Actor {
 
 type Action = (actor: Actor) => void;
 
-/** A value that no other VM has: its own number above, chance below. */
-const token = ({ vm, vcpu, random }: Actor): bigint => (BigInt(0xa000 + 0x100 * vm + vcpu) << 48n) | BigInt(random(2 ** 32));
+/** A value that no other VM has. */
+const token = ({ vm, random }: Actor): bigint => tokenOf(vm + 1, random(2 ** 32));
 /** A value that means something now and then. */
 const value = (actor: Actor): bigint => {
   const { random } = actor;

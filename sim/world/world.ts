@@ -9,8 +9,10 @@ import { instrumentedCore } from "../instrument.ts";
 import { Interleaved } from "../interleaved.ts";
 import type { Machine } from "../machine.ts";
 import { once, oneOf, type Random, randomOf } from "../random.ts";
+import { compileCore } from "../sanitizers/book.ts";
 import { FDT_AT, load, type SystemStart } from "../start.ts";
 import { bits } from "../words.ts";
+import { takeAccount } from "./account.ts";
 import { type Actor, act } from "./agent.ts";
 import { randomSystem } from "./system.ts";
 
@@ -54,6 +56,8 @@ export class World {
   /** How long it lives, in exits. */
   readonly span: number;
   end: End = "time";
+  /** At its end a controller has found all of its memory (account.ts). */
+  isAccounted = false;
   readonly #random: Random;
   readonly #actors = new Map<number, Actor>();
   readonly #interleaved: Interleaved | undefined;
@@ -77,7 +81,7 @@ export class World {
   #wasm(core: Uint8Array | undefined, races: boolean): WebAssembly.Module | undefined {
     const points = this.mode === "inside";
     if (points || races) return instrumentedCore({ points, accesses: races }, core);
-    return core && new WebAssembly.Module(core);
+    return core && compileCore(core);
   }
 
   /** While whole exits run one after the other, a CPU that waits for the line would keep those waiting that it lets in meanwhile. */
@@ -154,11 +158,19 @@ export class World {
       this.machine.run.boot(BigInt(FDT_AT), 0n);
       this.machine.run.settle();
       while (this.exits < exits) if (!this.#step()) return "asleep";
+      if (exits === this.span) this.#takeAccount();
     } else {
       await interleaved.boot(BigInt(FDT_AT), 0n);
       while (this.exits < exits) if (!(await this.#turn(interleaved))) return "asleep";
     }
     return "time";
+  }
+
+  #takeAccount(): void {
+    const { vms } = this.system;
+    this.machine.callLimit = Number.POSITIVE_INFINITY;
+    const controllers = new Set(vms.flatMap(({ controller }, n) => (controller === true ? n : [])));
+    this.isAccounted = controllers.size > 0 && takeAccount(this.machine, controllers, vms.length);
   }
 
   /** Lives from the boot to its end, or for so many exits. What breaks a rule of the machine is thrown. */
