@@ -2,7 +2,7 @@
 
 import { gicIds } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
-import { affinityOf, type InterruptController } from "./interrupts.ts";
+import { affinityOf, type Interrupt, type InterruptController } from "./interrupts.ts";
 import { bit, bits } from "./words.ts";
 
 const IDLE = 0x100;
@@ -13,7 +13,8 @@ export class CpuInterface {
   readonly #controller: InterruptController;
   readonly #cpu: number;
   readonly #mpidr: bigint;
-  #sre = 0n;
+  /** ICC_SRE_EL2.SRE. */
+  #isOn = false;
   #mask = 0;
   #endOfInterruptMode = 0;
   #groupEnabled = false;
@@ -37,16 +38,16 @@ export class CpuInterface {
   }
 
   /** The interrupt that would be taken now. */
-  pending(): number | undefined {
-    if (!this.#groupEnabled || (this.#sre & 1n) === 0n) return undefined;
+  pending(): Interrupt | undefined {
+    if (!this.#groupEnabled || !this.#isOn) return undefined;
     const best = this.#controller.highest(this.#cpu, this.#arrived);
     if (best === undefined) return undefined;
-    const { priority } = this.#controller.at(best, this.#cpu);
+    const { priority } = best;
     return priority < this.#mask && priority < (this.#running.at(-1) ?? IDLE) ? best : undefined;
   }
 
   writeSre(value: bigint): void {
-    this.#sre = value;
+    this.#isOn = (value & 1n) !== 0n;
   }
   writePmr(value: bigint): void {
     this.#mask = Number(value & 0xffn);
@@ -66,19 +67,18 @@ export class CpuInterface {
   }
 
   #requireSystemRegisters(): void {
-    if ((this.#sre & 1n) === 0n) throw new Violation("ICC registers are UNDEFINED: ICC_SRE_EL2.SRE is 0");
+    if (!this.#isOn) throw new Violation("ICC registers are UNDEFINED: ICC_SRE_EL2.SRE is 0");
   }
 
   acknowledge(): bigint {
     this.#requireSystemRegisters();
-    const intid = this.pending();
-    if (intid === undefined) return BigInt(gicIds.INTID_SPURIOUS);
-    const one = this.#controller.at(intid, this.#cpu);
+    const one = this.pending();
+    if (one === undefined) return BigInt(gicIds.INTID_SPURIOUS);
     one.active = true;
     one.latch = false;
-    this.#arrived?.delete(intid);
+    this.#arrived?.delete(one.intid);
     this.#running.push(one.priority);
-    return BigInt(intid);
+    return BigInt(one.intid);
   }
 
   /** ICC_EOIR1_EL1: anything but the last acknowledged is UNPREDICTABLE (12.2.10). */

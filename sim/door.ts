@@ -77,7 +77,6 @@ export class Door {
   readonly #roots = new Map<number, number>();
   /** The mappings of stage 1 that were used, the last one first in line; none is ever changed (Order.writeStage1). */
   readonly #leaves: Leaf[] = [];
-  #lastLeaf: Leaf | undefined;
 
   constructor(ram: Ram, order: Order, imageStart: number) {
     this.#ram = ram;
@@ -108,17 +107,20 @@ export class Door {
 
   /** The mapping of EL2 that an address lies in. */
   #leafAt(va: number): Leaf | undefined {
-    const isIn = ({ input, size }: Leaf): boolean => va >= input && va < input + size;
-    if (this.#lastLeaf !== undefined && isIn(this.#lastLeaf)) return this.#lastLeaf;
-    let leaf = this.#leaves.find(isIn);
-    if (leaf === undefined) {
-      const found = walkStage1(this.stage1Registers, va, (address) => this.read64(address));
-      if ("fault" in found) return undefined;
-      leaf = found;
-      this.#leaves.push(leaf);
+    const leaves = this.#leaves;
+    for (let n = 0; n < leaves.length; n++) {
+      const leaf = leaves[n]!;
+      if (va < leaf.input || va >= leaf.input + leaf.size) continue;
+      if (n > 0) {
+        leaves[n] = leaves[0]!;
+        leaves[0] = leaf;
+      }
+      return leaf;
     }
-    this.#lastLeaf = leaf;
-    return leaf;
+    const found = walkStage1(this.stage1Registers, va, (address) => this.read64(address));
+    if ("fault" in found) return undefined;
+    leaves.push(found);
+    return found;
   }
 
   /** Requires that EL2 reaches [pa, pa + bytes) through the map at `map`, with the given memory type (a byte of MAIR_EL2). */
@@ -346,6 +348,5 @@ export class Door {
       this.#ram.write(at, 8, this.#ram.read(at, 8) | (1n << 7n));
     }
     this.#leaves.length = 0;
-    this.#lastLeaf = undefined;
   }
 }

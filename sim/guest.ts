@@ -54,9 +54,10 @@ export class Guest {
   readonly general: General;
   /** EL1 registers that EL2 has written since it left its CPU, and what they were. */
   readonly injected = new Map<string, bigint>();
-  /** Its VM's VMID, and its VMPIDR_EL2, once it has been entered. */
+  /** Its VM's VMID, its VMPIDR_EL2 and which of the VM's vCPUs that is, once it has been entered. */
   vmid = 0;
   mpidr = 0n;
+  id = 0;
   /** What there is to know of it and its VM. */
   life: Life | undefined;
   /** MDSCR_EL1, which EL2 keeps for it. */
@@ -67,11 +68,6 @@ export class Guest {
     this.machine = machine;
     this.vcpu = vcpu;
     this.general = new General(vcpu, machine.memory.buffer as ArrayBuffer);
-  }
-
-  /** Which of its VM's vCPUs it is. */
-  get id(): number {
-    return Number(this.mpidr & 0xffn);
   }
 
   /** The CPU that it is on; undefined while it waits. */

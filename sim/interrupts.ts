@@ -22,6 +22,7 @@ export const affinityOf = (mpidr: bigint): bigint => mpidr & 0xff_00ff_ffffn;
 const packed = (mpidr: bigint): bigint => (mpidr & 0xff_ffffn) | ((mpidr >> 8n) & 0xff00_0000n);
 
 export class Interrupt {
+  readonly intid: number;
   #enabled = false;
   readonly #changed: () => void;
   /** Pending by an edge or a write. */
@@ -32,10 +33,11 @@ export class Interrupt {
   priority = 0;
   route = 0n;
   /** A device's line as it is now; of those that have one. */
-  line: () => boolean = () => false;
+  line: (() => boolean) | undefined;
 
   /** `changed` is called when it is enabled or disabled. */
-  constructor(changed: () => void) {
+  constructor(intid: number, changed: () => void) {
+    this.intid = intid;
     this.#changed = changed;
   }
 
@@ -48,27 +50,25 @@ export class Interrupt {
   }
 
   get isPending(): boolean {
-    return this.latch || (!this.edge && this.line());
+    return this.latch || (this.line !== undefined && !this.edge && this.line());
   }
 }
-
-type Numbered = readonly [intid: number, one: Interrupt];
 
 /** Interrupts by number, and those of them that are enabled: all that can ever be taken. */
 class Interrupts {
   readonly first: number;
   readonly all: readonly Interrupt[];
-  #enabled: readonly Numbered[] = [];
+  #enabled: readonly Interrupt[] = [];
 
   constructor(first: number, count: number) {
     this.first = first;
-    this.all = Array.from({ length: count }, () => new Interrupt(() => this.#collect()));
+    this.all = Array.from({ length: count }, (_, n) => new Interrupt(first + n, () => this.#collect()));
   }
 
   #collect(): void {
-    this.#enabled = this.all.flatMap((one, n) => (one.enabled ? [[this.first + n, one] as const] : []));
+    this.#enabled = this.all.filter(({ enabled }) => enabled);
   }
-  get enabled(): readonly Numbered[] {
+  get enabled(): readonly Interrupt[] {
     return this.#enabled;
   }
 }
@@ -127,24 +127,26 @@ export class InterruptController {
   }
 
   /** The most urgent pending interrupt that is for a CPU, whether its interface lets it through or not; of `among` alone, if that is given. */
-  highest(cpu: number, among?: ReadonlySet<number>): number | undefined {
+  highest(cpu: number, among?: ReadonlySet<number>): Interrupt | undefined {
     const { interrupts, affinity, asleep } = this.#redistributor(cpu);
     if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || asleep) return undefined;
-    const own = this.#best(interrupts, affinity, among);
-    const shared = this.#best(this.#shared, affinity, among);
-    if (own === undefined || shared === undefined) return (own ?? shared)?.[0];
-    return shared[1].priority < own[1].priority ? shared[0] : own[0];
+    return this.#best(this.#shared, affinity, among, this.#best(interrupts, affinity, among, undefined));
   }
 
-  /** Of those in a row, the most urgent that is pending for a CPU. */
-  #best({ enabled }: Interrupts, affinity: bigint, among: ReadonlySet<number> | undefined): Numbered | undefined {
-    let best: Numbered | undefined;
-    for (const each of enabled) {
-      const [number, one] = each;
-      if (one.active || !one.group1 || among?.has(number) === false) continue;
-      if (number >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) continue;
-      if ((best !== undefined && one.priority >= best[1].priority) || !one.isPending) continue;
-      best = each;
+  /** Of those in a row, the most urgent that is pending for a CPU; `before`: unless that is as urgent. */
+  #best(
+    { enabled }: Interrupts,
+    affinity: bigint,
+    among: ReadonlySet<number> | undefined,
+    before: Interrupt | undefined,
+  ): Interrupt | undefined {
+    let best = before;
+    for (const one of enabled) {
+      // Asked millions of times a second: what is seldom so comes first.
+      if (!one.isPending || one.active || !one.group1 || among?.has(one.intid) === false) continue;
+      if (best !== undefined && one.priority >= best.priority) continue;
+      if (one.intid >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) continue;
+      best = one;
     }
     return best;
   }

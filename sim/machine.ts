@@ -79,6 +79,8 @@ export const DEFAULT_BANKS: readonly Bank[] = [{ base: 0x4000_0000, size: 0x1000
 export const mpidrsOf = ({ cpus = 1, mpidrs }: MachineOptions): readonly bigint[] =>
   mpidrs ?? Array.from({ length: cpus }, (_, n) => 0x8000_0000n | BigInt(n));
 
+const isIn = ({ base, size }: Device, at: number): boolean => at >= base && at < base + size;
+
 export class Machine {
   readonly ram: Ram;
   readonly order = new Order();
@@ -106,6 +108,8 @@ export class Machine {
   readonly memory: Uint8Array;
   readonly view: DataView;
   readonly #devices: readonly Device[];
+  /** The one that was found last. */
+  #device: Device;
   readonly #guests = new Map<number, Guest>();
 
   /** HAL calls so far, and how many there may be. */
@@ -149,6 +153,7 @@ export class Machine {
       interrupts.distributor(DISTRIBUTOR),
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
+    this.#device = this.uart;
     if (this.state !== undefined) {
       const delivery = new Delivery(this);
       this.delivery = delivery;
@@ -213,21 +218,25 @@ export class Machine {
 
   // --- devices
 
-  #device(pa: bigint, bytes: number): { device: Device; offset: number } {
-    const at = Number(pa);
+  #deviceAt(at: number, bytes: number): Device {
     this.door.requireMapped(layout.DEVICE_MAP, at, bytes, MEMORY_DEVICE);
     if (at % bytes !== 0) throw new Violation(`a device access of ${bytes} bytes at ${hex(at)}`);
-    const device = this.#devices.find(({ base, size }) => at >= base && at < base + size);
-    if (device === undefined) throw new Absent(`there is no device at ${hex(at)}: an SError on the board`);
-    return { device, offset: at - device.base };
+    if (!isIn(this.#device, at)) {
+      const found = this.#devices.find((device) => isIn(device, at));
+      if (found === undefined) throw new Absent(`there is no device at ${hex(at)}: an SError on the board`);
+      this.#device = found;
+    }
+    return this.#device;
   }
 
   readDevice(pa: bigint, bytes: number): bigint {
-    const { device, offset } = this.#device(pa, bytes);
-    return device.read(offset, bytes);
+    const at = Number(pa);
+    const device = this.#deviceAt(at, bytes);
+    return device.read(at - device.base, bytes);
   }
   writeDevice(pa: bigint, bytes: number, value: bigint): void {
-    const { device, offset } = this.#device(pa, bytes);
-    device.write(offset, bytes, value);
+    const at = Number(pa);
+    const device = this.#deviceAt(at, bytes);
+    device.write(at - device.base, bytes, value);
   }
 }

@@ -73,6 +73,7 @@ export class State {
     if (guest.life === undefined || guest.vmid !== vmid || guest.mpidr !== mpidr) {
       guest.vmid = vmid;
       guest.mpidr = mpidr;
+      guest.id = Number(mpidr & 0xffn);
       guest.life = this.lives.of(guest);
     }
     return guest.life;
