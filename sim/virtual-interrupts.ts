@@ -3,10 +3,16 @@
 
 import { ichHcr, listRegister } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
-import { bits } from "./words.ts";
+import { lowest } from "./words.ts";
 
-const { LR_PENDING, LR_ACTIVE, LR_HW, LR_GROUP1, LR_EOI } = listRegister;
-const STATE = LR_PENDING | LR_ACTIVE;
+const highWord = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
+/** Bits of a list register's high word. */
+const PENDING = highWord(listRegister.LR_PENDING);
+const ACTIVE = highWord(listRegister.LR_ACTIVE);
+const STATE = PENDING | ACTIVE;
+const HW = highWord(listRegister.LR_HW);
+const GROUP1 = highWord(listRegister.LR_GROUP1);
+const EOI = highWord(listRegister.LR_EOI);
 const IDLE = 0x100;
 const SPURIOUS = 1023;
 
@@ -22,10 +28,9 @@ const VENG = [1 << 0, 1 << 1];
 const VCBPR = 1 << 4;
 const VEOIM = 1 << 9;
 
-const virtualId = (lr: bigint): number => Number(lr & 0xffff_ffffn);
-const linkedId = (lr: bigint): number => bits(lr, 44, 32);
-const priorityOf = (lr: bigint): number => bits(lr, 55, 48);
-const groupOf = (lr: bigint): 0 | 1 => ((lr & LR_GROUP1) !== 0n ? 1 : 0);
+const linkedId = (high: number): number => high & 0x1fff;
+const priorityOf = (high: number): number => (high >> 16) & 0xff;
+const groupOf = (high: number): 0 | 1 => ((high & GROUP1) !== 0 ? 1 : 0);
 
 /** Who is told of what list registers get and guests take. */
 export interface Watch {
@@ -35,12 +40,17 @@ export interface Watch {
   acknowledged(group: 0 | 1, intid: number, running: number): void;
   /** The guest has ended an interrupt that a list register has, or one that none has, which is counted. */
   deactivated(intid: number): void;
-  counted(): void;
+  counted(intid: number): void;
 }
 
 export class VirtualInterface {
   watch: Watch | undefined;
+  /** The list registers, and their words: the low one is the INTID, the high one what is asked for at every turn. */
   readonly #lrs: bigint[];
+  readonly #ids: Uint32Array;
+  readonly #highs: Int32Array;
+  /** Those that are pending or active, a bit each. */
+  #used = 0;
   readonly #priorityBits: number;
   /** Active priorities by group: one bit a preemption level, 32 a word. */
   readonly #active = [new Uint32Array(4), new Uint32Array(4)] as const;
@@ -52,6 +62,8 @@ export class VirtualInterface {
 
   constructor(listRegisters: number, priorityBits: number, deactivateLinked: (intid: number) => void) {
     this.#lrs = Array.from({ length: listRegisters }, () => 0n);
+    this.#ids = new Uint32Array(listRegisters);
+    this.#highs = new Int32Array(listRegisters);
     this.#priorityBits = priorityBits;
     this.#deactivateLinked = deactivateLinked;
   }
@@ -86,24 +98,60 @@ export class VirtualInterface {
   /** 12.4.8: what makes the list registers UNPREDICTABLE is a violation. */
   writeList(n: number, value: bigint): void {
     this.readList(n);
-    const id = virtualId(value);
-    if ((value & STATE) !== 0n) {
-      if ((value & LR_HW) !== 0n && (value & STATE) === STATE)
+    this.#setList(n, value);
+    const [id, high] = [this.#ids[n]!, this.#highs[n]!];
+    if ((high & STATE) !== 0) {
+      if ((high & HW) !== 0 && (high & STATE) === STATE)
         throw new Violation(`ICH_LR${n}: a linked interrupt is pending and active`);
       if (id >= 1020) throw new Violation(`ICH_LR${n}: vINTID ${id}`);
-      const twice = this.#lrs.findIndex((other, m) => m !== n && (other & STATE) !== 0n && virtualId(other) === id);
-      if (twice >= 0) throw new Violation(`vINTID ${id} is in two list registers, ${twice} and ${n}`);
+      for (let rest = this.#used & ~(1 << n); rest !== 0; rest &= rest - 1) {
+        const other = lowest(rest);
+        if (this.#ids[other] === id) throw new Violation(`vINTID ${id} is in two list registers, ${other} and ${n}`);
+      }
     }
-    this.#setList(n, value);
     this.watch?.listed();
   }
   get lists(): readonly bigint[] {
     return this.#lrs;
   }
 
+  // One of them in parts, for who looks often.
+
+  get count(): number {
+    return this.#lrs.length;
+  }
+  /** Those that are pending or active, a bit each. */
+  get used(): number {
+    return this.#used;
+  }
+  idOf(n: number): number {
+    return this.#ids[n]!;
+  }
+  isPending(n: number): boolean {
+    return (this.#highs[n]! & PENDING) !== 0;
+  }
+  isActive(n: number): boolean {
+    return (this.#highs[n]! & ACTIVE) !== 0;
+  }
+  groupOf(n: number): 0 | 1 {
+    return groupOf(this.#highs[n]!);
+  }
+  priorityOf(n: number): number {
+    return priorityOf(this.#highs[n]!);
+  }
+
   #setList(n: number, value: bigint): void {
     this.#lrs[n] = value;
+    this.#ids[n] = Number(BigInt.asUintN(32, value));
+    const high = highWord(value);
+    this.#highs[n] = high;
+    this.#used = (high & STATE) === 0 ? this.#used & ~(1 << n) : this.#used | (1 << n);
     this.#misr = undefined;
+  }
+  /** The guest's side changes its state. */
+  #setState(n: number, state: number): void {
+    const high = (this.#highs[n]! & ~STATE) | state;
+    this.#setList(n, (BigInt(high >>> 0) << 32n) | BigInt(this.#ids[n]!));
   }
 
   #requireWord(word: number): void {
@@ -119,20 +167,28 @@ export class VirtualInterface {
   }
 
   get elrsr(): bigint {
-    return this.#mask((lr) => (lr & STATE) === 0n && ((lr & LR_HW) !== 0n || (lr & LR_EOI) === 0n));
+    return this.#mask((high) => (high & STATE) === 0 && ((high & HW) !== 0 || (high & EOI) === 0));
   }
   get eisr(): bigint {
-    return this.#mask((lr) => (lr & (STATE | LR_HW)) === 0n && (lr & LR_EOI) !== 0n);
+    return this.#mask((high) => (high & (STATE | HW)) === 0 && (high & EOI) !== 0);
   }
-  #mask(test: (lr: bigint) => boolean): bigint {
-    return this.#lrs.reduce((mask, lr, n) => (test(lr) ? mask | (1n << BigInt(n)) : mask), 0n);
+  #mask(test: (high: number) => boolean): bigint {
+    let mask = 0;
+    for (let n = 0; n < this.count; n++) if (test(this.#highs[n]!)) mask |= 1 << n;
+    return BigInt(mask);
   }
 
   #maintenanceStatus(): number {
     const hcr = this.#hcr;
-    const valid = this.#lrs.filter((lr) => (lr & STATE) !== 0n).length;
-    const isPending = this.#lrs.some((lr) => (lr & STATE) === LR_PENDING);
-    let misr = this.eisr !== 0n ? 1 : 0;
+    let valid = 0;
+    let isPending = false;
+    let isEnded = false;
+    for (const high of this.#highs) {
+      if ((high & STATE) !== 0) valid++;
+      else if ((high & HW) === 0 && (high & EOI) !== 0) isEnded = true;
+      if ((high & STATE) === PENDING) isPending = true;
+    }
+    let misr = isEnded ? 1 : 0;
     if ((hcr & ichHcr.ICH_HCR_UIE) !== 0 && valid <= 1) misr |= 2;
     if ((hcr & LRENPIE) !== 0 && hcr >>> EOI_COUNT_SHIFT !== 0) misr |= 4;
     if ((hcr & NPIE) !== 0 && !isPending) misr |= 8;
@@ -197,16 +253,18 @@ export class VirtualInterface {
     const [group0, group1] = this.#active;
     for (let word = 0; word < 4; word++) {
       const active = (group0[word] ?? 0) | (group1[word] ?? 0);
-      if (active !== 0) return (32 * word + 31 - Math.clz32(active & -active)) << (8 - this.#priorityBits);
+      if (active !== 0) return (32 * word + lowest(active)) << (8 - this.#priorityBits);
     }
     return IDLE;
   }
 
   #highest(): number | undefined {
     let best: number | undefined;
-    for (const [n, lr] of this.#lrs.entries()) {
-      if ((lr & STATE) !== LR_PENDING || (this.#vmcr & (VENG[groupOf(lr)] ?? 0)) === 0) continue;
-      if (best === undefined || priorityOf(lr) < priorityOf(this.readList(best))) best = n;
+    for (let rest = this.#used; rest !== 0; rest &= rest - 1) {
+      const n = lowest(rest);
+      const high = this.#highs[n]!;
+      if ((high & STATE) !== PENDING || !this.isGroupEnabled(groupOf(high))) continue;
+      if (best === undefined || priorityOf(high) < this.priorityOf(best)) best = n;
     }
     return best;
   }
@@ -215,8 +273,7 @@ export class VirtualInterface {
   #deliverable(): number | undefined {
     const n = this.#highest();
     if (n === undefined || (this.#hcr & ichHcr.ICH_HCR_EN) === 0) return undefined;
-    const lr = this.readList(n);
-    return this.lets(priorityOf(lr), groupOf(lr), this.runningPriority) ? n : undefined;
+    return this.lets(this.priorityOf(n), this.groupOf(n), this.runningPriority) ? n : undefined;
   }
 
   /** Whether an interrupt of that priority would be taken while that one runs. */
@@ -231,7 +288,7 @@ export class VirtualInterface {
   /** Whether the virtual IRQ (group 1) or FIQ (group 0) line is high. */
   signals(group: 0 | 1): boolean {
     const n = this.#deliverable();
-    return n !== undefined && groupOf(this.readList(n)) === group;
+    return n !== undefined && this.groupOf(n) === group;
   }
 
   /** A read of ICV_IAR<group>_EL1: the INTID, 1023 if there is none. */
@@ -243,12 +300,11 @@ export class VirtualInterface {
   }
   #acknowledge(group: 0 | 1): number {
     const n = this.#deliverable();
-    if (n === undefined || groupOf(this.readList(n)) !== group) return SPURIOUS;
-    const lr = this.readList(n);
-    const level = this.#level(this.#groupPriority(priorityOf(lr), group));
+    if (n === undefined || this.groupOf(n) !== group) return SPURIOUS;
+    const level = this.#level(this.#groupPriority(this.priorityOf(n), group));
     this.#active[group][level >> 5]! |= 1 << (level & 31);
-    this.#setList(n, (lr & ~STATE) | LR_ACTIVE);
-    return virtualId(lr);
+    this.#setState(n, ACTIVE);
+    return this.idOf(n);
   }
 
   /** A write of ICV_EOIR<group>_EL1. */
@@ -270,18 +326,19 @@ export class VirtualInterface {
   }
 
   #deactivate(intid: number, group?: 0 | 1, running?: number): void {
-    const n = this.#lrs.findIndex((lr) => (lr & LR_ACTIVE) !== 0n && virtualId(lr) === intid);
-    if (n < 0) {
+    let n = 0;
+    while (n < this.count && (this.#ids[n] !== intid || !this.isActive(n))) n++;
+    if (n === this.count) {
       const count = Math.min((this.#hcr >>> EOI_COUNT_SHIFT) + 1, 31);
       this.#hcr = ((this.#hcr & 0x07ff_ffff) | (count << EOI_COUNT_SHIFT)) >>> 0;
       this.#misr = undefined;
-      this.watch?.counted();
+      this.watch?.counted(intid);
       return;
     }
-    const lr = this.readList(n);
-    if (group !== undefined && (groupOf(lr) !== group || this.#groupPriority(priorityOf(lr), group) !== running)) return;
-    this.#setList(n, lr & ~LR_ACTIVE);
+    const high = this.#highs[n]!;
+    if (group !== undefined && (groupOf(high) !== group || this.#groupPriority(priorityOf(high), group) !== running)) return;
+    this.#setState(n, high & PENDING);
     this.watch?.deactivated(intid);
-    if ((lr & LR_HW) !== 0n) this.#deactivateLinked(linkedId(lr));
+    if ((high & HW) !== 0) this.#deactivateLinked(linkedId(high));
   }
 }

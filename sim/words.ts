@@ -14,3 +14,6 @@ export const bits = (word: bigint, high: number, low: number): number =>
   Number(BigInt.asUintN(high - low + 1, BigInt.asUintN(64, word) >> SHIFTS[low]!));
 
 export const bit = (word: bigint, at: number): boolean => (BigInt.asUintN(64, word) & BITS[at]!) !== 0n;
+
+/** The number of the lowest bit that is set in a word of 32, which is not 0. */
+export const lowest = (word: number): number => 31 - Math.clz32(word & -word);
