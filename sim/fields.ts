@@ -39,13 +39,25 @@ const layoutsOf = (files: readonly string[]): ReadonlyMap<string, Layout> => {
   return layouts;
 };
 
+let layouts: ReadonlyMap<string, Layout> | undefined;
+const layoutOf = (name: string): Layout => {
+  layouts ??= layoutsOf(["src/mmu/stage2.ts", "src/vm/records.ts"]);
+  return layouts.get(name)!;
+};
+
+/** Where a field lies in a record. */
+export const fieldOffset = (type: string, field: string): number => {
+  const found = layoutOf(type).fields.get(field);
+  if (found === undefined) throw new Error(`${type} has no field ${field}`);
+  return found;
+};
+
 /** Records lie this far apart at least (src/vm/table.ts). */
 const LINE = 64;
 /** 32 interrupts of a VM, and how many SPIs it has at most. */
 const SPI_WORDS = 8;
 
 export class Fields {
-  readonly #layouts = layoutsOf(["src/mmu/stage2.ts", "src/vm/records.ts"]);
   readonly #memory: () => DataView;
   readonly #vcpus: () => Iterable<number>;
 
@@ -55,23 +67,20 @@ export class Fields {
     this.#vcpus = vcpus;
   }
 
-  #layout(name: string): Layout {
-    return this.#layouts.get(name)!;
-  }
   #word(record: number, type: string, field: string): number {
-    return this.#memory().getUint32(record + this.#layout(type).fields.get(field)!, true);
+    return this.#memory().getUint32(record + fieldOffset(type, field), true);
   }
 
   /** The field of a record that an address lies in; undefined: not in it. */
   #in(record: number, type: string, at: number): string | undefined {
-    const { fields, size } = this.#layout(type);
+    const { fields, size } = layoutOf(type);
     if (at < record || at >= record + size) return undefined;
     const [name] = [...fields].findLast(([, offset]) => offset <= at - record)!;
     return `${type}.${name}`;
   }
 
   #ofVm(vm: number, at: number): string | undefined {
-    const stride = Math.ceil(this.#layout("Vcpu").size / LINE) * LINE;
+    const stride = Math.ceil(layoutOf("Vcpu").size / LINE) * LINE;
     const [first, count] = [this.#word(vm, "Vm", "firstVcpu"), this.#word(vm, "Vm", "vcpus")];
     const parts: (string | undefined)[] = [this.#in(vm, "Vm", at)];
     for (const [field, type] of [
@@ -81,7 +90,7 @@ export class Fields {
     ] as const)
       parts.push(this.#in(this.#word(vm, "Vm", field), type, at));
     for (let n = 0; n < SPI_WORDS; n++)
-      parts.push(this.#in(this.#word(vm, "Vm", "spis") + n * this.#layout("IrqWord").size, "IrqWord", at));
+      parts.push(this.#in(this.#word(vm, "Vm", "spis") + n * layoutOf("IrqWord").size, "IrqWord", at));
     for (let n = 0; n < count; n++) {
       const vcpu = first + n * stride;
       const own = this.#in(vcpu, "Vcpu", at) ?? this.#in(this.#word(vcpu, "Vcpu", "irqs"), "IrqWord", at);

@@ -159,9 +159,7 @@ export class Machine {
       this.delivery = delivery;
       this.state.lives.onStart = (vmid) => delivery.start(vmid);
       this.state.onStart = (guest) => delivery.startVcpu(guest);
-      this.state.onSwitch = () => {
-        delivery.isDirty = true;
-      };
+      this.state.onSwitch = () => delivery.changed();
     }
     this.run = new Run(this, options.pick);
     const { ram, door, run } = this;
