@@ -2,7 +2,7 @@
 // that of VM n. Every function takes the console's lock, but for those that say otherwise.
 
 import { Pa } from "../hal/addr";
-import * as focusOf from "./focus";
+import * as focus from "./focus";
 import * as guard from "./guard";
 import * as keys from "./keys";
 import * as ports from "./ports";
@@ -31,8 +31,8 @@ export function takeOver(pa: Pa, interrupts: bool): void {
 export function setMode(terminal: bool, vms: u32): void {
   ports.all.count = vms;
   ports.all.byLine = u32(!terminal && vms > 1);
-  focusOf.init(terminal);
-  focusOf.updateInput();
+  focus.init(terminal);
+  focus.updateInput();
 }
 
 /** VM `n` starts, or starts anew. `name`: address of zero-terminated bytes that stay. Memory for it is taken the first time. */
@@ -47,8 +47,8 @@ export function open(n: u32, name: usize): void {
   if (ports.all.byLine != 0) ports.endLine(n);
   const again = ports.isOpen(n);
   ports.all.open |= ports.bit(n);
-  if (!again) focusOf.opened(n);
-  focusOf.updateInput();
+  if (!again) focus.opened(n);
+  focus.updateInput();
   sender.drain();
   guard.leave();
 }
@@ -61,15 +61,10 @@ export function close(n: u32): void {
     ports.all.listening &= ~ports.bit(n);
     ports.dropInput(n);
     if (ports.all.byLine != 0) ports.endLine(n);
-    focusOf.closed(n);
+    focus.closed(n);
     sender.drain();
   }
   guard.leave();
-}
-
-/** The port that what is typed goes to; 64: that is the log, and nobody gets it. */
-export function focus(): u32 {
-  return focusOf.port();
 }
 
 /** A byte of a VM's output. One that `transmitterFlags` keeps waiting loses its oldest byte instead. */
@@ -100,15 +95,15 @@ export function transmitterFlags(n: u32): u32 {
 export function receive(n: u32): u32 {
   guard.enter();
   let byte = NOTHING;
-  if (focusOf.isTerminal()) {
-    while (!ports.hasInput(n) && focusOf.port() == n) {
+  if (focus.isTerminal()) {
+    while (!ports.hasInput(n) && focus.port() == n) {
       const typed = uart.receive();
       if (typed == NOTHING) break;
       keys.take(typed);
     }
     if (ports.hasInput(n)) byte = ports.takeInput(n);
     sender.drain();
-  } else if (focusOf.port() == n) {
+  } else if (focus.port() == n) {
     byte = uart.receive();
   }
   guard.leave();
@@ -120,7 +115,7 @@ export function listen(n: u32, wants: bool): void {
   guard.enter();
   const listening = ports.all.listening & ~ports.bit(n);
   ports.all.listening = wants ? listening | ports.bit(n) : listening;
-  focusOf.updateInput();
+  focus.updateInput();
   guard.leave();
 }
 
@@ -136,7 +131,7 @@ export function showLine(n: u32): void {
 /** The board's UART interrupts. Returns the VMs that have something to see to, one bit each: input for them, or room again for what they print. */
 export function service(): u64 {
   guard.enter();
-  if (focusOf.isTerminal()) {
+  if (focus.isTerminal()) {
     for (let n: u32 = 0; n < BURST; n++) {
       const typed = uart.receive();
       if (typed == NOTHING) break;
@@ -147,7 +142,7 @@ export function service(): u64 {
   all.resumed |= all.drained;
   all.drained = 0;
   sender.drain();
-  const ready = focusOf.isTerminal() ? all.typed : ports.isOpen(focusOf.port()) ? ports.bit(focusOf.port()) : 0;
+  const ready = focus.isTerminal() ? all.typed : ports.isOpen(focus.port()) ? ports.bit(focus.port()) : 0;
   const concerned = (ready & all.listening) | all.resumed;
   guard.leave();
   return concerned;

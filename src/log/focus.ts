@@ -27,6 +27,7 @@ class Focus {
 }
 const focus = changetype<Focus>(memory.data(12, 4));
 
+/** The VM's port; `LOG`. */
 export function port(): u32 {
   return focus.port;
 }

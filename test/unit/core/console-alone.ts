@@ -33,7 +33,8 @@ const compiled = await compilePart(
   "console",
   `import * as halt from "../../src/log/halt";
 import * as log from "../../src/log/log";
-export { close, focus, listen, open, receive, room, service, setMode, showLine, takeOver, write } from "../../src/log/console";
+export { port as focus } from "../../src/log/focus";
+export { close, listen, open, receive, room, service, setMode, showLine, takeOver, write } from "../../src/log/console";
 export function logLine(n: u32): void { log.info(0, "line %d", n); }
 export function off(): void { halt.off(); }
 `,
