@@ -65,7 +65,6 @@ struct board {
 };
 
 extern struct board board;
-extern u8 *ram;
 extern w2c_core core;
 extern jmp_buf end_of_run;
 
@@ -84,7 +83,9 @@ static inline struct board_cpu *acting(void) { return &board.cpus[board.acting];
 void board_make(void);
 void board_snapshot(void);
 void board_reset(void);
-u8 *ram_at(u64 pa, u64 bytes);
+const u8 *ram_at(u64 pa, u64 bytes);
+u8 *ram_to_write(u64 pa, u64 bytes);
+void ram_zero(u64 pa, u64 bytes);
 
 // gic.c
 u64 gic_read(u64 offset, u32 bytes, bool redistributors);

@@ -75,9 +75,9 @@ static void access_memory(u32 cpu, u32 vcpu, const struct event *e) {
   bool allowed = descriptor >> (write ? 7 : 6) & 1;
   if (descriptor != 0 && allowed && within + bytes <= span) {
     u64 value = x(vcpu, rt);
-    u8 *at = ram_at((descriptor & 0xfffffffff000ull & ~(span - 1)) + within, bytes);
-    if (write) memcpy(at, &value, bytes);
-    else set_x(vcpu, rt, (value = 0, memcpy(&value, at, bytes), value));
+    u64 pa = (descriptor & 0xfffffffff000ull & ~(span - 1)) + within;
+    if (write) memcpy(ram_to_write(pa, bytes), &value, bytes);
+    else set_x(vcpu, rt, (value = 0, memcpy(&value, ram_at(pa, bytes), bytes), value));
     return;
   }
   u64 valid = (e->b & 0x20) ? 0 : 1ull << 24 | size_log2 << 22 | (e->b >> 3 & 1) << 21 | rt << 16 | (e->b >> 4 & 1) << 15;

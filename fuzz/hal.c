@@ -18,15 +18,22 @@ static void count(void) { REQUIRE(++board.calls < CALLS_MAX, "%u HAL calls and n
 #include "instructions.h"
 
 // --- phys
-static u8 *phys(u64 pa, u64 bytes) {
+static void require_phys(u64 pa, u64 bytes) {
   count();
   REQUIRE(pa >= board.door.low && pa < board.door.high && bytes <= board.door.high - pa, "REFUSE_PHYS: %llu bytes at %llx", (unsigned long long)bytes, (unsigned long long)pa);
+}
+static const u8 *phys(u64 pa, u64 bytes) {
+  require_phys(pa, bytes);
   return ram_at(pa, bytes);
+}
+static u8 *phys_to_write(u64 pa, u64 bytes) {
+  require_phys(pa, bytes);
+  return ram_to_write(pa, bytes);
 }
 #define READ(bits, type) \
   HAL(type, phys, read##bits, u64 pa) { u##bits value; memcpy(&value, phys(pa, bits / 8), bits / 8); return value; }
 #define WRITE(bits, type) \
-  HAL(void, phys, write##bits, u64 pa, type value) { u##bits part = value; memcpy(phys(pa, bits / 8), &part, bits / 8); }
+  HAL(void, phys, write##bits, u64 pa, type value) { u##bits part = value; memcpy(phys_to_write(pa, bits / 8), &part, bits / 8); }
 READ(8, u32)
 READ(32, u32)
 READ(64, u64)
@@ -37,18 +44,12 @@ WRITE(64, u64)
 HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
   REQUIRE((to | from) % 16 == 0 && bytes % 64 == 0, "REFUSE_PHYS: a copy of a range that is not aligned");
   REQUIRE(to + bytes <= from || from + bytes <= to, "phys.copy of ranges that overlap");
-  memcpy(phys(to, bytes), phys(from, bytes), bytes);
-}
-// Pages that are zero already are not written: a run that clears much would copy them all.
-static void zero(u8 *at, u64 bytes) {
-  for (u8 *end = at + bytes; at < end; at += PAGE) {
-    static const u8 zeros[PAGE];
-    if (memcmp(at, zeros, PAGE) != 0) memset(at, 0, PAGE);
-  }
+  memcpy(phys_to_write(to, bytes), phys(from, bytes), bytes);
 }
 HAL(void, phys, zero, u64 pa, u64 bytes) {
   REQUIRE((pa | bytes) % PAGE == 0, "REFUSE_PHYS: a range to zero that is not aligned");
-  zero(phys(pa, bytes), bytes);
+  require_phys(pa, bytes);
+  ram_zero(pa, bytes);
 }
 static bool own(u64 base, u64 end) { return base < IMAGE_END && end > IMAGE_START; }
 HAL(void, phys, restrict, u64 low, u64 high) {
@@ -78,7 +79,7 @@ static u64 entry_read(u64 table, u32 index) {
   memcpy(&value, ram_at(table + 8 * index, 8), 8);
   return value;
 }
-static void entry_write(u64 table, u32 index, u64 value) { memcpy(ram_at(table + 8 * index, 8), &value, 8); }
+static void entry_write(u64 table, u32 index, u64 value) { memcpy(ram_to_write(table + 8 * index, 8), &value, 8); }
 static void require_entry(u64 table, u32 index) {
   REQUIRE(index < TABLE_ENTRIES && board.tables[table_page(table)].level != 0, "REFUSE_TABLE: entry %u of %llx", index, (unsigned long long)table);
 }
@@ -94,7 +95,7 @@ HAL(void, table, setPool, u64 base, u32 pages) {
 HAL(void, table, format, u64 table, u32 level) {
   u32 page = table_page(table);
   REQUIRE(level >= 1 && level <= 3 && board.tables[page].level == 0, "REFUSE_TABLE: %llx made a table of level %u", (unsigned long long)table, level);
-  zero(ram_at(table, PAGE), PAGE);
+  ram_zero(table, PAGE);
   board.tables[page].level = level;
 }
 HAL(u64, table, read, u64 table, u32 index) {

@@ -11,7 +11,7 @@ INCLUDE_BYTES(tree, DATA "/tree.dtb")
 INCLUDE_BYTES(bundle, DATA "/bundle.bin")
 INCLUDE_BYTES(stage1, DATA "/stage1.bin")
 
-static void put(u64 pa, const u8 *bytes, size_t size) { memcpy(ram + (pa - RAM_START), bytes, size); }
+static void put(u64 pa, const u8 *bytes, size_t size) { memcpy(ram_to_write(pa, size), bytes, size); }
 
 static void run(void (*what)(const u8 *, size_t), const u8 *data, size_t size) {
   if (setjmp(end_of_run) == 0) what(data, size);
