@@ -7,8 +7,9 @@ import { dirname, join } from "node:path";
 import { ROOT } from "../tool/paths.ts";
 import type { Target } from "./format.ts";
 
-const pathOf = (target: Target, what = ""): string => join(ROOT, "fuzz/corpus", `${target}${what}.txt`);
-const CRASHES = "-crashes";
+const FOLDER = join(ROOT, "fuzz/corpus");
+const pathOf = (folder: string, target: Target): string => join(folder, `${target}.txt`);
+const crashesOf = (folder: string, target: Target): string => join(folder, `${target}-crashes.txt`);
 
 const linesOf = (path: string): string[] =>
   existsSync(path)
@@ -26,15 +27,17 @@ const write = (path: string, lines: readonly string[]): void => {
 const line = (input: Uint8Array): string => Buffer.from(input).toString("base64");
 
 /** Every input of a target, and what crashed once. */
-export const readCorpus = (target: Target): Buffer[] =>
-  [...linesOf(pathOf(target)), ...linesOf(pathOf(target, CRASHES))].map((text) => Buffer.from(text, "base64"));
+export const readCorpus = (target: Target, folder = FOLDER): Buffer[] =>
+  [...linesOf(pathOf(folder, target)), ...linesOf(crashesOf(folder, target))].map((text) => Buffer.from(text, "base64"));
 
-export const writeCorpus = (target: Target, inputs: readonly Uint8Array[]): void => write(pathOf(target), inputs.map(line));
+export const writeCorpus = (target: Target, inputs: readonly Uint8Array[], folder = FOLDER): void =>
+  write(pathOf(folder, target), inputs.map(line));
 
-/** Keeps an input that crashed. */
-export const keepCrash = (target: Target, input: Uint8Array): void => {
-  const path = pathOf(target, CRASHES);
+/** Keeps an input that crashed; returns the file that it is in. */
+export const keepCrash = (target: Target, input: Uint8Array, folder = FOLDER): string => {
+  const path = crashesOf(folder, target);
   write(path, [...linesOf(path), line(input)]);
+  return path;
 };
 
 /** Puts inputs into a folder of their own, a file each, as libFuzzer has them. */

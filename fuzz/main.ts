@@ -3,8 +3,8 @@
 // A crash leaves its input in build/fuzz/ and is told, with the command that replays it; the exit status is 1 then.
 
 import { spawnSync } from "node:child_process";
-import { globSync, readFileSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { globSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import { Argument, Command, InvalidArgumentError } from "commander";
 import { build } from "../tool/chain/build.ts";
 import { reported } from "../tool/chain/run.ts";
@@ -27,6 +27,18 @@ const seconds = (text: string): number => {
   if (!Number.isInteger(value) || value < 0 || value > 1e6)
     throw new InvalidArgumentError("It must be a whole number of seconds.");
   return value;
+};
+
+interface Input {
+  readonly path: string;
+  readonly bytes: Buffer;
+}
+const readInput = (path: string): Input => {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new InvalidArgumentError("There is no such file.");
+  const bytes = readFileSync(path);
+  // A line of the corpus is an input: of none, nothing would be left.
+  if (bytes.length === 0) throw new InvalidArgumentError("It is empty.");
+  return { path: resolve(path), bytes };
 };
 
 /** Runs a fuzzer; returns its status and what it said. */
@@ -59,7 +71,8 @@ const fuzz = (target: Target, time: number): boolean => {
   if (status !== 0) {
     const [found] = globSync(join(folder, "{crash,timeout,oom,leak}-*"));
     say(said.split("\n").slice(-40).join("\n"));
-    if (found !== undefined) say(`CRASH: npm run fuzz -- ${target} --replay ${relative(ROOT, found)}`);
+    if (found !== undefined)
+      say(`CRASH: npm run fuzz -- ${target} --replay ${relative(ROOT, found)}    (--keep: in npm test from now on)`);
     return false;
   }
   unpack(least, []);
@@ -72,11 +85,11 @@ const fuzz = (target: Target, time: number): boolean => {
 };
 
 /** One input, natively and in the simulator. */
-const one = (target: Target, path: string): boolean => {
+const one = (target: Target, { path, bytes }: Input): boolean => {
   const { status, said } = fuzzer(buildFuzzer(target), [path]);
   if (status !== 0) say(said);
   try {
-    say(replay(target, readFileSync(path)).uart.output);
+    say(replay(target, bytes).uart.output);
   } catch (error) {
     say(`in the simulator: ${error instanceof Error ? error.stack : error}`);
     return false;
@@ -89,14 +102,14 @@ const main = async (): Promise<void> => {
     .description("Fuzzes the core's C under libFuzzer, with bounds checks, AddressSanitizer and UndefinedBehaviorSanitizer.")
     .addArgument(new Argument("<target>", "what the input is").choices(targets))
     .option("--seconds <n>", "how long; 0: only make the corpus small again", seconds, 60)
-    .option("--replay <file>", "play one input, natively and in the simulator")
-    .option("--keep <file>", "keep an input that crashed: npm test plays it from now on")
+    .option("--replay <file>", "play one input, natively and in the simulator", readInput)
+    .option("--keep <file>", "keep an input that crashed: npm test plays it from now on", readInput)
     .parse();
   const [target] = program.processedArgs as [Target];
-  const options = program.opts<{ seconds: number; replay?: string; keep?: string }>();
+  const options = program.opts<{ seconds: number; replay?: Input; keep?: Input }>();
   try {
     if (options.keep !== undefined) {
-      keepCrash(target, readFileSync(options.keep));
+      say(`kept in ${relative(ROOT, keepCrash(target, options.keep.bytes))}`);
       return;
     }
     await build();

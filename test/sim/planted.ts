@@ -41,19 +41,23 @@ const changedFiles = (name: string, changes: readonly Change[]): Map<string, str
   return files;
 };
 
-/** The bytes of the core with changes. It is compiled once for each state of the sources. `name`: of the file that keeps it. */
-export const plantedBytes = async (name: string, changes: readonly Change[]): Promise<Uint8Array> => {
+/**
+ * The bytes of the core with changes. It is compiled once for each state of the sources. `name`: of the file that keeps it. `optimize`: for those who want a core
+ * without a table, which compilation without optimisation leaves in it.
+ */
+export const plantedBytes = async (name: string, changes: readonly Change[], optimize = "-O0"): Promise<Uint8Array> => {
   const files = changedFiles(name, changes);
   const state = createHash("sha256")
     .update(sources())
     .update(JSON.stringify([...files]))
+    .update(optimize)
     .digest("hex");
   const path = join(FOLDER, `${name}.${state.slice(0, 16)}.wasm`);
   if (!existsSync(path)) {
     // Loaded here alone: it brings the compiler with it.
     const { compiledFrom } = await import("../../tool/chain/compile.ts");
     mkdirSync(FOLDER, { recursive: true });
-    writeFileSync(`${path}.${process.pid}`, await compiledFrom(CORE, (file) => files.get(file)));
+    writeFileSync(`${path}.${process.pid}`, await compiledFrom(CORE, (file) => files.get(file), optimize));
     renameSync(`${path}.${process.pid}`, path);
   }
   return readFileSync(path);

@@ -21,10 +21,14 @@ export async function toWasmHere(module: Module): Promise<void> {
   if (error !== null) throw new BuildError(`asc ${module.entry}\n${stderr.toString()}`);
 }
 
-/** The bytes of a module whose sources are what `read` returns (`undefined`: as they are on disk), not optimised, in a tenth of the time. */
-export async function compiledFrom(module: Module, read: (path: string) => string | undefined): Promise<Uint8Array> {
+/** The bytes of a module whose sources are what `read` returns (`undefined`: as they are on disk); not optimised, in a tenth of the time, unless `optimize` says how. */
+export async function compiledFrom(
+  module: Module,
+  read: (path: string) => string | undefined,
+  optimize = "-O0",
+): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined;
-  const { error, stderr } = await asc.main([...commonArguments(module, "-O0"), "--baseDir", ROOT], {
+  const { error, stderr } = await asc.main([...commonArguments(module, optimize), "--baseDir", ROOT], {
     readFile: (name, baseDir) => {
       const path = join(baseDir, name);
       return read(relative(ROOT, path)) ?? (existsSync(path) ? readFileSync(path, "utf8") : null);
