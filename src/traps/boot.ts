@@ -56,6 +56,8 @@ const tree = changetype<Fdt>(memory.data(64, 8));
 const theBoard = changetype<Board>(memory.data(512, 8));
 
 function mapDevice(pa: u64, bytes: u64): void {
+  // Device memory allows no other access, and the widest is one of 64 bits.
+  if ((pa & 7) != 0) crash("the device tree names a device at 0x%x: registers lie at multiples of 8", pa);
   if (!stage1.mapDevice(pa as Pa, bytes))
     crash("EL2 cannot map the device at 0x%x: its tables are full, or that is the image", pa);
 }

@@ -183,6 +183,17 @@ test("RAM beyond the addresses that EL2 maps ends the run, and so does a device 
   );
 });
 
+test("a device whose registers no access could be aligned to", () => {
+  for (const [board, at] of [
+    [{ uart: 0x900_0004 }, "9000004"],
+    [{ redistributorRegions: 2, moreRegions: [{ base: 0xa00_0001, size: 0x2_0000 }] }, "a000001"],
+  ] as const)
+    assert.match(
+      lastLine({ board }),
+      new RegExp(`halted: crash the device tree names a device at 0x${at}: registers lie at multiples of 8$`),
+    );
+});
+
 test("memory that is reserved beyond all RAM is passed over", () => {
   const reserve = [
     { base: layout.PHYS_LIMIT, size: 0x1000 },
