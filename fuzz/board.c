@@ -47,7 +47,12 @@ void violation(const char *format, ...) {
   fprintf(stderr, "\n");
   abort();
 }
-void end_run(void) { longjmp(end_of_run, 1); }
+void end_run(void) {
+#ifdef MIDWAY
+  midway_end();
+#endif
+  longjmp(end_of_run, 1);
+}
 
 // The whole range is RAM; a device tree that names other RAM than there is has lied.
 const u8 *ram_at(u64 pa, u64 bytes) {

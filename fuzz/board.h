@@ -108,5 +108,14 @@ void run_sync(u32 cpu, u64 esr);
 void run_serror(u32 cpu, u64 esr);
 void run_relax(void);
 
+// midway.c
+#if defined TARGET_bundle && defined __clang__
+#define MIDWAY
+void midway_boot(void);
+void midway_reached(void);
+void midway_go_on(void);
+void midway_end(void);
+#endif
+
 // events.c
 void events(const u8 *data, size_t size);

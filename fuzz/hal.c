@@ -24,6 +24,9 @@ static void require_phys(u64 pa, u64 bytes) {
 }
 static const u8 *phys(u64 pa, u64 bytes) {
   require_phys(pa, bytes);
+#ifdef MIDWAY
+  if (pa - INPUT_AT < INPUT_MAX) midway_reached();
+#endif
   return ram_at(pa, bytes);
 }
 static u8 *phys_to_write(u64 pa, u64 bytes) {

@@ -17,16 +17,21 @@ static void run(void (*what)(const u8 *, size_t), const u8 *data, size_t size) {
   if (setjmp(end_of_run) == 0) what(data, size);
 }
 
+#ifdef TARGET_exits
 static void boot(const u8 *data, size_t size) {
   (void)data, (void)size;
   run_boot(FDT_AT);
 }
-#ifndef TARGET_exits
+#else
 // Long enough for the VMs to be filled, and to begin.
 static void boot_input(const u8 *data, size_t size) {
   put(INPUT_AT, data, size);
+#ifdef MIDWAY
+  midway_go_on();
+#else
   run_boot(FDT_AT);
   run_advance(TIME_MAX);
+#endif
 }
 #endif
 
@@ -40,8 +45,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   run(boot, NULL, 0);
   for (u32 n = 0; n < 100; n++) run_advance(TIME_MAX / 100);
   REQUIRE(board.cpus[0].vcpu != 0 && board.cpus[1].vcpu != 0, "the system does not boot");
-#else
-  (void)boot;
+#elif defined MIDWAY
+  midway_boot();
 #endif
   board_snapshot();
   return 0;

@@ -7,7 +7,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { buildQuickFuzzer, canFuzz } from "../../../fuzz/build.ts";
+import { unpack } from "../../../fuzz/corpus.ts";
 import { EVENT_BYTES } from "../../../fuzz/format.ts";
+import { seedsOf } from "../../../fuzz/seeds.ts";
 import { toC } from "../../../tool/chain/compile.ts";
 import { ROOT } from "../../../tool/paths.ts";
 import { plantedBytes } from "../../sim/planted.ts";
@@ -15,10 +17,12 @@ import { plantedBytes } from "../../sim/planted.ts";
 const FOLDER = "build/planted/name-bound";
 const BOUND = "  if (offset != 0 && offset != NAME_PART) return INVALID_PARAMETERS;\n";
 
-/** Fuzzes without a corpus; the same seed is the same inputs. */
-const fuzzed = (program: string): { status: number | null; said: string } => {
-  const limits = [`-max_len=${8 * EVENT_BYTES}`, "-len_control=0", "-runs=30000", "-timeout=60"];
-  const { status, stderr } = spawnSync(program, ["-seed=1", ...limits, `-artifact_prefix=${join(ROOT, FOLDER)}/`], {
+const EVENTS = 8 * EVENT_BYTES;
+
+/** Fuzzes, without a corpus unless there is one; the same seed is the same inputs. */
+const fuzzed = (program: string, longest = EVENTS, corpus: string[] = []): { status: number | null; said: string } => {
+  const limits = [`-max_len=${longest}`, "-len_control=0", "-runs=30000", "-timeout=60"];
+  const { status, stderr } = spawnSync(program, ["-seed=1", ...limits, `-artifact_prefix=${join(ROOT, FOLDER)}/`, ...corpus], {
     encoding: "utf8",
     maxBuffer: 1 << 26,
   });
@@ -26,9 +30,9 @@ const fuzzed = (program: string): { status: number | null; said: string } => {
 };
 const tail = (said: string): string => said.split("\n").slice(-30).join("\n");
 
-test("a bound that is missing is found, and nothing in the core as it is", {
-  skip: !canFuzz() && "needs clang 14 on x86-64",
-}, async () => {
+const needs = { skip: !canFuzz() && "needs clang 14 on x86-64" };
+
+test("a bound that is missing is found, and nothing in the core as it is", needs, async () => {
   mkdirSync(join(ROOT, FOLDER), { recursive: true });
   const change = { file: "src/smccc/control.ts", find: BOUND, replace: "" };
   writeFileSync(join(ROOT, FOLDER, "core.wasm"), await plantedBytes("name-bound", [change], "-O1"));
@@ -43,4 +47,14 @@ test("a bound that is missing is found, and nothing in the core as it is", {
   const [, edges, inputs] = none.said.match(/^#30000\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)\//m) ?? [];
   // 1,011 and 603. Without feedback an input ends at a few hundred edges, and few are kept.
   assert.ok(Number(edges) > 800 && Number(inputs) > 400, `${edges} edges, ${inputs} inputs`);
+});
+
+test("each bundle goes on from the middle of the boot, to its own end", needs, () => {
+  const corpus = join(ROOT, FOLDER, "bundles");
+  unpack(corpus, seedsOf("bundle"));
+  const { status, said } = fuzzed(buildQuickFuzzer("bundle"), 0x1000, [corpus]);
+  assert.equal(status, 0, tail(said));
+  const edges = [...said.matchAll(/^#\d+\s+(INITED|DONE)\s+cov: (\d+)/gm)].map(([, , count]) => Number(count));
+  // 665 and 787.
+  assert.ok((edges[0] as number) > 500 && (edges[1] as number) > 600, `${edges}`);
 });
