@@ -32,6 +32,8 @@ export class Timer {
   offset = 0n;
   hypervisor = { control: 0, compare: 0n };
   virtual = { control: 0, compare: 0n };
+  /** Whether the condition of the virtual timer was met, and of what that was made. */
+  #last = { count: 0n, compare: 0n, offset: 0n, isMet: true };
 
   constructor(counter: Counter) {
     this.#counter = counter;
@@ -66,7 +68,14 @@ export class Timer {
     return isLive(this.hypervisor) && this.count >= this.hypervisor.compare;
   }
   get virtualLine(): boolean {
-    return isLive(this.virtual) && this.virtualCount >= this.virtual.compare;
+    if (!isLive(this.virtual)) return false;
+    const { count, offset } = this;
+    const { compare } = this.virtual;
+    // Asked for again and again with nothing changed.
+    const last = this.#last;
+    if (last.count !== count || last.compare !== compare || last.offset !== offset)
+      this.#last = { count, compare, offset, isMet: this.virtualCount >= compare };
+    return this.#last.isMet;
   }
 
   /** The virtual timer is enabled and not masked. */

@@ -4,7 +4,7 @@ import { hcr } from "../../abi/sysregs.ts";
 import type { Cpu } from "../cpu.ts";
 import { extensionControls } from "../cpu-model.ts";
 import { Violation } from "../faults.ts";
-import { LEFT_BEHIND } from "../sysregs.ts";
+import { LEFT_BEHIND, type Register } from "../sysregs.ts";
 import { hex } from "../words.ts";
 
 /** Bits that differ between vCPUs, or from one moment to the next. */
@@ -16,24 +16,36 @@ const names = [
   ...Object.keys(extensionControls).filter((name) => name !== "VDISR_EL2"),
 ];
 
+/** What must be alike. */
+const heldIn = (register: Register): bigint => {
+  const different = free[register.name];
+  return different === undefined ? register.read() : register.read() & ~different;
+};
+
 export const controlNames: ReadonlySet<string> = new Set(names);
 
 export class Controls {
+  /** Those of each CPU that exist. */
+  readonly #registers: readonly (readonly Register[])[];
   /** As the first guest was entered under them. */
-  #common: ReadonlyMap<string, bigint> | undefined;
+  #common: readonly bigint[] | undefined;
+
+  constructor(cpus: readonly Cpu[]) {
+    this.#registers = cpus.map(({ registers }) => names.map((name) => registers.at(name)).filter(({ exists }) => exists));
+  }
 
   /** A guest is entered on a CPU on which none was before, or some of them were written. */
-  check({ index, registers }: Cpu): void {
-    const now = new Map(
-      names.filter((name) => registers.at(name).exists).map((name) => [name, registers.read(name) & ~(free[name] ?? 0n)]),
-    );
-    for (const [name, value] of now) {
+  check({ index }: Cpu): void {
+    const registers = this.#registers[index]!;
+    this.#common ??= registers.map(heldIn);
+    for (let n = 0; n < registers.length; n++) {
+      const register = registers[n]!;
+      const { name } = register;
+      const [value, common] = [heldIn(register), this.#common[n]!];
       if (value === (LEFT_BEHIND & ~(free[name] ?? 0n)))
         throw new Violation(`a guest is entered with ${name} as the loader has left it`);
-      const common = this.#common?.get(name) ?? value;
       if (value !== common)
         throw new Violation(`${name} is ${hex(value)} for the guest on CPU ${index}, and ${hex(common)} for others`);
     }
-    this.#common ??= now;
   }
 }

@@ -38,7 +38,8 @@ export const wrongWith = (general: General, { exceptionBack }: Change, registers
   const pstate = was[PSTATE]!;
   if (exceptionBack === undefined) return "is none that it can get";
   if (now[PC] !== BigInt.asUintN(64, registers.read("VBAR_EL1") + vectorOf(pstate))) return "goes to no vector of its";
-  for (let n = 0; n < PC; n++) if (now[n] !== was[n]) return `changes X${n}`;
+  const changed = general.firstChanged(0);
+  if (changed < PC) return `changes X${changed}`;
   if ((now[PSTATE]! & TAKEN_MASK) !== TAKEN || (now[PSTATE]! & NZCV) !== (pstate & NZCV)) return "leaves a wrong PSTATE";
   if (registers.read("ELR_EL1") !== BigInt.asUintN(64, was[PC]! - BigInt(exceptionBack)))
     return "comes from elsewhere, by its ELR_EL1";

@@ -27,13 +27,14 @@ export class State {
   readonly #cpus: readonly Cpu[];
   readonly #holdings: readonly Holding[];
   readonly #moving: Moving;
-  readonly #controls = new Controls();
+  readonly #controls: Controls;
   readonly #watched: ReadonlySet<string>;
 
   constructor(cpus: readonly Cpu[], model: CpuModel) {
     this.#cpus = cpus;
     this.#holdings = cpus.map(() => new Holding());
     this.#moving = new Moving(cpus, model, this.#holdings);
+    this.#controls = new Controls(cpus);
     this.#watched = new Set([...this.#moving.names, ...controlNames, ...exceptionRegisters]);
   }
 
