@@ -52,7 +52,6 @@ export class Locks {
 
   /** A CPU reads `value` from the word at `at`. */
   look(cpu: number, at: number, value: number): void {
-    if (!this.#known.has(at - SERVING)) return;
     for (const ticket of this.#tickets[cpu]!) if (ticket.lock === at - SERVING && ticket.number === value) ticket.isServed = true;
   }
 
