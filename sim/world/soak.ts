@@ -19,6 +19,9 @@ export interface SoakOptions {
 /** The least exits for which a world is made. */
 const MIN_INSIDE = 1000;
 
+/** Nearly all that an exit makes is gone behind it: with more room for what is young, less of that is looked at while it lives. */
+const LIMITS = { maxYoungGenerationSizeMb: 192 };
+
 /** What broke a rule of the machine. */
 export interface Report {
   readonly seed: number;
@@ -95,7 +98,7 @@ export const soak = async (options: SoakOptions, progress: (figures: Figures) =>
   const sum = noFigures();
   const one = (number: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: { options, number } });
+      const worker = new Worker(new URL(import.meta.url), { workerData: { options, number }, resourceLimits: LIMITS });
       worker.on("message", (figures: Figures) => {
         add(sum, figures);
         progress(sum);
