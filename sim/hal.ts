@@ -256,8 +256,12 @@ export const makeHal = (machine: Machine): Hal => {
         const length = size(bytes);
         const at = door.phys(u64(pa), length);
         ram.clean(at, length);
+        order.maintainCaches();
       },
-      invalidateInstructions: () => undefined,
+      invalidateInstructions: () => {
+        ram.invalidateInstructions();
+        order.maintainCaches();
+      },
     }),
     table: counted(machine, table(machine)),
     mmio: mmio(machine),

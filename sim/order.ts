@@ -44,6 +44,8 @@ export class Order {
   readonly #timersPending = new Set<number>();
   /** CPUs that have stored for others, with no dsb yet: a bit each. */
   #unseen = 0;
+  /** CPUs that have maintained caches, with no dsb yet that waits for it: a bit each. */
+  #maintaining = 0;
   /** CPUs that have invalidated, themselves alone or all, with no dsb yet that waits for it. */
   readonly #invalidating = new Map<number, "own" | "all">();
   /** Invalidations of VMIDs, or of all, on every CPU, with no dsb yet that waits for them, by the CPU that made them. */
@@ -102,6 +104,7 @@ export class Order {
     if (!stores) {
       this.#advance("invalidated", undefined);
       this.#invalidating.delete(this.cpu);
+      this.#maintaining &= ~(1 << this.cpu);
       this.#complete();
     }
     this.#unseen &= ~(1 << this.cpu);
@@ -166,6 +169,15 @@ export class Order {
   requireStores(): void {
     if ((this.#unseen & (1 << this.cpu)) !== 0)
       throw new Violation("an SGI is sent before the dsb behind what its target is to see");
+    this.#requireMaintained("an SGI is sent");
+  }
+
+  /** Cache maintenance: it is not complete before a dsb (B2.7.3). */
+  maintainCaches(): void {
+    this.#maintaining |= 1 << this.cpu;
+  }
+  #requireMaintained(what: string): void {
+    if ((this.#maintaining & (1 << this.cpu)) !== 0) throw new Violation(`${what} before the dsb behind cache maintenance`);
   }
 
   loadTimer(): void {
@@ -197,6 +209,7 @@ export class Order {
 
   /** The CPU's exit is over. */
   leave(): void {
+    if ((this.#maintaining & (1 << this.cpu)) !== 0) throw new Violation("an exit ends before the dsb behind cache maintenance");
     if (this.#invalidating.size > 0 && this.#invalidating.has(this.cpu))
       throw new Violation("an exit ends before the dsb behind a TLB invalidation");
     if (this.#stage2.size > 0) for (const change of this.#stage2.values()) if (change.cpu === this.cpu) change.cpu = undefined;

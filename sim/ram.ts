@@ -5,6 +5,8 @@ import { Absent } from "./faults.ts";
 import { hex } from "./words.ts";
 
 const PAGE = 4096;
+/** What belongs to one owner (src/mmu/frames.ts), and is looked at as a whole. */
+const BLOCK = 2 ** 21;
 const LINE = 64;
 const ALL_LINES = (1n << BigInt(PAGE / LINE)) - 1n;
 const ZERO_PAGE = new DataView(new ArrayBuffer(PAGE));
@@ -27,6 +29,8 @@ export class Ram {
   #found: Bank = { base: 0, size: 0 };
   /** How often EL2 has written. */
   soils = 0;
+  /** Blocks that EL2 has written, and what instruction caches may hold of them was not invalidated since. */
+  readonly #stale = new Set<number>();
 
   constructor(banks: readonly Bank[]) {
     this.banks = banks;
@@ -166,6 +170,7 @@ export class Ram {
   /** Notes that EL2 has written a range through its caches. */
   soil(address: number, bytes: number): void {
     this.soils++;
+    for (let block = Math.floor(address / BLOCK); block * BLOCK < address + bytes; block++) this.#stale.add(block);
     this.#pieces(address, bytes, (at, length) => {
       const number = Math.floor(at / PAGE);
       this.#dirty.set(number, length === PAGE ? ALL_LINES : (this.#dirty.get(number) ?? 0n) | this.#lines(at, length));
@@ -192,5 +197,14 @@ export class Ram {
       if (at + PAGE > address && at < address + bytes) return at;
     }
     return undefined;
+  }
+  /** Instruction caches hold nothing of before, but of what is not in memory yet. */
+  invalidateInstructions(): void {
+    for (const block of this.#stale) if (this.dirtyIn(block * BLOCK, BLOCK) === undefined) this.#stale.delete(block);
+  }
+  /** Whether instruction caches may hold something else than what is in a range. */
+  isStale(address: number, bytes: number): boolean {
+    for (const block of this.#stale) if (block * BLOCK < address + bytes && (block + 1) * BLOCK > address) return true;
+    return false;
   }
 }

@@ -14,6 +14,8 @@ const FRAME = 2 ** 21;
 /** MemAttr: Normal, inner and outer write-back; SH: inner shareable (Arm ARM D8.5.5). */
 const NORMAL = 0xf;
 const INNER_SHAREABLE = 3;
+/** The bit that keeps a guest from executing what a leaf maps (D8.4.4). */
+const XN = 54;
 
 /** What a CPU has in VTTBR_EL2. */
 interface Holder {
@@ -125,7 +127,7 @@ export class Isolation {
   /** A leaf is as its range says (D8.4.4, D8.5.5), and nobody has what it maps but those who share it. */
   #requireLeaf(mapping: Mapping, range: Range): void {
     const { space, descriptor, ipa, pa, bytes } = mapping;
-    const rights = { read: bit(descriptor, 6), write: bit(descriptor, 7), execute: !bit(descriptor, 54) };
+    const rights = { read: bit(descriptor, 6), write: bit(descriptor, 7), execute: !bit(descriptor, XN) };
     const isRight = rights.read && rights.write === range.write && rights.execute === range.execute;
     const attributes = bits(descriptor, 5, 2) === NORMAL && bits(descriptor, 9, 8) === INNER_SHAREABLE;
     if (!isRight || !attributes)
@@ -157,6 +159,10 @@ export class Isolation {
       if (kind === "shared") continue;
       const isLeft = (pa: number): boolean => kind === "RAM" && !scrubAtBoot && !this.#had.has(Math.floor(pa / FRAME));
       contents.require(nameOf(space), mapping, this.#board.ram, isLeft);
+      if (!bit(mapping.descriptor, XN) && this.#board.ram.isStale(mapping.pa, mapping.bytes))
+        throw new Violation(
+          `${nameOf(space)} starts, and instruction caches may hold what was at ${hex(mapping.ipa)} before it was loaded`,
+        );
     }
     for (const { pa, bytes } of space.mappings.values())
       for (let at = pa; at < pa + bytes; at += FRAME) this.#had.add(Math.floor(at / FRAME));

@@ -4,8 +4,6 @@ import { MAX_VMS } from "../../build/gen/bundle";
 import { STOLEN_STRIDE } from "../../build/gen/guest";
 import * as el2 from "../cpu/el2";
 import { Pa } from "../hal/addr";
-import * as barrier from "../hal/barrier";
-import * as cache from "../hal/cache";
 import * as context from "../hal/context";
 import * as phys from "../hal/phys";
 import * as sysreg from "../hal/sysreg";
@@ -99,12 +97,4 @@ export function showStolen(vcpu: Vcpu): void {
 
 function stolenAt(vcpu: Vcpu): Pa {
   return (vcpu.vm.stolenPage + vcpu.id * STOLEN_STRIDE + STOLEN_TIME) as Pa;
-}
-
-/** A VM's new life has nothing stolen from it yet. It starts with its caches off. */
-export function forgetStolen(vcpu: Vcpu): void {
-  vcpu.stolen = 0;
-  showStolen(vcpu);
-  cache.cleanInvalidate(stolenAt(vcpu), sizeof<u64>());
-  barrier.dsbSy();
 }

@@ -66,6 +66,22 @@ test("an SGI waits for the stores that its target is to see, of its own CPU alon
   order.requireStores();
 });
 
+test("cache maintenance is complete behind a dsb that is for more than stores, of its own CPU", () => {
+  const order = new Order();
+  order.maintainCaches();
+  order.dsb(true);
+  violates(() => order.leave(), /before the dsb behind cache maintenance/);
+  violates(() => order.requireStores(), /an SGI is sent before the dsb behind cache maintenance/);
+  order.cpu = 1;
+  order.dsb(false);
+  order.requireStores();
+  order.leave();
+  order.cpu = 0;
+  violates(() => order.leave(), /before the dsb behind cache maintenance/);
+  order.dsb(false);
+  order.leave();
+});
+
 test("dsb ishst does not wait for a TLB invalidation", () => {
   const order = new Order();
   order.writeStage2(ENTRY, VALID, 0n);

@@ -6,4 +6,29 @@ export interface Equivalent extends FaultName {
   readonly why: string;
 }
 
-export const equivalents: readonly Equivalent[] = [];
+export const equivalents: readonly Equivalent[] = [
+  {
+    file: "src/log/halt.ts",
+    within: "end",
+    from: "if (load<u32>(alone) == 0) cpu.smc(PSCI_SYSTEM_OFF, 0, 0, 0);",
+    to: "if (load<u16>(alone) == 0) cpu.smc(PSCI_SYSTEM_OFF, 0, 0, 0);",
+    before: 0,
+    why: "it is 0 or 1, and the lower half of a word comes first",
+  },
+  {
+    file: "src/lib/fdt.ts",
+    within: "open",
+    from: "const structureSize = big(base + 36) as u64;",
+    to: "const structureSize = big(base + 36) as u32;",
+    before: 0,
+    why: "`big` returns 32 bits, and what is added to this has 64: the sum is the same",
+  },
+  {
+    file: "src/sched/priority.ts",
+    within: "dequeue",
+    from: "if (isNobody(queue(priority).first)) store<u32>(filled, load<u32>(filled) & ~((1 as u32) << priority));",
+    to: "if (isNobody(queue(priority).first)) store<u32>(filled, load<u32>(filled));",
+    before: 0,
+    why: "the bits save looking into empty queues, where `best` finds nobody and goes on",
+  },
+];

@@ -128,6 +128,18 @@ const bugs: Bug[] = [
     report: /VM \d starts with a byte of 0x\w+ at 0x\w+ \(0x\w+\), which is not as the bundle has it/,
   },
   {
+    what: "a VM starts with what instruction caches hold of its former life",
+    changes: [{ file: WORK, find: "    cache.invalidateInstructions();\n", replace: "" }],
+    run: successors,
+    report: /VM \d starts, and instruction caches may hold what was at 0x\w+ before it was loaded/,
+  },
+  {
+    what: "a shared region is not cleared for sure when other CPUs come",
+    changes: [{ file: CREATE, find: "  barrier.dsbSy();\n", replace: "" }],
+    run: successors,
+    report: /an SGI is sent before the dsb behind cache maintenance/,
+  },
+  {
     what: "work begins while a CPU still has the VM",
     changes: [
       {

@@ -7,7 +7,7 @@ import { boardTree } from "../../../sim/board.ts";
 import { bundleOf } from "../../../sim/bundles.ts";
 import { PowerOff } from "../../../sim/faults.ts";
 import { DEFAULT_BANKS, Machine } from "../../../sim/machine.ts";
-import { BUNDLE_AT, boot, load, outputOf, RAM_BASE, type StartOptions, start } from "../../../sim/start.ts";
+import { BUNDLE_AT, boot, load, outputOf, RAM_BASE, type StartOptions, start, startSystem } from "../../../sim/start.ts";
 import { fdtNode } from "../../../tool/fdt.ts";
 import { MIB } from "../../../tool/size.ts";
 import { shown } from "./log-lines.ts";
@@ -31,6 +31,13 @@ test("a CPU finds its redistributor among others, behind its affinity", () => {
   guest.machine.timer.virtual.control = 1;
   guest.poll();
   assert.ok(guest.machine.interrupts.isActive(27));
+});
+
+test("CPUs whose affinities begin elsewhere than at 0: those that the tree names are started, and no others", () => {
+  const mpidrs = [0x8000_0100n, 0x8000_0101n];
+  const machine = startSystem({ machine: { mpidrs }, vms: [{}, {}] });
+  assert.ok(mpidrs.every((_, n) => machine.cpu(n).guest !== undefined));
+  assert.doesNotMatch(machine.uart.output, /does not start/);
 });
 
 test("no redistributor for this CPU: one message, though no redistributor says that it is the last", () => {

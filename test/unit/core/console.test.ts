@@ -146,15 +146,17 @@ test("what is typed around a switch goes to the right VM", () => {
   assert.equal(console.read(1), "two");
 });
 
-test("behind the help the VM's unfinished line stands again", () => {
-  const console = terminal();
-  console.print(0, "done\r\n/root # ");
-  console.take();
-  console.type(`${A}h`);
-  const output = kinds(console.take());
-  assert.match(output.at(-2) ?? "", /^note: Ctrl-A, then:/);
-  assert.equal(output.at(-1), "vm: /root # ");
-});
+for (const key of ["h", "H", "?"]) {
+  test(`behind the help, Ctrl-A ${key}, the VM's unfinished line stands again`, () => {
+    const console = terminal();
+    console.print(0, "done\r\n/root # ");
+    console.take();
+    console.type(`${A}${key}`);
+    const output = kinds(console.take());
+    assert.match(output.at(-2) ?? "", /^note: Ctrl-A, then:/);
+    assert.equal(output.at(-1), "vm: /root # ");
+  });
+}
 
 test("keys work though the VM reads nothing, and what it leaves does not stop them", () => {
   const console = terminal();

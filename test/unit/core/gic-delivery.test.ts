@@ -170,6 +170,21 @@ test("a line that is still high at the end of its interrupt brings the next one,
   assert.equal(guest.acknowledge(), NONE);
 });
 
+test("a line that stays high is one edge, however often its device is looked at", () => {
+  const guest = at();
+  const { RTC_BASE } = machine;
+  guest.store(machine.GICD_BASE + gicd.GICD_ICFGR + 4 * (intids.RTC >> 4), 2n << BigInt(2 * (intids.RTC & 15)));
+  guest.store(RTC_BASE + 0x10, 1n);
+  guest.store(RTC_BASE + 0x04, 1n);
+  assert.equal(guest.acknowledge(), intids.RTC);
+  guest.end(intids.RTC);
+  guest.store(RTC_BASE + 0x10, 1n);
+  assert.equal(guest.acknowledge(), NONE);
+  guest.store(RTC_BASE + 0x1c, 1n);
+  guest.store(RTC_BASE + 0x04, 1n);
+  assert.equal(guest.acknowledge(), intids.RTC, "it has fallen, and risen again");
+});
+
 test("a line that falls before the guest looks takes its interrupt away", () => {
   const guest = at();
   guest.store(machine.RTC_BASE + 0x10, 1n);

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { guest as guestMachine } from "../../../abi/guest.ts";
 import { trappedRegisters } from "../../../abi/sysregs.ts";
 import type { Guest } from "../../../sim/guest.ts";
-import type { Machine } from "../../../sim/machine.ts";
+import type { Hal } from "../../../sim/hal.ts";
+import type { Machine, MachineOptions } from "../../../sim/machine.ts";
 import { RAM_BASE, startSystem } from "../../../sim/start.ts";
 import { call } from "./call.ts";
 
@@ -42,8 +43,8 @@ const turnOf = (machine: Machine, n: number): Guest => {
 };
 
 /** A VM whose vCPUs all are on, with their SGIs open. */
-const system = (cpus: number, vcpus: number): Machine => {
-  const machine = startSystem({ cpus, vms: [{ vcpus }] });
+const system = (cpus: number, vcpus: number, options: MachineOptions = {}): Machine => {
+  const machine = startSystem({ cpus, machine: options, vms: [{ vcpus }] });
   for (let n = 1; n < vcpus; n++) assert.equal(call(turnOf(machine, 0), "PSCI_CPU_ON_64", n, ENTRY, 0), 0n);
   for (let n = 0; n < vcpus; n++) open(turnOf(machine, n), n);
   return machine;
@@ -130,6 +131,34 @@ test("an SGI wakes a vCPU that waits, on its own CPU, on another one, and on the
     send(turnOf(machine, 0), 8, 0b10n);
     assert.deepEqual([taken(machine, 1), second.x(0)], [[8], 0n]);
   }
+});
+
+test("an SGI to another CPU interrupts that one, and takes no lock; one to oneself interrupts none", () => {
+  const calls: string[] = [];
+  const counted = (hal: Hal, module: string, name: string): void => {
+    const call = hal[module]![name] as (...args: unknown[]) => unknown;
+    Object.assign(hal[module]!, {
+      [name]: (...args: unknown[]) => {
+        calls.push(name);
+        return call(...args);
+      },
+    });
+  };
+  const wrapHal = (hal: Hal): Hal => {
+    counted(hal, "atomic", "add32");
+    counted(hal, "sysreg", "writeIccSgi1rEl1");
+    return hal;
+  };
+  const machine = system(2, 2, { wrapHal });
+  calls.length = 0;
+  send(turnOf(machine, 0), 3, 0b10n);
+  // What a lock's ticket is drawn by: the CPU that is interrupted takes the VM's, behind the interrupt.
+  assert.deepEqual(calls, ["writeIccSgi1rEl1", "add32"]);
+  assert.deepEqual(taken(machine, 1), [3]);
+  calls.length = 0;
+  send(turnOf(machine, 0), 4, 0b01n);
+  assert.deepEqual(calls, ["add32"]);
+  assert.deepEqual(taken(machine, 0), [4]);
 });
 
 test("SGIs never leave their VM", () => {
