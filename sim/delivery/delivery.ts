@@ -11,6 +11,7 @@ import type { VirtualInterface } from "../virtual-interrupts.ts";
 import { lowest } from "../words.ts";
 import { Exits } from "./exits.ts";
 import { type Bank, LINES, type VcpuGic, VTIMER, WORDS } from "./interrupts.ts";
+import { Offer } from "./offer.ts";
 
 const SPURIOUS = gicIds.INTID_SPURIOUS;
 
@@ -36,9 +37,10 @@ const mostUrgent = (gic: VcpuGic, words: Int32Array): { bank: Bank; n: number; p
 export class Delivery {
   readonly #machine: Machine;
   readonly #exits: Exits;
-  /** What is due to a vCPU, and what its list registers offer: a word for each bank. */
+  /** What is due to a vCPU, a word for each bank. */
   readonly #due = new Int32Array(WORDS);
-  readonly #offered = new Int32Array(WORDS);
+  /** Of each CPU. */
+  readonly #offers: readonly Offer[];
   /** Something has happened since the list registers were looked at, at that count of the board. */
   #hasChanged = false;
   #lookedAt = 0n;
@@ -49,9 +51,10 @@ export class Delivery {
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#exits = new Exits(machine);
+    this.#offers = machine.cpus.map(({ virtual }) => new Offer(virtual));
     for (const cpu of machine.cpus) {
       cpu.virtual.watch = {
-        listed: () => this.changed(),
+        listed: () => this.#changedOn(cpu),
         acknowledged: (group, intid, running) => this.#acknowledged(cpu, group, intid, running),
         deactivated: (intid) => this.#deactivated(cpu, intid),
         counted: (intid) => this.#counted(cpu, intid),
@@ -68,9 +71,14 @@ export class Delivery {
   get isDirty(): boolean {
     return this.#hasChanged || this.#machine.counter.count !== this.#lookedAt;
   }
-  /** A CPU has another vCPU than before, or other list registers. */
+  /** A CPU has another vCPU than before. */
   changed(): void {
     this.#hasChanged = true;
+  }
+  /** A CPU has other list registers than before. */
+  #changedOn({ index }: Cpu): void {
+    this.#hasChanged = true;
+    this.#offers[index]!.isStale = true;
   }
 
   /** A VM starts: everything is as at reset, but what others have rung since it could hear them. */
@@ -91,8 +99,9 @@ export class Delivery {
 
   // --- what is pending
 
-  /** Puts into `#due` what the vCPU that a CPU holds must be able to take, of some groups of its interface, its masks aside; returns whether there is any. */
-  #findDue({ timer }: Cpu, gic: VcpuGic, groups: number): boolean {
+  /** Puts into `#due` what the vCPU that a CPU holds must be able to take, of what its interface lets through, its masks aside; returns whether there is any. */
+  #findDue({ timer, virtual }: Cpu, gic: VcpuGic): boolean {
+    const groups = groupsOf(virtual);
     let any = 0;
     for (let n = 0; n < WORDS; n++) {
       const bank = gic.banks[n]!;
@@ -101,11 +110,6 @@ export class Delivery {
       any |= this.#due[n] = open & (bank.latch | lines);
     }
     return any !== 0;
-  }
-
-  /** Of one interrupt, whether its line says that it is pending. */
-  #isHigh({ timer }: Cpu, gic: VcpuGic, bank: Bank, bit: number): boolean {
-    return (bit & LINES[bank.word]!) !== 0 && (gic.lines(bank.word, timer) & bit) !== 0;
   }
 
   // --- what list registers offer
@@ -117,8 +121,10 @@ export class Delivery {
     for (const { isInside } of cpus) if (isInside) return;
     this.#hasChanged = false;
     this.#lookedAt = counter.count;
-    for (const bank of this.#ended) bank.deactivate(bank.ended);
-    this.#ended.clear();
+    if (this.#ended.size > 0) {
+      for (const bank of this.#ended) bank.deactivate(bank.ended);
+      this.#ended.clear();
+    }
     for (const cpu of cpus) {
       const idle = cpu.vcpu === 0 ? cpu.context.el1Owner : 0;
       const guest = idle === 0 ? cpu.guest : cpu.guestAt(idle);
@@ -132,28 +138,19 @@ export class Delivery {
 
   /** What is offered is pending; what is due is offered, as far as there is room, the most urgent first. Who sleeps has nothing that is due. */
   #checkLists(cpu: Cpu, guest: Guest, isAsleep: boolean): void {
-    const { virtual } = cpu;
     const gic = this.#exits.of(guest);
+    const offer = this.#offers[cpu.index]!;
     if (cpu.timer.virtualLine) gic.banks[0]!.wasHigh |= VTIMER;
-    this.#offered.fill(0);
-    let least = -1;
-    for (let rest = virtual.used; rest !== 0; rest &= rest - 1) {
-      const n = lowest(rest);
-      this.#checkList(cpu, guest, gic, n);
-      if (!virtual.isPending(n)) continue;
-      const intid = virtual.idOf(n);
-      this.#offered[intid >> 5]! |= 1 << (intid & 31);
-      least = Math.max(least, virtual.priorityOf(n));
-    }
+    if (cpu.virtual.used !== 0 || offer.isStale) this.#checkOffer(cpu, guest, gic, offer);
     // What the guest's interface holds back may wait until it does so no more.
-    if (!this.#findDue(cpu, gic, groupsOf(virtual))) return;
+    if (!this.#findDue(cpu, gic)) return;
     if (isAsleep) {
       const { bank, n } = mostUrgent(gic, this.#due)!;
       throw this.#wrong(cpu, guest, bank.first + n, "is pending while it sleeps");
     }
-    for (let n = 0; n < WORDS; n++) this.#due[n]! &= ~this.#offered[n]!;
+    for (let n = 0; n < WORDS; n++) this.#due[n]! &= ~offer.pending[n]!;
     const most = mostUrgent(gic, this.#due);
-    if (most !== undefined) this.#checkWaiting(cpu, guest, most, least);
+    if (most !== undefined) this.#checkWaiting(cpu, guest, most, offer.least);
   }
 
   /** One that no list register has, though it is due. `least`: the priority of the least urgent that one has. */
@@ -171,27 +168,45 @@ export class Delivery {
     throw this.#wrong(cpu, guest, intid, "would be taken now, and no list register has it");
   }
 
-  /** One list register that is in use. */
-  #checkList(cpu: Cpu, guest: Guest, gic: VcpuGic, list: number): void {
+  #refuse(cpu: Cpu, guest: Guest, bank: Bank, bits: number, what: string): void {
+    if (bits !== 0) throw this.#wrong(cpu, guest, bank.first + lowest(bits), what);
+  }
+
+  /** The list registers that are in use. */
+  #checkOffer(cpu: Cpu, guest: Guest, gic: VcpuGic, offer: Offer): void {
+    if (offer.isStale || offer.priorityWrites !== gic.vm.priorityWrites) {
+      offer.read();
+      this.#checkPriorities(cpu, guest, gic);
+      offer.priorityWrites = gic.vm.priorityWrites;
+    }
+    for (let n = 0; n < WORDS; n++) {
+      const [active, pending] = [offer.active[n]!, offer.pending[n]!];
+      if ((active | pending) === 0) continue;
+      const bank = gic.banks[n]!;
+      this.#refuse(
+        cpu,
+        guest,
+        bank,
+        active & ~(bank.active | bank.activeUnknown),
+        "is active in a list register, and was not taken",
+      );
+      this.#refuse(cpu, guest, bank, pending & ~bank.open(gic.vm.groups), "is offered, and is disabled");
+      this.#refuse(cpu, guest, bank, pending & ~gic.aims[n]!, "is offered, and goes to another vCPU");
+      this.#refuse(cpu, guest, bank, pending & ~active & bank.active, "is offered again while it is active");
+      this.#refuse(cpu, guest, bank, (active | pending) & (offer.group1[n]! ^ bank.group), "is offered in the other group");
+      const low = pending & ~bank.mayBePending;
+      if (low !== 0) this.#refuse(cpu, guest, bank, low & ~gic.lines(n, cpu.timer), "is offered, and is not pending");
+    }
+  }
+
+  #checkPriorities(cpu: Cpu, guest: Guest, gic: VcpuGic): void {
     const { virtual } = cpu;
-    const intid = virtual.idOf(list);
-    const bank = gic.banks[intid >> 5];
-    if (bank === undefined) throw new Violation(`CPU ${cpu.index} offers INTID ${intid}, which does not exist`);
-    const n = intid & 31;
-    const bit = 1 << n;
-    if (virtual.isActive(list) && ((bank.active | bank.activeUnknown) & bit) === 0)
-      throw this.#wrong(cpu, guest, intid, "is active in a list register, and was not taken");
-    if (!virtual.isPending(list)) return;
-    if ((bank.open(gic.vm.groups) & bit) === 0) throw this.#wrong(cpu, guest, intid, "is offered, and is disabled");
-    if ((gic.aims[intid >> 5]! & bit) === 0) throw this.#wrong(cpu, guest, intid, "is offered, and goes to another vCPU");
-    if ((bank.active & bit) !== 0 && !virtual.isActive(list))
-      throw this.#wrong(cpu, guest, intid, "is offered again while it is active");
-    if (virtual.groupOf(list) !== groupIn(bank, n)) throw this.#wrong(cpu, guest, intid, "is offered in the other group");
-    const priority = virtual.priorityOf(list);
-    if (priority !== bank.priorities[n])
-      throw this.#wrong(cpu, guest, intid, `is offered at priority ${priority}, and has ${bank.priorities[n]}`);
-    if ((bank.mayBePending & bit) === 0 && !this.#isHigh(cpu, gic, bank, bit))
-      throw this.#wrong(cpu, guest, intid, "is offered, and is not pending");
+    for (let rest = virtual.used; rest !== 0; rest &= rest - 1) {
+      const n = lowest(rest);
+      const intid = virtual.idOf(n);
+      const [priority, right] = [virtual.priorityOf(n), gic.banks[intid >> 5]!.priorities[intid & 31]!];
+      if (priority !== right) throw this.#wrong(cpu, guest, intid, `is offered at priority ${priority}, and has ${right}`);
+    }
   }
 
   // --- what guests take
@@ -201,7 +216,7 @@ export class Delivery {
     if (guest === undefined || this.#isOff) return;
     const gic = this.#exits.of(guest);
     // While an interrupt is on its way to the CPU, the list registers may be about to change.
-    const isSettled = this.#findDue(cpu, gic, groupsOf(virtual)) && !cpu.isWanted;
+    const isSettled = this.#findDue(cpu, gic) && !cpu.isWanted;
     const first = isSettled ? mostUrgent(gic, this.#due) : undefined;
     if (intid === SPURIOUS) {
       if (first !== undefined && groupIn(first.bank, first.n) === group && virtual.lets(first.priority, group, running))
@@ -212,7 +227,7 @@ export class Delivery {
     if (bank === undefined) throw new Violation(`a guest takes INTID ${intid}, which does not exist`);
     const bit = 1 << (intid & 31);
     if ((bank.active & bit) !== 0) throw this.#wrong(cpu, guest, intid, "is taken again while it is active");
-    if ((bank.mayBePending & bit) === 0 && !this.#isHigh(cpu, gic, bank, bit))
+    if (((bank.mayBePending | gic.lines(bank.word, cpu.timer)) & bit) === 0)
       throw this.#wrong(cpu, guest, intid, "is taken, and is not pending");
     if ((bank.open(gic.vm.groups) & bit) === 0) throw this.#wrong(cpu, guest, intid, "is taken, and is disabled");
     if (first !== undefined && first.priority < bank.priorities[intid & 31]!)
@@ -220,12 +235,13 @@ export class Delivery {
     bank.clearPending(bit);
     bank.activate(bit, gic.id);
     bank.wasHigh &= ~bit;
-    this.#hasChanged = true;
+    this.#changedOn(cpu);
   }
 
-  #deactivated({ guest }: Cpu, intid: number): void {
+  #deactivated(cpu: Cpu, intid: number): void {
+    const { guest } = cpu;
     if (guest !== undefined) this.#exits.of(guest).banks[intid >> 5]?.deactivate(1 << (intid & 31));
-    this.#hasChanged = true;
+    this.#changedOn(cpu);
   }
 
   /**

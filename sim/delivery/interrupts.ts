@@ -168,6 +168,8 @@ export class VmGic {
   devices: DeviceLines | undefined;
   /** GICD_CTLR: which groups are forwarded, a bit each. */
   groups = 0;
+  /** How often priorities were written. */
+  priorityWrites = 0;
   readonly shared = Array.from({ length: WORDS - 1 }, (_, n) => new Bank(FIRST_SPI + 32 * n));
   readonly vcpus = Array.from({ length: MAX_VCPUS }, (_, id) => new VcpuGic(this, id));
   /** GICD_IROUTER<n>, of SPIs. */
@@ -176,6 +178,7 @@ export class VmGic {
   /** As at reset, but what others may have rung since: they do not wait. */
   reset(): void {
     this.groups = 0;
+    this.priorityWrites++;
     this.routes.fill(0);
     for (const bank of this.shared) bank.reset(true);
     for (const vcpu of this.vcpus) vcpu.reset();

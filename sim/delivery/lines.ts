@@ -52,7 +52,8 @@ export class DeviceLines {
 
   /** Those that are high now. */
   get high(): number {
-    const uart = (this.#word(this.#uartRaw) | this.#receives()) & this.#word(this.#uartMask);
+    const mask = this.#word(this.#uartMask);
+    const uart = mask === 0 ? 0 : (this.#word(this.#uartRaw) | this.#receives()) & mask;
     const rtc = this.#word(this.#rtcRaw) & this.#word(this.#rtcMask);
     return (uart === 0 ? 0 : UART) | (rtc === 0 ? 0 : RTC);
   }

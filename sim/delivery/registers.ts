@@ -116,6 +116,7 @@ export const write = (vgic: VmGic, place: Place, bytes: number, all: bigint): vo
       if (bank !== undefined) writeBits(bank, at & ~(BANK - 1), mask, value);
     } else if (at >= gicd.GICD_IPRIORITYR && at < gicd.GICD_ITARGETSR) {
       const intid = at - gicd.GICD_IPRIORITYR;
+      vgic.priorityWrites++;
       prioritize(bankOf(vgic, frame, intid >> 5), intid & 31, mask, value);
     } else if (at >= gicd.GICD_ICFGR && at < gicd.GICD_IGRPMODR) {
       const half = (at - gicd.GICD_ICFGR) >> 2;
