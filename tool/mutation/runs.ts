@@ -5,7 +5,7 @@ import { BuildError } from "../chain/run.ts";
 import { BUILD } from "../paths.ts";
 import { type Fault, keyOf } from "./faults.ts";
 import { type Known, pathOf, readJson, writeJson } from "./results.ts";
-import { areAlike, runTests, statesOf, testFiles } from "./suite.ts";
+import { areAlike, type Failure, runTests, statesOf, testFiles } from "./suite.ts";
 
 /** Tests hang after so many seconds without a result, and so many times what their file takes on the core as it is: others may use this machine. */
 const PATIENCE = { seconds: 60, times: 10 };
@@ -79,7 +79,10 @@ export class Runs {
     const [first, rest] = [left.filter((file) => file === caught?.file), left.filter((file) => file !== caught?.file)];
     for (const group of [...grouped(first, this.#secondsOf), ...grouped(rest, this.#secondsOf)]) {
       const patience = PATIENCE.seconds + PATIENCE.times * Math.max(...group.map(this.#secondsOf));
-      const { failed } = await runTests(group, folder, patience);
+      const run = async (): Promise<Failure | undefined> => (await runTests(group, folder, patience)).failed;
+      const once = await run();
+      // What ends without a test that fails may have another cause: it must happen again.
+      const failed = once?.kind === "end" ? await run() : once;
       if (failed === undefined) for (const file of group) passed[file] = this.#states.get(file) ?? "";
       else known.caught = { file: failed.file, state: this.#states.get(failed.file) ?? "", failed: failed.what };
       writeJson(path, known);

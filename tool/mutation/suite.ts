@@ -51,9 +51,16 @@ export const statesOf = (tests: readonly string[]): Map<string, string> => {
   return new Map(tests.map((file) => [file, hashOf(all, readFileSync(join(ROOT, file)))]));
 };
 
+export interface Failure {
+  /** A test failed, none ended for too long, or the process ended by itself. */
+  readonly kind: "test" | "hang" | "end";
+  readonly file: string;
+  readonly what: string;
+}
+
 export interface Outcome {
   /** The first test that failed, or how the run ended, and its file; undefined: everything passed. */
-  readonly failed: { readonly file: string; readonly what: string } | undefined;
+  readonly failed: Failure | undefined;
   /** What the tests of each file that was begun took. */
   readonly seconds: ReadonlyMap<string, number>;
   readonly output: string;
@@ -66,7 +73,7 @@ class Told {
 
   get failed(): Outcome["failed"] {
     const [, file, name] = /^FAILED (\S+) › (.+)$/m.exec(this.output) ?? [];
-    return file === undefined ? undefined : { file, what: `${file} › ${name}` };
+    return file === undefined ? undefined : { kind: "test", file, what: `${file} › ${name}` };
   }
 
   /** The file that was being run last. */
@@ -110,6 +117,12 @@ export const runTests = async (tests: readonly string[], folder: string, patienc
   if (told.failed !== undefined) return { failed: told.failed, seconds, output };
   if (code === 0) return { failed: undefined, seconds, output };
   const file = told.last ?? tests[0] ?? "";
-  const end = hangs ? `hangs: no test ended for ${Math.round(patience)} s` : `ends by ${signal ?? `status ${code}`}`;
-  return { failed: { file, what: `${file} ${end}` }, seconds, output };
+  if (hangs)
+    return {
+      failed: { kind: "hang", file, what: `${file} hangs: no test ended for ${Math.round(patience)} s` },
+      seconds,
+      output,
+    };
+  const end = `${file} ends by ${signal ?? `status ${code}`}: ${output.trim().split("\n").at(-1)}`;
+  return { failed: { kind: "end", file, what: end }, seconds, output };
 };
