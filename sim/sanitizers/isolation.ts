@@ -193,6 +193,15 @@ export class Isolation {
     this.#lastRead = { mapping, changes: owners.changes };
   }
 
+  /** Work on a VM's memory takes long: no other VM's vCPU waits on that CPU for its end, where no other CPU can take it. */
+  #requireLetGo(space: Space): void {
+    const { owners, acting } = this.#board;
+    const { index, stage2 } = acting();
+    const kept = owners.spaceAt(stage2.root);
+    if (kept?.vm !== undefined)
+      throw new Violation(`EL2 works on the memory of ${nameOf(space)}, while CPU ${index} keeps a vCPU of ${nameOf(kept)}`);
+  }
+
   /** EL2 writes memory: of a VM that is on no CPU, or its page of stolen time. */
   write(pa: number, bytes: number): void {
     const { owners, cpus, acting } = this.#board;
@@ -206,6 +215,7 @@ export class Isolation {
       const holder = cpus().find(({ stage2 }) => stage2.root === space.root);
       if (holder !== undefined)
         throw new Violation(`EL2 writes to ${hex(pa)} of ${nameOf(space)}, while that is on CPU ${holder.index}`);
+      this.#requireLetGo(space);
     }
     if (this.#isBooted && this.#bundle !== undefined && owned < bytes)
       throw new Violation(`EL2 writes ${hex(bytes)} bytes at ${hex(pa)}, not all of which some VM has`);

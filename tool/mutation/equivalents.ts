@@ -31,4 +31,12 @@ export const equivalents: readonly Equivalent[] = [
     before: 0,
     why: "the bits save looking into empty queues, where `best` finds nobody and goes on",
   },
+  {
+    file: "src/traps/skip.ts",
+    within: "aarch32",
+    from: "frame.spsr = (frame.spsr & ~(SPSR_IT_MASK as u64)) | (((next & 0xfc) as u64) << 8) | (((next & 3) as u64) << 25);",
+    to: "frame.spsr = (frame.spsr & ~(SPSR_IT_MASK as u64)) | (((next & 0xfc) as u64) << 8) | (((next & 3) as u32) << 25);",
+    before: 0,
+    why: "3 at most, and 25 bits further up: that fits into 32 bits",
+  },
 ];

@@ -1,7 +1,7 @@
 // The sanitizer of isolation: what a VM reaches, what it finds there at its start, and what EL2 does for whom.
 
 import { type Bug, testBugs } from "./bugs.ts";
-import { apart, asking, large, leftovers, successors, successorsUnscrubbed } from "./lives.ts";
+import { apart, asking, large, leftovers, successors, successorsUnscrubbed, urgent } from "./lives.ts";
 
 const CREATE = "src/vm/create.ts";
 const WORK = "src/vm/work.ts";
@@ -150,6 +150,18 @@ const bugs: Bug[] = [
     ],
     run: apart,
     report: /EL2 writes to 0x\w+ of VM 1, while that is on CPU \d/,
+  },
+  {
+    what: "a vCPU waits on a CPU that does a VM's work",
+    changes: [
+      {
+        file: "src/traps/run.ts",
+        find: "  if (changetype<usize>(cpu.loaded) != 0) exchange.unload(cpu);\n  if (work.step",
+        replace: "  if (work.step",
+      },
+    ],
+    run: urgent,
+    report: /EL2 works on the memory of .*, while CPU \d keeps a vCPU of VM \d/,
   },
   {
     what: "what goes to the console is read behind the end of a VM's RAM",

@@ -126,6 +126,15 @@ export const apart = (options: MachineOptions): void => {
   soil(running(machine, 1));
 };
 
+/** A VM is reset by one that is less urgent, on the only CPU. */
+export const urgent = (options: MachineOptions): void => {
+  const vms = [{ controller: true }, { priority: 9 }];
+  const machine = startSystem({ machine: options, vms });
+  call(running(machine, 1), "PSCI_CPU_SUSPEND_64", 0, 0, 0);
+  control(machine, "RESET", 1);
+  running(machine, 1).load(RAM_BASE);
+};
+
 /** Two vCPUs of a VM take turns on a CPU. */
 export const turns = (options: MachineOptions): void => {
   const machine = system(options);

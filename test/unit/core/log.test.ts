@@ -43,6 +43,17 @@ test("levels are set by module", () => {
   assert.match(output("mmu=debug,vm=err"), /<7>.* mmu: /);
 });
 
+test("each level shows what is as urgent, and nothing else", () => {
+  const levels = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+  for (const [severity, level] of levels.entries()) {
+    const guest = start({ vm: { logLevels: `traps=${level},vm=${level},mmu=${level}` } });
+    provoke(guest);
+    const seen = shown(guest.machine.uart.output);
+    const shows = [/<4>.* traps: /, /<6>.* vm: /, /<7>.* mmu: /].map((line) => line.test(seen));
+    assert.deepEqual(shows, [severity >= 4, severity >= 6, severity >= 7], level);
+  }
+});
+
 test("what makes no sense in log-levels is passed over", () => {
   for (const levels of ["nonsense", "=", "=,=", "vm", "vm=", "vm=loud", "nobody=debug", ",,,", "vm=warning=debug"]) {
     assert.match(output(levels), /Hyper-LITE, /, levels);
