@@ -109,13 +109,17 @@ static void typed(u8 byte) {
   board.uart.raw |= INT_RT | INT_RX;
 }
 
+static bool traps_vectors(u32 cpu) { return board.cpus[cpu].registers[R_CptrEl2] & CPTR_TFP; }
+
 static void one(const struct event *e) {
   u32 cpu = e->cpu % CPUS, vcpu = board.cpus[cpu].vcpu, kind = e->kind % EVENT_KINDS;
   if (kind == EVENT_TIME) run_advance(e->d & (TIME_MAX - 1));
   else if (kind == EVENT_TYPED) typed(e->a), run_settle();
   else if (vcpu == 0) run_settle();
   else switch (kind) {
-    case EVENT_SYNC: sync_at(cpu, e->c, e->d, hpfar_of(e->d)); break;
+    case EVENT_SYNC:
+      if (e->c >> 26 != EC_FP || traps_vectors(cpu)) sync_at(cpu, e->c, e->d, hpfar_of(e->d));
+      break;
     case EVENT_CALL: call(cpu, vcpu, e); break;
     case EVENT_REGISTER: system_register(cpu, vcpu, e); break;
     case EVENT_ACCESS: access_memory(cpu, vcpu, e); break;
@@ -130,7 +134,7 @@ static void one(const struct event *e) {
       run_settle();
       break;
     case EVENT_VECTORS:
-      if (board.cpus[cpu].registers[R_CptrEl2] & CPTR_TFP) sync_at(cpu, CLASS(EC_FP) | 0x1e00000, 0, 0);
+      if (traps_vectors(cpu)) sync_at(cpu, CLASS(EC_FP) | 0x1e00000, 0, 0);
       break;
   }
 }

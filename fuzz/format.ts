@@ -18,7 +18,7 @@ export const EVENT_BYTES = 16;
 
 /** What a guest, or the board, does. Where the CPU runs no guest, the guest's events do nothing. */
 export const kinds = [
-  /** A synchronous exception with the syndrome c, FAR_EL2 and HPFAR_EL2 of the address d. */
+  /** A synchronous exception with the syndrome c, FAR_EL2 and HPFAR_EL2 of the address d; none for vector registers that are not trapped. */
   "SYNC",
   /** HVC, or SMC with bit 0 of b: function a of `calls`, c itself if a is 255; x1 is d (its lowest 3 bits with bit 1 of b), x2 c, x3 the upper half of d. Bit 2 of b: junk above x0's 32 bits. */
   "CALL",

@@ -110,7 +110,8 @@ class Script {
   #act(guest: Guest, cpu: number, kind: Kind, event: Event): void {
     const { a, b, c, d } = event;
     const isWaitTrapped = (guest.sysreg("HCR_EL2") & hcr.HCR_TWI) !== 0n;
-    if (kind === "SYNC") guest.sync(BigInt(c), { far: d, hpfar: ((d >> 12n) << 4n) & FIPA });
+    const isPossible = c >>> 26 !== ec.FP || !guest.cpu.isFpOpen;
+    if (kind === "SYNC" && isPossible) guest.sync(BigInt(c), { far: d, hpfar: ((d >> 12n) << 4n) & FIPA });
     else if (kind === "CALL") functionCall(guest, event);
     else if (kind === "REGISTER") systemRegister(guest, event);
     else if (kind === "ACCESS") access(guest, event);
