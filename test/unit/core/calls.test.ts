@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { calls, trngUuid, vcpuFacts, vendorUid, version, vmFacts } from "../../../abi/calls.ts";
 import type { Guest } from "../../../sim/guest.ts";
-import { RAM_BASE, start, startSystem } from "../../../sim/start.ts";
+import { boot, FDT_AT, load, RAM_BASE, start, startSystem } from "../../../sim/start.ts";
 import { MIB } from "../../../tool/size.ts";
 import { shown } from "./log-lines.ts";
 
@@ -74,6 +74,22 @@ test("random bits differ from call to call, and are the seed's: the same on ever
   assert.equal(new Set(first).size, 20);
   assert.deepEqual(draw(start()), first);
   assert.notDeepEqual(draw(start({ board: { seedBytes: 48 } })), first);
+});
+
+test("every byte of the board's seed counts", () => {
+  const drawn = new Set<bigint>();
+  const seed = Buffer.from(Uint8Array.from({ length: 64 }, (_, n) => (n * 37 + 11) & 0xff));
+  for (let byte = 0; byte <= seed.length; byte++) {
+    const machine = load({ board: { seedBytes: seed.length } });
+    const at = FDT_AT + Buffer.from(machine.ram.readBytes(FDT_AT, 0x2000)).indexOf(seed);
+    assert.ok(at >= FDT_AT);
+    // Words that are folded into one another are changed in different bits.
+    if (byte < seed.length) machine.ram.write(at + byte, 1, BigInt(seed[byte]! ^ (0x80 >> (byte >> 5))));
+    const guest = boot(machine);
+    assert.equal(guest.hvc(id("TRNG_RND_64"), 64n), 0n);
+    drawn.add(guest.x(3));
+  }
+  assert.equal(drawn.size, seed.length + 1);
 });
 
 /** Where the value of a property of the guest's device tree lies, if it is there. */

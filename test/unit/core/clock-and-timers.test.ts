@@ -7,8 +7,10 @@ import { guest as machine } from "../../../abi/guest.ts";
 import { pl031, pl031Ids } from "../../../abi/pl031.ts";
 import { trappedRegisters } from "../../../abi/sysregs.ts";
 import type { Guest } from "../../../sim/guest.ts";
+import type { Hal } from "../../../sim/hal.ts";
 import { intids } from "../../../sim/interrupts.ts";
-import { start } from "../../../sim/start.ts";
+import { type StartOptions, start } from "../../../sim/start.ts";
+import { call } from "./call.ts";
 
 const { CNTPCT_EL0, CNTP_CTL_EL0, CNTP_CVAL_EL0, CNTP_TVAL_EL0 } = trappedRegisters;
 const SGI = machine.GICR_BASE + 0x1_0000;
@@ -17,8 +19,8 @@ const SECOND = 62_500_000n;
 const NONE = 1023;
 const MAX = 0xffff_ffff_ffff_ffffn;
 
-const at = (count = 1000n): Guest => {
-  const guest = start();
+const at = (count = 1000n, options: StartOptions = {}): Guest => {
+  const guest = start(options);
   guest.machine.timer.advance(count);
   guest.store(machine.GICR_BASE + 0x14, 0n);
   guest.store(D, 2n);
@@ -33,6 +35,35 @@ const at = (count = 1000n): Guest => {
 const clock = (guest: Guest, offset: number): number => Number(guest.load(machine.RTC_BASE + offset, { rt: 4 }));
 const setClock = (guest: Guest, offset: number, value: number): void =>
   guest.store(machine.RTC_BASE + offset, BigInt(value), { rt: 5 });
+
+// --- the board's
+
+test("the count is read behind a barrier, not ahead, and what is armed holds for whatever comes next", () => {
+  const calls: string[] = [];
+  const told = (functions: Hal[string]): Hal[string] =>
+    Object.fromEntries(
+      Object.entries(functions).map(([name, call]) => [
+        name,
+        (...args: never[]) => {
+          calls.push(name);
+          return call(...args);
+        },
+      ]),
+    );
+  const wrapHal = (hal: Hal): Hal => ({ ...hal, sysreg: told(hal.sysreg!), barrier: told(hal.barrier!) });
+  const guest = at(1000n, { machine: { wrapHal } });
+  calls.length = 0;
+  guest.mrs(CNTPCT_EL0);
+  guest.msr(CNTP_CVAL_EL0, 1000n * SECOND);
+  guest.msr(CNTP_CTL_EL0, 1n);
+  call(guest, "PSCI_CPU_SUSPEND_64", 0, 0, 0);
+  const [reads, arms] = ["readCntpctEl0", "writeCnthpCtlEl2"].map((name) =>
+    calls.flatMap((call, n) => (call === name ? [n] : [])),
+  );
+  assert.ok(reads!.length > 0 && arms!.length > 0, calls.join(" "));
+  for (const n of reads!) assert.equal(calls[n - 1], "isb");
+  for (const n of arms!) assert.equal(calls[n + 1], "isb");
+});
 
 // --- the clock
 
