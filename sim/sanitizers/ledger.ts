@@ -2,7 +2,7 @@
 // with what stage 2 shows whenever that has changed and nothing is under way: no CPU is in the core, no VM is half taken apart.
 
 import { layout } from "../../abi/layout.ts";
-import { Violation } from "../faults.ts";
+import { Absent, Violation } from "../faults.ts";
 import type { Bank } from "../ram.ts";
 import { bit, hex } from "../words.ts";
 import { type Book, FRAMES } from "./book.ts";
@@ -77,7 +77,12 @@ export class Ledger {
     const all = Array.from({ length: FRAMES }, (_, n) => n);
     this.#ram = all.filter((frame) => isRam(book.origin + frame * FRAME));
     const other = all.find((frame) => book.isFree(frame) && !isRam(book.origin + frame * FRAME));
-    if (other !== undefined) throw new Violation(`the frame at ${hex(book.origin + other * FRAME)} is free, but no RAM for VMs`);
+    if (other !== undefined) {
+      const at = book.origin + other * FRAME;
+      const isThere = banks.some(({ base, size }) => at < base + size && at + FRAME > base);
+      // Where the board has nothing, the device tree has lied.
+      throw new (isThere ? Violation : Absent)(`the frame at ${hex(at)} is free, but no RAM for VMs`);
+    }
     // What belongs to the system, and is taken once, is never executable (isolation.ts).
     const isOwn = (frame: number): boolean =>
       owners.inFrame(book.origin + frame * FRAME).some(({ descriptor }) => !bit(descriptor, EXECUTE_NEVER));
