@@ -66,10 +66,15 @@ const readTree = (tree: Buffer): Node => {
     } else if (token === PROP) {
       const length = tree.readUInt32BE(at + 4);
       const value = tree.subarray(at + 12, at + 12 + length);
-      open.at(-1)!.properties.set(text(strings + tree.readUInt32BE(at + 8)), { at, value });
+      // Of two of a name, the first counts, as for the core.
+      const { properties } = open.at(-1)!;
+      const name = text(strings + tree.readUInt32BE(at + 8));
+      if (!properties.has(name)) properties.set(name, { at, value });
       at += 12 + ((length + 3) & ~3);
     } else if (token === END_NODE || token === NOP) {
       if (token === END_NODE) open.pop();
+      // What stands behind the root belongs to nobody.
+      if (open.length <= 1 && token === END_NODE) return outside.children[0]?.node ?? outside;
       at += 4;
     } else {
       return outside.children[0]?.node ?? outside;
@@ -77,7 +82,12 @@ const readTree = (tree: Buffer): Node => {
   }
 };
 
-const number = (node: Node, name: string, at = 0): number => Number(node.properties.get(name)?.value.readBigUInt64BE(at) ?? 0n);
+/** The value of a property that has as many bytes as it must; of another one nothing is read. */
+const bytesOf = (node: Node, name: string, bytes: number): Buffer | undefined => {
+  const value = node.properties.get(name)?.value;
+  return value?.length === bytes ? value : undefined;
+};
+const number = (node: Node, name: string): number => Number(bytesOf(node, name, 8)?.readBigUInt64BE() ?? 0n);
 const child = (node: Node, name: string): Node | undefined => node.children.find((one) => one.name === name)?.node;
 const list = (node: Node, name: string): Node[] => child(node, name)?.children.map((one) => one.node) ?? [];
 
@@ -124,8 +134,10 @@ const seedsOf = (tree: Buffer): { at: number; bytes: number }[] => {
 
 const vmOf = (bundle: Buffer, vm: Node, shared: readonly number[]): VmDescription => {
   const file = (node: Node, name: string): Buffer => {
-    const offset = number(node, name);
-    return node.properties.has(name) ? bundle.subarray(offset, offset + number(node, name, 8)) : Buffer.alloc(0);
+    const value = bytesOf(node, name, 16);
+    if (value === undefined) return Buffer.alloc(0);
+    const offset = Number(value.readBigUInt64BE());
+    return bundle.subarray(offset, offset + Number(value.readBigUInt64BE(8)));
   };
   const tree = file(vm, names.FDT);
   const treeAt = guest.RAM_BASE + number(vm, names.FDT_LOAD);
