@@ -26,9 +26,11 @@ const write = (path: string, lines: readonly string[]): void => {
 };
 const line = (input: Uint8Array): string => Buffer.from(input).toString("base64");
 
-/** Every input of a target, and what crashed once. */
-export const readCorpus = (target: Target, folder = FOLDER): Buffer[] =>
-  [...linesOf(pathOf(folder, target)), ...linesOf(crashesOf(folder, target))].map((text) => Buffer.from(text, "base64"));
+/** Every input of a target, and what crashed once: each once, for what crashed may reach something too. */
+export const readCorpus = (target: Target, folder = FOLDER): Buffer[] => {
+  const lines = [...linesOf(pathOf(folder, target)), ...linesOf(crashesOf(folder, target))];
+  return [...new Set(lines)].map((text) => Buffer.from(text, "base64"));
+};
 
 export const writeCorpus = (target: Target, inputs: readonly Uint8Array[], folder = FOLDER): void =>
   write(pathOf(folder, target), inputs.map(line));

@@ -22,6 +22,8 @@ test("what is kept stays in the corpus, once", () => {
   keepCrash("exits", crash, folder);
   writeCorpus("exits", [other], folder);
   assert.deepEqual(readCorpus("exits", folder), [other, crash]);
+  writeCorpus("exits", [crash, other], folder);
+  assert.deepEqual(readCorpus("exits", folder), [other, crash]);
   assert.deepEqual(readCorpus("fdt", folder), []);
 });
 
