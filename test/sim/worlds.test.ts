@@ -14,8 +14,6 @@ import { type Change, plantedBytes } from "./planted.ts";
 
 const SEED = 10;
 const EXITS = 5000;
-/** One at whose end a controller runs. */
-const ACCOUNTED = 102;
 const MODES: readonly WorldMode[] = ["whole", "inside"];
 
 const sim = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
@@ -50,13 +48,6 @@ const forgetful: Change = {
   replace: "",
 };
 
-/** A frame that is taken counts twice; nobody but a controller is told. */
-const miscounting: Change = {
-  file: "src/mmu/frames.ts",
-  find: "load<u32>(freeFrames) - 1",
-  replace: "load<u32>(freeFrames) - 2",
-};
-
 for (const mode of MODES) {
   test(`${mode} exits: a planted bug is reported, at the same exit every time`, async () => {
     const core = await plantedBytes("forgetful", [forgetful]);
@@ -68,18 +59,6 @@ for (const mode of MODES) {
     assert.equal(await report(), await report());
   });
 }
-
-test("a world ends with what a controller is told of free memory, and that is right", async () => {
-  const world = new World({ seed: ACCOUNTED });
-  await world.live();
-  assert.deepEqual([world.end, world.isAccounted], ["time", true]);
-
-  const core = await plantedBytes("miscounting", [miscounting]);
-  await assert.rejects(
-    new World({ seed: ACCOUNTED, core }).live(),
-    /a controller is told that \d+ bytes and \d+ tables are free/,
-  );
-});
 
 test("npm run sim says how a world ended, and that it can be had again", () => {
   const run = (): string => {

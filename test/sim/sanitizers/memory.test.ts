@@ -1,5 +1,9 @@
 // The sanitizer of memory: every frame free or owned once, every page for tables free or in one tree.
 
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { World } from "../../../sim/world/world.ts";
+import { type Change, plantedBytes } from "../planted.ts";
 import { type Bug, testBugs } from "./bugs.ts";
 import { refused, successors } from "./lives.ts";
 
@@ -77,3 +81,24 @@ const bugs: Bug[] = [
 ];
 
 testBugs("memory", bugs);
+
+/** One at whose end a controller runs. */
+const ACCOUNTED = 102;
+/** A frame that is taken counts twice; nobody but a controller is told. */
+const miscounting: Change = {
+  file: "src/mmu/frames.ts",
+  find: "load<u32>(freeFrames) - 1",
+  replace: "load<u32>(freeFrames) - 2",
+};
+
+test("a world ends with what a controller is told of free memory, and that is right", async () => {
+  const world = new World({ seed: ACCOUNTED });
+  await world.live();
+  assert.deepEqual([world.end, world.isAccounted], ["time", true]);
+
+  const core = await plantedBytes("miscounting", [miscounting]);
+  await assert.rejects(
+    new World({ seed: ACCOUNTED, core }).live(),
+    /a controller is told that \d+ bytes and \d+ tables are free/,
+  );
+});
