@@ -15,6 +15,7 @@ import { runSystem } from "./run.ts";
 import { formatSize, parseSize } from "./size.ts";
 import { buildSystem, validateSystem } from "./system.ts";
 import { exitCodes, messageOf, printable, systemCause, UserError } from "./user-error.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const memorySize = (text: string): number => {
   const bytes = parseSize(text);
@@ -22,12 +23,7 @@ const memorySize = (text: string): number => {
   return bytes;
 };
 
-const cpuCount = (text: string): number => {
-  const value = Number(text);
-  if (!(Number.isInteger(value) && value >= 1 && value <= layout.MAX_CPUS))
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${layout.MAX_CPUS}.`);
-  return value;
-};
+const cpuCount = wholeNumber(1, layout.MAX_CPUS);
 
 const TIMEOUT_MAX = 1_000_000;
 const seconds = (text: string): number => {

@@ -3,20 +3,13 @@
 
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { wholeNumber } from "../../tool/whole-number.ts";
 import type { Figures, Report } from "./soak.ts";
 import type { WorldMode } from "./world.ts";
 
 const SEEDS = 2 ** 32;
 const EXITS = 1e12;
 
-const number =
-  (least: number, most: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-    return value;
-  };
 const minutes = (text: string): number => {
   const value = Number(text);
   if (!(value > 0 && value <= 100_000)) throw new InvalidArgumentError("It must be a number above 0, at most 100000.");
@@ -106,18 +99,18 @@ const main = async (): Promise<void> => {
     .description(
       "Lives through random systems with hostile guests on the simulated machine. Without options: one world of a random seed.",
     )
-    .option("--seed <seed>", "the world of this seed; of a soak, the first", number(0, SEEDS - 1))
+    .option("--seed <seed>", "the world of this seed; of a soak, the first", wholeNumber(0, SEEDS - 1))
     .addOption(
       new Option("--mode <mode>", "whole exits, or with CPUs that give way in the middle of theirs")
         .choices(["whole", "inside"])
         .default("whole"),
     )
-    .option("--exits <number>", "end after so many exits", number(1, EXITS))
+    .option("--exits <number>", "end after so many exits", wholeNumber(1, EXITS))
     .option("--trace <file>", "write Chrome trace JSON (ui.perfetto.dev opens it)")
     .option("--soak", "many worlds, one after the other: until the exits or the minutes are over", false)
     .option("--minutes <number>", "soak for so long", minutes)
     .option("--inside <part>", "of a soak: the part of the exits that have CPUs in the middle of theirs", part, 0.01)
-    .option("--workers <number>", "of a soak: CPUs of this machine that take part", number(1, 256), availableParallelism());
+    .option("--workers <number>", "of a soak: CPUs of this machine that take part", wholeNumber(1, 256), availableParallelism());
   const flags = program.parse().opts<Flags>();
   if (flags.soak && flags.minutes === undefined && flags.exits === undefined)
     program.error("error: --soak needs --exits or --minutes, or it would never end");

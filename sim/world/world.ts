@@ -24,6 +24,8 @@ const LEAST = 20_000;
 const MORE = 180_000;
 /** More HAL calls in one exit than the longest takes. */
 const CALLS = 1_000_000;
+/** More of them than the account at the end takes. */
+const ACCOUNT = 100 * CALLS;
 /** Once in so many steps something comes from outside the guests. */
 const OUTSIDE = 40;
 /** So many steps without a guest that runs, some of them long: whoever waits, waits for nothing. */
@@ -168,7 +170,7 @@ export class World {
 
   #takeAccount(): void {
     const { vms } = this.system;
-    this.machine.callLimit = Number.POSITIVE_INFINITY;
+    this.machine.callLimit = this.machine.calls + ACCOUNT;
     const controllers = new Set(vms.flatMap(({ controller }, n) => (controller === true ? n : [])));
     this.isAccounted = controllers.size > 0 && takeAccount(this.machine, controllers, vms.length);
   }

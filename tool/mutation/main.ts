@@ -2,11 +2,12 @@
 // `npm run mutation`: seeds faults into src/ and says which of them no test of the core and of the simulator notices. Fails if those are too many.
 
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { build } from "../chain/build.ts";
 import { BuildError, reported } from "../chain/run.ts";
 import { withLock } from "../lock.ts";
 import { BUILD, ROOT } from "../paths.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { Mutants } from "./compile.ts";
 import { equivalents } from "./equivalents.ts";
 import { drawn, type Fault, faultsIn, keyOf, sourcesOfCore } from "./faults.ts";
@@ -83,21 +84,12 @@ async function mutation(flags: Flags): Promise<void> {
   report(done, flags.seed);
 }
 
-const whole =
-  (least: number, most: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-    return value;
-  };
-
 const flags = new Command("mutation")
   .description("Seeds faults into src/, and runs the tests of the core and of the simulator against each.")
-  .option("--seed <seed>", "which faults are drawn", whole(0, 2 ** 32 - 1), 1)
-  .option("--count <number>", "how many", whole(1, 1000), 50)
-  .option("--only <number>", "of these, the one with this number alone", whole(1, 1000))
-  .option("--jobs <number>", "how many are run against at once", whole(1, 64), 2)
+  .option("--seed <seed>", "which faults are drawn", wholeNumber(0, 2 ** 32 - 1), 1)
+  .option("--count <number>", "how many", wholeNumber(1, 1000), 50)
+  .option("--only <number>", "of these, the one with this number alone", wholeNumber(1, 1000))
+  .option("--jobs <number>", "how many are run against at once", wholeNumber(1, 64), 2)
   .parse()
   .opts<Flags>();
 process.chdir(ROOT);

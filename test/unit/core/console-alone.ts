@@ -5,6 +5,7 @@ import { layout } from "../../../abi/layout.ts";
 import { instantiate } from "../../../sim/compiled.ts";
 import { BoardUart } from "../../../sim/pl011.ts";
 import { bit } from "../../../sim/words.ts";
+import { atomics } from "./atomics.ts";
 import { compilePart } from "./part.ts";
 
 /** Behind everything that the arena gives out: names of VMs. */
@@ -62,15 +63,7 @@ export class Console {
         },
       },
       sysreg: { readCntpctEl0: () => FREQUENCY, readCntfrqEl0: () => FREQUENCY },
-      atomic: {
-        load32: (at: number) => view().getUint32(at, true),
-        store32: (at: number, value: number) => view().setUint32(at, value, true),
-        add32: (at: number, value: number) => {
-          const before = view().getUint32(at, true);
-          view().setUint32(at, before + value, true);
-          return before;
-        },
-      },
+      atomic: atomics(view),
       mmio: {
         read32: (pa: bigint) => Number(this.uart.read(Number(pa) - this.uart.base, 4)),
         write32: (pa: bigint, value: number) => this.uart.write(Number(pa) - this.uart.base, 4, BigInt(value >>> 0)),

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { instantiate } from "../../../sim/compiled.ts";
+import { atomics } from "./atomics.ts";
 import { compilePart } from "./part.ts";
 
 interface Guard {
@@ -31,15 +32,7 @@ class Board {
           this.relax();
         },
       },
-      atomic: {
-        load32: (at: number) => view().getUint32(at, true),
-        store32: (at: number, value: number) => view().setUint32(at, value, true),
-        add32: (at: number, value: number) => {
-          const old = view().getUint32(at, true);
-          view().setUint32(at, old + value, true);
-          return old;
-        },
-      },
+      atomic: atomics(view),
     });
   }
 
