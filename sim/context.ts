@@ -6,7 +6,7 @@ import { offsets, records } from "../abi/records.ts";
 import { el1Context, el2Controls } from "../abi/sysregs.ts";
 import { Violation } from "./faults.ts";
 import type { Order } from "./order.ts";
-import type { Register, SystemRegisters } from "./sysregs.ts";
+import { LEFT_BEHIND, type Register, type SystemRegisters } from "./sysregs.ts";
 import { hex } from "./words.ts";
 
 const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
@@ -18,23 +18,56 @@ export const FP_OFFSET = frame.v ?? 0;
 export const VECTOR_WORDS = 66;
 export const FP_BYTES = 8 * VECTOR_WORDS;
 const LOST = 0x1057_1057_dead_beefn;
-const [LOST_LOW, LOST_HIGH] = [Number(LOST & 0xffff_ffffn), Number(LOST >> 32n)];
 /** What a CPU has in place of what was saved. */
 const POISON = 0x9015_09ad_0bad_c0den;
+
+/** Registers as words, and as their halves, by which they are compared. */
+class Words {
+  readonly all: BigUint64Array;
+  readonly halves: Int32Array;
+
+  constructor(length: number) {
+    this.all = new BigUint64Array(length);
+    this.halves = new Int32Array(this.all.buffer);
+  }
+
+  copy({ halves }: Words): void {
+    for (let n = 0; n < halves.length; n++) this.halves[n] = halves[n]!;
+  }
+  /** The first word that differs; -1: none. */
+  firstOther({ halves }: Words): number {
+    for (let n = 0; n < halves.length; n++) if (this.halves[n] !== halves[n]) return n >> 1;
+    return -1;
+  }
+}
+
+const wordsOf = (values: readonly bigint[]): Words => {
+  const words = new Words(values.length);
+  words.all.set(values);
+  return words;
+};
+const LOST_WORDS = wordsOf([LOST]);
+
 /** The EL1 registers and the vector registers of a vCPU that starts. */
 const STARTS = {
-  el1: el1Context.map((name) => (name === "SCTLR_EL1" ? BigInt(el2Controls.SCTLR_EL1_RESET) : 0n)),
-  fp: Array.from({ length: VECTOR_WORDS }, () => 0n),
+  el1: wordsOf(el1Context.map((name) => (name === "SCTLR_EL1" ? BigInt(el2Controls.SCTLR_EL1_RESET) : 0n))),
+  fp: new Words(VECTOR_WORDS),
 };
 
 /** What each vCPU had when its registers were saved, by its record: the same for all CPUs of a board. */
-export interface Kept {
-  readonly el1: Map<number, readonly bigint[]>;
-  readonly fp: Map<number, readonly bigint[]>;
-}
+export class Kept {
+  readonly el1 = new Map<number, Words>();
+  readonly fp = new Map<number, Words>();
 
-const firstOther = (words: readonly bigint[], others: readonly bigint[]): number =>
-  words.findIndex((word, n) => word !== others[n]);
+  static put(into: Map<number, Words>, record: number, words: Words): void {
+    let found = into.get(record);
+    if (found === undefined) {
+      found = new Words(words.all.length);
+      into.set(record, found);
+    }
+    found.copy(words);
+  }
+}
 
 /** Registers that EL2 writes on its own: to inject an exception, to stop the timer. */
 const OF_EL2 = new Set(["ESR_EL1", "FAR_EL1", "ELR_EL1", "SPSR_EL1", "CNTV_CTL_EL0"]);
@@ -49,29 +82,32 @@ class Bank {
   isDead = false;
   readonly #what: string;
   readonly #offset: number;
-  readonly #words: number;
+  /** Those in the record that was looked at last. */
+  readonly #words: Words;
   readonly #memory: () => DataView;
 
   constructor(what: string, offset: number, words: number, memory: () => DataView) {
     this.#what = what;
     this.#offset = offset;
-    this.#words = words;
+    this.#words = new Words(words);
     this.#memory = memory;
   }
 
-  load(record: number): bigint[] {
+  load(record: number): Words {
     const words = this.#read(record);
-    if (words.includes(LOST))
-      throw new Violation(`the ${this.#what} of the vCPU at ${hex(record)} were not saved when it left its CPU`);
+    for (let n = 0; n < words.all.length; n++)
+      if (this.#isLost(n))
+        throw new Violation(`the ${this.#what} of the vCPU at ${hex(record)} were not saved when it left its CPU`);
     this.#owner = record;
     this.#isSaved = true;
     this.isDead = false;
     return words;
   }
 
-  save(record: number, words: readonly bigint[]): void {
+  save(record: number, { halves }: Words): void {
     if (this.#owner !== record) throw new Violation(`the ${this.#what} of another vCPU are saved as those of ${hex(record)}`);
-    for (const [n, word] of words.entries()) this.#memory().setBigUint64(record + this.#offset + 8 * n, word, true);
+    const view = this.#memory();
+    for (let n = 0; n < halves.length; n++) view.setInt32(record + this.#offset + 4 * n, halves[n]!, true);
     this.#isSaved = true;
     this.isDead = true;
   }
@@ -81,54 +117,74 @@ class Bank {
   }
 
   /** The vCPU runs; `isSame`: whether the CPU holds word `n` of its record. */
-  enter(record: number, isSame: (n: number, word: bigint) => boolean): void {
+  enter(record: number, isSame: (n: number, words: Words) => boolean): void {
     if (this.#owner !== record)
       throw new Violation(`the vCPU at ${hex(record)} is entered with the ${this.#what} of another one`);
-    if (!this.#isSaved && this.#isLost(record)) return;
-    if (!this.#isSaved || this.#read(record).some((word, n) => !isSame(n, word)))
-      throw new Violation(`the ${this.#what} in the record at ${hex(record)} were changed, but not loaded`);
-    for (let n = 0; n < this.#words; n++) this.#memory().setBigUint64(record + this.#offset + 8 * n, LOST, true);
+    const view = this.#memory();
+    const first = record + this.#offset;
+    if (!this.#isSaved && this.#areLost(view, first)) return;
+    const words = this.#read(record);
+    let isOwn = this.#isSaved;
+    for (let n = 0; isOwn && n < words.all.length; n++) isOwn = isSame(n, words);
+    if (!isOwn) throw new Violation(`the ${this.#what} in the record at ${hex(record)} were changed, but not loaded`);
+    for (let n = 0; n < words.all.length; n++) view.setBigUint64(first + 8 * n, LOST, true);
     this.#isSaved = false;
   }
 
   /** Whether the first word in the record is still as it was made when the vCPU ran. */
-  #isLost(record: number): boolean {
-    const view = this.#memory();
-    const at = record + this.#offset;
-    return view.getUint32(at, true) === LOST_LOW && view.getUint32(at + 4, true) === LOST_HIGH;
+  #areLost(view: DataView, first: number): boolean {
+    return view.getInt32(first, true) === LOST_WORDS.halves[0] && view.getInt32(first + 4, true) === LOST_WORDS.halves[1];
+  }
+  #isLost(n: number): boolean {
+    const { halves } = this.#words;
+    return halves[2 * n] === LOST_WORDS.halves[0] && halves[2 * n + 1] === LOST_WORDS.halves[1];
   }
 
-  #read(record: number): bigint[] {
+  #read(record: number): Words {
     const view = this.#memory();
-    return Array.from({ length: this.#words }, (_, n) => view.getBigUint64(record + this.#offset + 8 * n, true));
+    const { halves } = this.#words;
+    for (let n = 0; n < halves.length; n++) halves[n] = view.getInt32(record + this.#offset + 4 * n, true);
+    return this.#words;
   }
 }
 
 export class Context {
   readonly #order: Order;
-  readonly #vectors: bigint[];
+  readonly #vectors: Words;
   readonly #el1: Bank;
   readonly #fp: Bank;
   readonly #kept: Kept | undefined;
   /** Whether the CPU holds a word of a record. */
-  readonly #isEl1 = (n: number, word: bigint): boolean => {
-    const register = this.#el1Registers[n]!;
-    return OF_EL2.has(register.name) || register.read() === word;
-  };
-  readonly #isFp = (n: number, word: bigint): boolean => this.#vectors[n] === word;
-  /** The registers of EL1, in the record's order. */
+  readonly #isEl1 = (n: number, { all }: Words): boolean => this.#ofEl2[n]! || this.#el1Registers[n]!.read() === all[n];
+  readonly #isFp = (n: number, { halves }: Words): boolean =>
+    this.#vectors.halves[2 * n] === halves[2 * n] && this.#vectors.halves[2 * n + 1] === halves[2 * n + 1];
+  /** The registers of EL1, in the record's order, and which of them EL2 writes. */
   readonly #el1Registers: readonly Register[];
-  /** What was loaded since a vCPU was entered here. */
-  #loaded: readonly bigint[] | undefined;
+  readonly #ofEl2: readonly boolean[];
+  /** The timers of the CPU, which go on behind a save. */
+  readonly #isTimer: readonly boolean[];
+  /** What was loaded since a vCPU was entered here, if anything was. */
+  readonly #loaded = new Words(el1Context.length);
+  #isLoaded = false;
+  /** What is being saved. */
+  readonly #saved = new Words(el1Context.length);
 
   /** `kept`: undefined for a core that is a script, whose records hold anything. */
-  constructor(registers: SystemRegisters, vectors: bigint[], memory: () => DataView, order: Order, kept: Kept | undefined) {
+  constructor(registers: SystemRegisters, memory: () => DataView, order: Order, kept: Kept | undefined) {
     this.#order = order;
-    this.#vectors = vectors;
+    this.#vectors = new Words(VECTOR_WORDS);
+    this.#vectors.all.fill(LEFT_BEHIND);
     this.#el1 = new Bank("EL1 registers", EL1_OFFSET, el1Context.length, memory);
     this.#fp = new Bank("vector registers", FP_OFFSET, VECTOR_WORDS, memory);
     this.#kept = kept;
     this.#el1Registers = el1Context.map((name) => registers.at(name));
+    this.#ofEl2 = el1Context.map((name) => OF_EL2.has(name));
+    this.#isTimer = el1Context.map((name) => name.startsWith("CNTV_"));
+  }
+
+  /** V0 to V31, FPCR and FPSR, as they are in the CPU. */
+  get vectors(): BigUint64Array {
+    return this.#vectors.all;
   }
 
   /** The record whose EL1 registers the CPU holds; 0: nobody's. */
@@ -139,53 +195,58 @@ export class Context {
   loadEl1(record: number): void {
     const words = this.#el1.load(record);
     this.#checkEl1(record, words);
-    for (const [n, register] of this.#el1Registers.entries()) register.write(words[n] ?? 0n);
+    const registers = this.#el1Registers;
+    for (let n = 0; n < registers.length; n++) registers[n]!.write(words.all[n]!);
     this.#order.loadTimer();
   }
   saveEl1(record: number): void {
-    const words = this.#el1Registers.map((register) => register.read());
-    this.#el1.save(record, words);
-    this.#kept?.el1.set(record, words);
-    // The timers of the CPU go on.
-    for (const register of this.#el1Registers) if (!register.name.startsWith("CNTV_")) register.value = POISON;
+    const registers = this.#el1Registers;
+    const saved = this.#saved;
+    for (let n = 0; n < registers.length; n++) saved.all[n] = registers[n]!.read();
+    this.#el1.save(record, saved);
+    if (this.#kept !== undefined) Kept.put(this.#kept.el1, record, saved);
+    for (let n = 0; n < registers.length; n++) if (!this.#isTimer[n]) registers[n]!.value = POISON;
   }
   loadFp(record: number): void {
     const words = this.#fp.load(record);
-    const wrong = firstOther(words, this.#kept?.fp.get(record) ?? (this.#kept === undefined ? words : STARTS.fp));
+    const right = this.#kept === undefined ? words : (this.#kept.fp.get(record) ?? STARTS.fp);
+    const wrong = words.firstOther(right);
     if (wrong >= 0)
       throw new Violation(
-        `the vCPU at ${hex(record)} gets ${hex(words[wrong]!)} in word ${wrong} of its vector registers, not its own`,
+        `the vCPU at ${hex(record)} gets ${hex(words.all[wrong]!)} in word ${wrong} of its vector registers, not its own`,
       );
-    for (const [n, word] of words.entries()) this.#vectors[n] = word;
+    this.#vectors.copy(words);
   }
   saveFp(record: number): void {
     this.#fp.save(record, this.#vectors);
-    this.#kept?.fp.set(record, [...this.#vectors]);
-    this.#vectors.fill(POISON);
+    if (this.#kept !== undefined) Kept.put(this.#kept.fp, record, this.#vectors);
+    this.#vectors.all.fill(POISON);
   }
 
   /** What is loaded is what was saved last, or a start's. */
-  #checkEl1(record: number, words: readonly bigint[]): void {
-    this.#loaded = words;
+  #checkEl1(record: number, words: Words): void {
+    this.#loaded.copy(words);
+    this.#isLoaded = true;
     const kept = this.#kept?.el1.get(record);
-    if (kept === undefined || firstOther(words, STARTS.el1) < 0) return;
-    const wrong = firstOther(words, kept);
+    if (kept === undefined || words.firstOther(STARTS.el1) < 0) return;
+    const wrong = words.firstOther(kept);
     if (wrong >= 0)
       throw new Violation(
-        `${el1Context[wrong]} of the vCPU at ${hex(record)} is loaded as ${hex(words[wrong]!)}, and was ${hex(kept[wrong]!)}`,
+        `${el1Context[wrong]} of the vCPU at ${hex(record)} is loaded as ${hex(words.all[wrong]!)}, and was ${hex(kept.all[wrong]!)}`,
       );
   }
 
   /** A vCPU is entered; `starts`: it starts, else it goes on. */
   checkStart(record: number, starts: boolean): void {
     const words = this.#loaded;
-    this.#loaded = undefined;
-    if (starts) this.#kept?.fp.set(record, STARTS.fp);
-    if (words === undefined) return;
-    const wrong = starts ? firstOther(words, STARTS.el1) : firstOther(words, this.#kept?.el1.get(record) ?? words);
+    const isLoaded = this.#isLoaded;
+    this.#isLoaded = false;
+    if (starts && this.#kept !== undefined) Kept.put(this.#kept.fp, record, STARTS.fp);
+    if (!isLoaded) return;
+    const wrong = words.firstOther(starts ? STARTS.el1 : (this.#kept?.el1.get(record) ?? words));
     if (wrong >= 0)
       throw new Violation(
-        `the vCPU at ${hex(record)} ${starts ? "starts" : "goes on"} with ${el1Context[wrong]} ${hex(words[wrong]!)}`,
+        `the vCPU at ${hex(record)} ${starts ? "starts" : "goes on"} with ${el1Context[wrong]} ${hex(words.all[wrong]!)}`,
       );
   }
 

@@ -3,7 +3,7 @@
 import { gicIds } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
 import { affinityOf, type Interrupt, type InterruptController } from "./interrupts.ts";
-import { bit, bits } from "./words.ts";
+import { bit, bits, lowHalf, numberOf } from "./words.ts";
 
 const IDLE = 0x100;
 /** ICC_SGI1R_EL1.IRM: all others. */
@@ -50,7 +50,7 @@ export class CpuInterface {
     this.#isOn = (value & 1n) !== 0n;
   }
   writePmr(value: bigint): void {
-    this.#mask = Number(value & 0xffn);
+    this.#mask = lowHalf(value) & 0xff;
   }
   writeCtlr(value: bigint): void {
     this.#endOfInterruptMode = Number((value >> 1n) & 1n);
@@ -84,7 +84,7 @@ export class CpuInterface {
   /** ICC_EOIR1_EL1: anything but the last acknowledged is UNPREDICTABLE (12.2.10). */
   end(value: bigint): void {
     this.#requireSystemRegisters();
-    const one = this.#controller.at(Number(value), this.#cpu);
+    const one = this.#controller.at(numberOf(value), this.#cpu);
     if (this.#running.at(-1) !== one.priority || !one.active)
       throw new Violation(`EOI of ${value}, which is not the one that runs`);
     this.#running.pop();
@@ -95,7 +95,7 @@ export class CpuInterface {
   deactivate(value: bigint): void {
     this.#requireSystemRegisters();
     if (this.#endOfInterruptMode === 0) throw new Violation("ICC_DIR_EL1 is written in EOImode 0");
-    this.deactivateLinked(Number(value));
+    this.deactivateLinked(numberOf(value));
   }
 
   /** The end of an interrupt that a list register links to (4.2.2). */

@@ -1,6 +1,6 @@
 // One CPU of the simulated board: its registers, timers and interrupt interfaces, and the vCPU that runs on it.
 
-import { Context, type Kept, VECTOR_WORDS } from "./context.ts";
+import { Context, type Kept } from "./context.ts";
 import { CpuInterface } from "./cpu-interface.ts";
 import type { CpuModel } from "./cpu-model.ts";
 import { Violation } from "./faults.ts";
@@ -9,7 +9,7 @@ import type { Guest } from "./guest.ts";
 import { affinityOf, type InterruptController, intids } from "./interrupts.ts";
 import type { Order } from "./order.ts";
 import { INTERRUPT } from "./state/cause.ts";
-import { LEFT_BEHIND, type Register, SystemRegisters } from "./sysregs.ts";
+import { type Register, SystemRegisters } from "./sysregs.ts";
 import { type Counter, Timer } from "./timer.ts";
 import { VirtualInterface } from "./virtual-interrupts.ts";
 import { bits } from "./words.ts";
@@ -39,7 +39,7 @@ export class Cpu implements Startable {
   readonly registers: SystemRegisters;
   readonly context: Context;
   /** V0 to V31, FPCR and FPSR, as they are in the CPU. */
-  readonly vectors: bigint[] = Array.from({ length: VECTOR_WORDS }, () => LEFT_BEHIND);
+  readonly vectors: BigUint64Array;
   power: Startable["power"] = "off";
   /** What the core calls it: 0 for the one that boots. */
   number = 0;
@@ -84,7 +84,8 @@ export class Cpu implements Startable {
     this.hcr = this.registers.at("HCR_EL2");
     this.sctlr = this.registers.at("SCTLR_EL1");
     this.#cptr = this.registers.at("CPTR_EL2");
-    this.context = new Context(this.registers, this.vectors, memory, order, kept);
+    this.context = new Context(this.registers, memory, order, kept);
+    this.vectors = this.context.vectors;
     interrupts.connect(intids.VIRTUAL_TIMER, () => timer.virtualLine, index);
     interrupts.connect(intids.HYPERVISOR_TIMER, () => timer.hypervisorLine, index);
     interrupts.connect(intids.MAINTENANCE, () => virtual.maintenance, index);
@@ -106,7 +107,7 @@ export class Cpu implements Startable {
   get stage2(): { readonly vmid: number; readonly root: number } {
     const vttbr = this.vttbr.value;
     if (vttbr !== this.#stage2.vttbr) {
-      this.#stage2 = { vttbr, vmid: bits(vttbr, 63, 48), root: Number(vttbr & 0xffff_ffff_fffen) };
+      this.#stage2 = { vttbr, vmid: bits(vttbr, 63, 48), root: bits(vttbr, 47, 1) * 2 };
     }
     return this.#stage2;
   }

@@ -10,7 +10,7 @@ import type { Order } from "./order.ts";
 import type { Ram } from "./ram.ts";
 import { Owners } from "./sanitizers/owners.ts";
 import { type Leaf, type Stage1Registers, walkStage1 } from "./walker.ts";
-import { bit, hex, MASK_64 } from "./words.ts";
+import { bit, hex, MASK_64, numberOf } from "./words.ts";
 
 const PAGE = 4096;
 const ENTRIES = 512;
@@ -138,10 +138,9 @@ export class Door {
   // --- phys
 
   /** The address of `bytes` bytes of guest memory, checked. */
-  phys(pa: bigint, bytes: number): number {
-    const at = Number(pa);
+  phys(at: number, bytes: number): number {
     if (at < this.#low || at >= this.#high || bytes > this.#high - at) {
-      return refuse("PHYS", `${bytes} bytes at ${hex(pa)} are not in ${hex(this.#low)} to ${hex(this.#high)}`);
+      return refuse("PHYS", `${bytes} bytes at ${hex(at)} are not in ${hex(this.#low)} to ${hex(this.#high)}`);
     }
     this.requireMapped(layout.PHYS_MAP, at, bytes, 0xff);
     return at;
@@ -185,7 +184,7 @@ export class Door {
   }
 
   #page(table: bigint): number {
-    const page = (Number(table) - this.#pool) / PAGE;
+    const page = (numberOf(table) - this.#pool) / PAGE;
     if (!Number.isInteger(page) || page < 0 || page >= this.#poolPages) refuse("TABLE", `${hex(table)} is no page of the pool`);
     return page;
   }
@@ -198,7 +197,7 @@ export class Door {
   #entry(table: bigint, index: number): { at: number; state: Table } {
     const state = this.#table(table);
     if (index >= ENTRIES || state === undefined) return refuse("TABLE", `entry ${index} of ${hex(table)}, which is no table`);
-    const at = Number(table) + index * 8;
+    const at = numberOf(table) + index * 8;
     this.requireMapped(layout.PHYS_MAP, at, 8, 0xff);
     return { at, state };
   }
@@ -298,7 +297,7 @@ export class Door {
     vtcr: (value: bigint): boolean => (value & ~BigInt(el2Controls.VTCR_OF_CPU)) === BigInt(el2Controls.VTCR_BASE),
     vttbr: (value: bigint, cpu: number): boolean => {
       const root = BigInt.asUintN(48, value);
-      this.#roots.set(cpu, Number(root));
+      this.#roots.set(cpu, numberOf(root));
       return this.#table(root)?.level === 1;
     },
   };

@@ -9,10 +9,13 @@ import type { Cpu } from "./cpu.ts";
 import type { Machine } from "./machine.ts";
 import type { Call } from "./run.ts";
 import { type Cause, classOf, INTERRUPT, SERROR } from "./state/cause.ts";
+import { exceptionRegisters } from "./state/exception.ts";
 import { General } from "./state/general.ts";
 import type { Life } from "./state/lives.ts";
+import type { Left } from "./state/moving.ts";
+import { Overwritten } from "./state/overwritten.ts";
 import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
-import { hex, MASK_64 } from "./words.ts";
+import { hex, lowHalf, MASK_64 } from "./words.ts";
 
 export const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
 const at = (field: string): number => {
@@ -29,7 +32,10 @@ const GUEST_MODES = (1 << 0x0) | (1 << 0x4) | (1 << 0x5) | (1 << 0x10);
 /** Exception classes (D24.2.40). */
 export const ec = { WFX: 0x01, HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
 const IL = 1n << 25n;
+const IL_LOW = 1 << 25;
 const XZR = 31;
+/** ISS.SAS by bytes. */
+const SIZES = { 1: 0, 2: 1, 4: 2, 8: 3 };
 
 export interface Access {
   /** 1, 2, 4 or 8. */
@@ -52,14 +58,17 @@ export class Guest {
   #last: Cpu | undefined;
   /** What it knows of its general registers. */
   readonly general: General;
-  /** EL1 registers that EL2 has written since it left its CPU, and what they were. */
-  readonly injected = new Map<string, bigint>();
+  /** EL1 registers that EL2 has written since it left its CPU. */
+  readonly injected = new Overwritten(exceptionRegisters.length);
   /** Its VM's VMID, its VMPIDR_EL2 and which of the VM's vCPUs that is, once it has been entered. */
   vmid = 0;
   mpidr = 0n;
   id = 0;
   /** What there is to know of it and its VM. */
   life: Life | undefined;
+  /** What it had of its interrupt interface when it left a CPU, and whether that is how it still is. */
+  left: Left | undefined;
+  hasLeft = false;
   /** MDSCR_EL1, which EL2 keeps for it. */
   debugControl = 0n;
   readonly #cause: Cause = { ...INTERRUPT };
@@ -133,15 +142,17 @@ export class Guest {
     this.machine.run.exit(cpu, call);
   }
 
-  /** A synchronous exception with any syndrome, to its end; what other CPUs, or interrupts, have to do with it is still to come. */
-  trap(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
+  #trap(low: number, esr: bigint, far: bigint, hpfar: bigint): void {
     const { cpu } = this;
     cpu.far.write(far);
     cpu.hpfar.write(hpfar);
     this.#cause.far = far;
     this.#cause.hpfar = hpfar;
-    const low = Number(BigInt.asUintN(32, esr));
     this.#exit(classOf(low), low, (core) => core.onSync(this.vcpu, esr));
+  }
+  /** A synchronous exception with any syndrome, to its end; what other CPUs, or interrupts, have to do with it is still to come. */
+  trap(esr: bigint, { far = 0n, hpfar = 0n }: { far?: bigint; hpfar?: bigint } = {}): void {
+    this.#trap(lowHalf(esr), esr, far, hpfar);
   }
 
   /** The same, and what follows from it. */
@@ -153,6 +164,12 @@ export class Guest {
   /** The exception of class `ec` with its instruction-specific syndrome; IL is set, as for every 32-bit instruction. */
   exception(ec: number, iss: bigint, addresses: { far?: bigint; hpfar?: bigint } = {}): void {
     this.sync((BigInt(ec) << 26n) | IL | iss, addresses);
+  }
+  /** The same by numbers, for what happens most. */
+  #except(ec: number, iss: number, far = 0n, hpfar = 0n): void {
+    const esr = ((ec << 26) | IL_LOW | iss) >>> 0;
+    this.#trap(esr, BigInt(esr), far, hpfar);
+    this.machine.run.proceed();
   }
 
   serror(iss = 0n): void {
@@ -198,7 +215,7 @@ export class Guest {
   systemRegister(encoding: readonly number[], rt: number, read: boolean): void {
     const [op0 = 0, op1 = 0, crn = 0, crm = 0, op2 = 0] = encoding;
     const iss = (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (rt << 5) | (crm << 1) | (read ? 1 : 0);
-    this.exception(ec.SYSREG, BigInt(iss));
+    this.#except(ec.SYSREG, iss);
   }
   mrs(encoding: readonly number[], rt = 0): bigint {
     this.systemRegister(encoding, rt, true);
@@ -219,14 +236,11 @@ export class Guest {
   /** Where an access goes: through what the CPU's TLB holds. */
   #go(ipa: number): Leaf | Fault {
     const { index, stage2 } = this.cpu;
-    const { order, isolation } = this.machine;
-    return order.translations.find({
-      cpu: index,
-      stage2,
-      ipa,
-      walk: () => this.translate(ipa),
-      check: (leaf) => isolation.requireOwn(stage2.root, leaf),
-    });
+    return this.machine.order.translations.find(index, stage2, ipa, this);
+  }
+  /** What it reaches through a leaf is its own. */
+  requireOwn(leaf: Leaf): void {
+    this.machine.isolation.requireOwn(this.cpu.stage2.root, leaf);
   }
   /** Everything that the guest can reach. */
   get leaves(): Leaf[] {
@@ -235,19 +249,17 @@ export class Guest {
 
   /** HPFAR_EL2 of an IPA: its page in bits 43-4 (D24.2.60). */
   static hpfar(ipa: number): bigint {
-    return (BigInt(ipa) >> 12n) << 4n;
+    return BigInt(Math.floor(ipa / 4096) * 16);
   }
 
   #abort(ipa: number, fault: Fault, write: boolean, access: Access): void {
     const { bytes = 4, signed = false, rt = 0, noSyndrome = false } = access;
     const wide = access.wide ?? bytes === 8;
-    const valid = noSyndrome
-      ? 0
-      : (1 << 24) | (Math.log2(bytes) << 22) | (Number(signed) << 21) | (rt << 16) | (Number(wide) << 15);
-    const iss = BigInt(valid | (Number(write) << 6) | faultStatus(fault));
+    const valid = noSyndrome ? 0 : (1 << 24) | (SIZES[bytes] << 22) | (Number(signed) << 21) | (rt << 16) | (Number(wide) << 15);
+    const iss = valid | (Number(write) << 6) | faultStatus(fault);
     // HPFAR_EL2 is UNKNOWN for a permission fault that is not on a walk: something that would be noticed.
     const hpfar = fault.fault === "permission" ? 0xff_ffff_fff0n : Guest.hpfar(ipa);
-    this.exception(ec.DATA, iss, { far: BigInt(ipa), hpfar });
+    this.#except(ec.DATA, iss, BigInt(ipa), hpfar);
   }
 
   /** A load. Returns the register afterwards, of a mapped address the value. */

@@ -8,7 +8,7 @@ import type { Machine } from "./machine.ts";
 import { CONTEXT } from "./races.ts";
 import { ownerOf } from "./state/token.ts";
 import { sysregHal } from "./sysregs.ts";
-import { hex } from "./words.ts";
+import { hex, lowHalf, numberOf } from "./words.ts";
 
 type HalFunction = (...args: never[]) => unknown;
 type Module = Record<string, HalFunction>;
@@ -31,9 +31,9 @@ const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const MAX_COPY = 2 ** 40;
 
 const size = (bytes: bigint): number => {
-  const value = u64(bytes);
-  if (value > BigInt(MAX_COPY)) throw new Violation(`a range of ${hex(value)} bytes`);
-  return Number(value);
+  const value = numberOf(bytes);
+  if (value > MAX_COPY) throw new Violation(`a range of ${hex(value)} bytes`);
+  return value;
 };
 
 const phys = (machine: Machine): Module => {
@@ -42,7 +42,7 @@ const phys = (machine: Machine): Module => {
     (bytes: 1 | 2 | 4) =>
     (pa: bigint): number => {
       machine.count();
-      const at = door.phys(u64(pa), bytes);
+      const at = door.phys(numberOf(pa), bytes);
       isolation.read(at, bytes);
       return ram.readSmall(at, bytes);
     };
@@ -50,7 +50,7 @@ const phys = (machine: Machine): Module => {
     (bytes: number) =>
     (pa: bigint, value: number | bigint): void => {
       machine.count();
-      const at = door.phys(u64(pa), bytes);
+      const at = door.phys(numberOf(pa), bytes);
       isolation.write(at, bytes);
       const owner = bytes === 8 ? ownerOf(u64(BigInt(value))) : undefined;
       if (owner !== undefined) throw new Violation(`EL2 writes a value of VMID ${owner} to ${hex(at)}`);
@@ -66,7 +66,7 @@ const phys = (machine: Machine): Module => {
     read32: reader(4),
     read64: (pa: bigint) => {
       machine.count();
-      const at = door.phys(u64(pa), 8);
+      const at = door.phys(numberOf(pa), 8);
       isolation.read(at, 8);
       return ram.read(at, 8);
     },
@@ -76,7 +76,7 @@ const phys = (machine: Machine): Module => {
     copy: (to: bigint, from: bigint, bytes: bigint) => {
       machine.count();
       const length = size(bytes);
-      const [target, source] = [door.phys(u64(to), length), door.phys(u64(from), length)];
+      const [target, source] = [door.phys(numberOf(to), length), door.phys(numberOf(from), length)];
       if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0) refuse("PHYS", "a copy of a range that is not aligned");
       if (target < source + length && source < target + length && length > 0)
         throw new Violation("phys.copy of ranges that overlap");
@@ -88,7 +88,7 @@ const phys = (machine: Machine): Module => {
     zero: (pa: bigint, bytes: bigint) => {
       machine.count();
       const length = size(bytes);
-      const at = door.phys(u64(pa), length);
+      const at = door.phys(numberOf(pa), length);
       if (at % 4096 !== 0 || length % 4096 !== 0) refuse("PHYS", "a range to zero that is not aligned");
       isolation.write(at, length);
       ram.zero(at, length);
@@ -100,16 +100,16 @@ const phys = (machine: Machine): Module => {
 const mmio = (machine: Machine): Module => ({
   read32: (pa: bigint) => {
     machine.count();
-    return Number(machine.readDevice(u64(pa), 4));
+    return lowHalf(machine.readDevice(numberOf(pa), 4));
   },
   write32: (pa: bigint, value: number) => {
     machine.count();
-    machine.writeDevice(u64(pa), 4, BigInt(value >>> 0));
+    machine.writeDevice(numberOf(pa), 4, BigInt(value >>> 0));
   },
   ...counted(machine, {
-    read64: (pa: bigint) => machine.readDevice(u64(pa), 8),
-    write8: (pa: bigint, value: number) => machine.writeDevice(u64(pa), 1, BigInt(value & 0xff)),
-    write64: (pa: bigint, value: bigint) => machine.writeDevice(u64(pa), 8, u64(value)),
+    read64: (pa: bigint) => machine.readDevice(numberOf(pa), 8),
+    write8: (pa: bigint, value: number) => machine.writeDevice(numberOf(pa), 1, BigInt(value & 0xff)),
+    write64: (pa: bigint, value: bigint) => machine.writeDevice(numberOf(pa), 8, u64(value)),
   }),
 });
 
@@ -254,7 +254,7 @@ export const makeHal = (machine: Machine): Hal => {
     cache: counted(machine, {
       cleanInvalidate: (pa: bigint, bytes: bigint) => {
         const length = size(bytes);
-        const at = door.phys(u64(pa), length);
+        const at = door.phys(numberOf(pa), length);
         ram.clean(at, length);
         order.maintainCaches();
       },

@@ -47,7 +47,7 @@ export class Locks {
         throw new Violation(`CPU ${cpu} takes ${nameOf(ticket)} while it holds ${nameOf(held)}: that is out of order`);
     }
     tickets.push(ticket);
-    this.#known.add(lock);
+    if (!this.#known.has(lock)) this.#known.add(lock);
   }
 
   /** A CPU reads `value` from the word at `at`. */
@@ -61,13 +61,16 @@ export class Locks {
     const lock = at - SERVING;
     if (!this.#known.has(lock)) return;
     const tickets = this.#tickets[cpu]!;
-    const found = tickets.findIndex((ticket) => ticket.lock === lock);
+    // The one that it has taken last, nearly always.
+    let found = tickets.length - 1;
+    while (found >= 0 && tickets[found]!.lock !== lock) found--;
     const ticket = tickets[found];
     if (ticket === undefined) throw new Violation(`CPU ${cpu} releases the lock at ${hex(lock)}, ${this.#holder(lock)}`);
     if (!ticket.isServed) throw new Violation(`CPU ${cpu} releases ${nameOf(ticket)} before its turn has come`);
     if (value !== (ticket.number + 1) >>> 0)
       throw new Violation(`CPU ${cpu} releases ${nameOf(ticket)} for ticket ${value}, not the next`);
-    tickets.splice(found, 1);
+    if (found === tickets.length - 1) tickets.pop();
+    else tickets.splice(found, 1);
   }
 
   #holder(lock: number): string {

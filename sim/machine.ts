@@ -4,6 +4,7 @@
 
 import { layout } from "../abi/layout.ts";
 import { compiledCore, instantiate } from "./compiled.ts";
+import { Kept } from "./context.ts";
 import { Cpu } from "./cpu.ts";
 import { type CpuModel, cortexA57 } from "./cpu-model.ts";
 import { Crash } from "./crash.ts";
@@ -44,6 +45,19 @@ export interface Core {
   /** Of one with points (instrument.ts): HAL calls up to the next. */
   readonly countdown?: WebAssembly.Global;
 }
+
+/** The core of an instance, as an object of one shape for all machines: each instance's exports are a shape of their own, and slow to call through. */
+const coreOf = ({ memory, boot, bootCpu, onSync, onIrq, onIdle, onSError, onCrash, countdown }: Core): Core => ({
+  memory,
+  boot,
+  bootCpu,
+  onSync,
+  onIrq,
+  onIdle,
+  onSError,
+  onCrash,
+  ...(countdown && { countdown }),
+});
 
 export const DISTRIBUTOR = 0x0800_0000;
 export const REDISTRIBUTORS = 0x080a_0000;
@@ -131,7 +145,7 @@ export class Machine {
     const { counter, interrupts, order } = this;
     const guestOf = (vcpu: number): Guest => this.guestOf(vcpu);
     const isReal = options.core === undefined;
-    const kept = isReal ? { el1: new Map(), fp: new Map() } : undefined;
+    const kept = isReal ? new Kept() : undefined;
     const shared = { model, counter, interrupts, order, memory: () => this.view, guestOf, kept };
     this.cpus = mpidrs.map((mpidr, index) => new Cpu(index, mpidr, shared));
     this.locks = new Locks(mpidrs.length, () => this.view);
@@ -170,7 +184,7 @@ export class Machine {
     const suspend = new WebAssembly.Suspending(() => this.run.mode?.suspend());
     const accesses = this.races?.imports(() => this.run.acting.index) ?? {};
     const imports = { ...hal, interleave: { suspend }, accesses };
-    this.core = wasm === undefined ? options.core!(hal) : instantiate<Core>(wasm, imports);
+    this.core = wasm === undefined ? options.core!(hal) : coreOf(instantiate<Core>(wasm, imports));
     this.memory = new Uint8Array(this.core.memory.buffer);
     this.view = new DataView(this.core.memory.buffer);
   }
@@ -207,7 +221,7 @@ export class Machine {
   get virtual(): VirtualInterface {
     return this.cpu(0).virtual;
   }
-  get vectors(): bigint[] {
+  get vectors(): BigUint64Array {
     return this.cpu(0).vectors;
   }
   get isFpOpen(): boolean {
@@ -227,13 +241,11 @@ export class Machine {
     return this.#device;
   }
 
-  readDevice(pa: bigint, bytes: number): bigint {
-    const at = Number(pa);
+  readDevice(at: number, bytes: number): bigint {
     const device = this.#deviceAt(at, bytes);
     return device.read(at - device.base, bytes);
   }
-  writeDevice(pa: bigint, bytes: number, value: bigint): void {
-    const at = Number(pa);
+  writeDevice(at: number, bytes: number, value: bigint): void {
     const device = this.#deviceAt(at, bytes);
     device.write(at - device.base, bytes, value);
   }

@@ -43,8 +43,9 @@ export class Run {
   readonly #machine: Machine;
   readonly #rules: EntryRules;
   readonly #pick: Pick;
-  /** The CPU that is in the core, and before it those in the middle of whose exits it is there. */
-  readonly #inside: Cpu[] = [];
+  /** The CPU that is in the core, and in the middle of how many exits, its own and those of others. */
+  #inside: Cpu | undefined;
+  #depth = 0;
   /** The CPU that HAL calls act on. */
   acting: Cpu;
   #waited = 0;
@@ -71,14 +72,17 @@ export class Run {
       return;
     }
     this.begin(cpu, call);
-    this.#inside.push(cpu);
+    const outer = this.#inside;
+    this.#inside = cpu;
+    this.#depth++;
     this.#waited = 0;
     try {
       this.end(cpu, call(this.#machine.core));
     } finally {
       cpu.isInside = false;
-      this.#inside.pop();
-      this.act(this.#inside.at(-1) ?? this.#machine.cpu(0));
+      this.#inside = outer;
+      this.#depth--;
+      this.act(outer ?? this.#machine.cpu(0));
     }
   }
 
@@ -164,10 +168,10 @@ export class Run {
   /** Settles; then, if time passes by itself, waits until a CPU runs a guest again. */
   proceed(): void {
     this.settle();
-    while (this.mode === undefined && this.timePasses && this.#isIdle) this.#sleep();
+    while (this.mode === undefined && this.timePasses && this.#isIdle()) this.#sleep();
   }
 
-  get #isIdle(): boolean {
+  #isIdle(): boolean {
     return this.#machine.cpus.every(({ vcpu }) => vcpu === 0);
   }
 
@@ -180,13 +184,13 @@ export class Run {
   pass(): void {
     this.whileAsleep();
     if (this.#called() !== undefined) return;
-    const ticks = this.#distance;
+    const ticks = this.#distance();
     if (ticks === undefined) throw new Asleep();
     this.#machine.counter.count += ticks;
   }
 
   /** Ticks to the next timer of any CPU; undefined if none will fire. */
-  get #distance(): bigint | undefined {
+  #distance(): bigint | undefined {
     let least: bigint | undefined;
     for (const { timer } of this.#machine.cpus) least = sooner(least, timer.distance);
     return least;
@@ -199,7 +203,7 @@ export class Run {
     if (this.mode !== undefined) counter.count = end;
     this.settle();
     while (counter.count < end) {
-      const next = this.#distance;
+      const next = this.#distance();
       counter.count = next === undefined || counter.count + next > end ? end : counter.count + next;
       this.settle();
     }
@@ -224,13 +228,14 @@ export class Run {
       return;
     }
     const waiting = this.#waited;
-    for (const cpu of this.#machine.cpus.filter(({ isInside }) => !isInside)) {
+    for (const cpu of this.#machine.cpus) {
+      if (cpu.isInside) continue;
       cpu.interface.holdBack();
       if (cpu.isCalled) this.take(cpu);
       cpu.interface.letAll();
     }
     this.#waited = waiting + 1;
-    if (this.#waited > NESTED && this.#inside.length > 1) throw new Entangled();
+    if (this.#waited > NESTED && this.#depth > 1) throw new Entangled();
     this.wait(this.#waited);
   }
 

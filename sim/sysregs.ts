@@ -11,7 +11,7 @@ import type { Order } from "./order.ts";
 import type { State } from "./state/state.ts";
 import type { Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
-import { hex, MASK_64 } from "./words.ts";
+import { hex, lowHalf, MASK_64 } from "./words.ts";
 
 /** What EL1 registers and controls of EL2 hold when the loader gives the CPU away: UNKNOWN, so something that would be noticed. */
 export const LEFT_BEHIND = 0xdead_beef_0bad_cafen;
@@ -51,10 +51,10 @@ export class Register {
   read(): bigint {
     return this.#read === undefined ? this.value : this.#read();
   }
+  /** `value`: 64 bits. */
   write(value: bigint): void {
-    if (value < 0n || value > MASK_64) throw new Violation(`${this.name} = ${value}`);
     if (!this.exists) throw new Violation(`${this.name} is UNDEFINED on this CPU`);
-    this.value = value;
+    if (this.#read === undefined) this.value = value;
     this.#write?.(value);
   }
 }
@@ -98,13 +98,13 @@ export class SystemRegisters {
         order.changeEntry();
       },
       CNTHP_CTL_EL2: (value) => {
-        timer.hypervisor.control = Number(value);
+        timer.hypervisor.control = lowHalf(value);
       },
       CNTHP_CVAL_EL2: (value) => {
         timer.hypervisor.compare = value;
       },
       CNTV_CTL_EL0: (value) => {
-        timer.virtual.control = Number(value) & 3;
+        timer.virtual.control = lowHalf(value) & 3;
       },
       CNTV_CVAL_EL0: (value) => {
         timer.virtual.compare = value;
@@ -147,6 +147,7 @@ export class SystemRegisters {
     return this.at(name).read();
   }
   write(name: string, value: bigint): void {
+    if (value < 0n || value > MASK_64) throw new Violation(`${name} = ${value}`);
     this.at(name).write(value);
   }
 }
@@ -173,14 +174,16 @@ export const sysregHal = (board: Board): Record<string, (value: bigint) => bigin
         return registers[run.acting.index]!.read();
       };
     if (access !== "r") {
-      const watch = board.state?.isWatched(name) === true ? board.state : undefined;
+      const { state } = board;
+      const place = state?.placeOf(name) ?? -1;
       functions[`write${pascal(name)}`] = (value) => {
         board.count();
         const { index } = run.acting;
         const word = BigInt.asUintN(64, value);
         if (check !== undefined && !door.checks[check](word, index)) refuse("SYSREG", `${name} = ${hex(word)}`);
-        watch?.beforeWrite(index, name);
-        registers[index]!.write(word);
+        const register = registers[index]!;
+        if (place >= 0) state!.beforeWrite(index, register, place);
+        register.write(word);
         return undefined;
       };
     }

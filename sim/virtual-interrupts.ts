@@ -3,9 +3,9 @@
 
 import { ichHcr, listRegister } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
-import { lowest } from "./words.ts";
+import { highHalf, lowest, lowHalf } from "./words.ts";
 
-const highWord = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
+const highWord = (value: bigint): number => highHalf(value) | 0;
 /** Bits of a list register's high word. */
 const PENDING = highWord(listRegister.LR_PENDING);
 const ACTIVE = highWord(listRegister.LR_ACTIVE);
@@ -45,10 +45,9 @@ export interface Watch {
 
 export class VirtualInterface {
   watch: Watch | undefined;
-  /** The list registers, and their words: the low one is the INTID, the high one what is asked for at every turn. */
-  readonly #lrs: bigint[];
-  readonly #ids: Uint32Array;
-  readonly #highs: Int32Array;
+  /** The list registers, and their halves, one after the other: the low one is the INTID, the high one what is asked for at every turn. */
+  readonly #lrs: BigUint64Array;
+  readonly #halves: Int32Array;
   /** Those that are pending or active, a bit each. */
   #used = 0;
   readonly #priorityBits: number;
@@ -61,9 +60,8 @@ export class VirtualInterface {
   readonly #deactivateLinked: (intid: number) => void;
 
   constructor(listRegisters: number, priorityBits: number, deactivateLinked: (intid: number) => void) {
-    this.#lrs = Array.from({ length: listRegisters }, () => 0n);
-    this.#ids = new Uint32Array(listRegisters);
-    this.#highs = new Int32Array(listRegisters);
+    this.#lrs = new BigUint64Array(listRegisters);
+    this.#halves = new Int32Array(this.#lrs.buffer);
     this.#priorityBits = priorityBits;
     this.#deactivateLinked = deactivateLinked;
   }
@@ -78,14 +76,14 @@ export class VirtualInterface {
     return BigInt(this.#hcr >>> 0);
   }
   set hcr(value: bigint) {
-    this.#hcr = Number(value);
+    this.#hcr = lowHalf(value);
     this.#misr = undefined;
   }
   get vmcr(): bigint {
     return BigInt(this.#vmcr >>> 0);
   }
   set vmcr(value: bigint) {
-    this.#vmcr = Number(value);
+    this.#vmcr = lowHalf(value);
     this.#misr = undefined;
   }
 
@@ -98,21 +96,22 @@ export class VirtualInterface {
   /** 12.4.8: what makes the list registers UNPREDICTABLE is a violation. */
   writeList(n: number, value: bigint): void {
     this.readList(n);
-    this.#setList(n, value);
-    const [id, high] = [this.#ids[n]!, this.#highs[n]!];
+    this.#lrs[n] = value;
+    this.#note(n);
+    const [id, high] = [this.idOf(n), this.#high(n)];
     if ((high & STATE) !== 0) {
       if ((high & HW) !== 0 && (high & STATE) === STATE)
         throw new Violation(`ICH_LR${n}: a linked interrupt is pending and active`);
       if (id >= 1020) throw new Violation(`ICH_LR${n}: vINTID ${id}`);
       for (let rest = this.#used & ~(1 << n); rest !== 0; rest &= rest - 1) {
         const other = lowest(rest);
-        if (this.#ids[other] === id) throw new Violation(`vINTID ${id} is in two list registers, ${other} and ${n}`);
+        if (this.idOf(other) === id) throw new Violation(`vINTID ${id} is in two list registers, ${other} and ${n}`);
       }
     }
     this.watch?.listed();
   }
   get lists(): readonly bigint[] {
-    return this.#lrs;
+    return [...this.#lrs];
   }
 
   // One of them in parts, for who looks often.
@@ -125,33 +124,33 @@ export class VirtualInterface {
     return this.#used;
   }
   idOf(n: number): number {
-    return this.#ids[n]!;
+    return this.#halves[2 * n]! >>> 0;
+  }
+  #high(n: number): number {
+    return this.#halves[2 * n + 1]!;
   }
   isPending(n: number): boolean {
-    return (this.#highs[n]! & PENDING) !== 0;
+    return (this.#high(n) & PENDING) !== 0;
   }
   isActive(n: number): boolean {
-    return (this.#highs[n]! & ACTIVE) !== 0;
+    return (this.#high(n) & ACTIVE) !== 0;
   }
   groupOf(n: number): 0 | 1 {
-    return groupOf(this.#highs[n]!);
+    return groupOf(this.#high(n));
   }
   priorityOf(n: number): number {
-    return priorityOf(this.#highs[n]!);
+    return priorityOf(this.#high(n));
   }
 
-  #setList(n: number, value: bigint): void {
-    this.#lrs[n] = value;
-    this.#ids[n] = Number(BigInt.asUintN(32, value));
-    const high = highWord(value);
-    this.#highs[n] = high;
-    this.#used = (high & STATE) === 0 ? this.#used & ~(1 << n) : this.#used | (1 << n);
+  /** One of them has changed. */
+  #note(n: number): void {
+    this.#used = (this.#high(n) & STATE) === 0 ? this.#used & ~(1 << n) : this.#used | (1 << n);
     this.#misr = undefined;
   }
   /** The guest's side changes its state. */
   #setState(n: number, state: number): void {
-    const high = (this.#highs[n]! & ~STATE) | state;
-    this.#setList(n, (BigInt(high >>> 0) << 32n) | BigInt(this.#ids[n]!));
+    this.#halves[2 * n + 1] = (this.#high(n) & ~STATE) | state;
+    this.#note(n);
   }
 
   #requireWord(word: number): void {
@@ -163,7 +162,7 @@ export class VirtualInterface {
   }
   writeActive(group: 0 | 1, word: number, value: bigint): void {
     this.#requireWord(word);
-    this.#active[group][word] = Number(value & 0xffff_ffffn);
+    this.#active[group][word] = lowHalf(value);
   }
 
   get elrsr(): bigint {
@@ -174,7 +173,7 @@ export class VirtualInterface {
   }
   #mask(test: (high: number) => boolean): bigint {
     let mask = 0;
-    for (let n = 0; n < this.count; n++) if (test(this.#highs[n]!)) mask |= 1 << n;
+    for (let n = 0; n < this.count; n++) if (test(this.#high(n))) mask |= 1 << n;
     return BigInt(mask);
   }
 
@@ -183,7 +182,8 @@ export class VirtualInterface {
     let valid = 0;
     let isPending = false;
     let isEnded = false;
-    for (const high of this.#highs) {
+    for (let n = 0; n < this.count; n++) {
+      const high = this.#high(n);
       if ((high & STATE) !== 0) valid++;
       else if ((high & HW) === 0 && (high & EOI) !== 0) isEnded = true;
       if ((high & STATE) === PENDING) isPending = true;
@@ -200,16 +200,17 @@ export class VirtualInterface {
     return misr;
   }
   get misr(): bigint {
-    return BigInt(this.#status);
+    return BigInt(this.#status());
   }
-  get #status(): number {
+  // A method: the engine calls itself for private accessors, and this is asked at every turn.
+  #status(): number {
     this.#misr ??= this.#maintenanceStatus();
     return this.#misr;
   }
 
   /** The line of the maintenance interrupt. */
   get maintenance(): boolean {
-    return (this.#hcr & ichHcr.ICH_HCR_EN) !== 0 && this.#status !== 0;
+    return (this.#hcr & ichHcr.ICH_HCR_EN) !== 0 && this.#status() !== 0;
   }
 
   // --- the guest's side
@@ -262,7 +263,7 @@ export class VirtualInterface {
     let best: number | undefined;
     for (let rest = this.#used; rest !== 0; rest &= rest - 1) {
       const n = lowest(rest);
-      const high = this.#highs[n]!;
+      const high = this.#high(n);
       if ((high & STATE) !== PENDING || !this.isGroupEnabled(groupOf(high))) continue;
       if (best === undefined || priorityOf(high) < this.priorityOf(best)) best = n;
     }
@@ -327,7 +328,7 @@ export class VirtualInterface {
 
   #deactivate(intid: number, group?: 0 | 1, running?: number): void {
     let n = 0;
-    while (n < this.count && (this.#ids[n] !== intid || !this.isActive(n))) n++;
+    while (n < this.count && (this.idOf(n) !== intid || !this.isActive(n))) n++;
     if (n === this.count) {
       const count = Math.min((this.#hcr >>> EOI_COUNT_SHIFT) + 1, 31);
       this.#hcr = ((this.#hcr & 0x07ff_ffff) | (count << EOI_COUNT_SHIFT)) >>> 0;
@@ -335,7 +336,7 @@ export class VirtualInterface {
       this.watch?.counted(intid);
       return;
     }
-    const high = this.#highs[n]!;
+    const high = this.#high(n);
     if (group !== undefined && (groupOf(high) !== group || this.#groupPriority(priorityOf(high), group) !== running)) return;
     this.#setState(n, high & PENDING);
     this.watch?.deactivated(intid);

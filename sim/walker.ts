@@ -3,7 +3,7 @@
 //
 // D8.2.6 (walk, 4 KiB granule), D8.3.1 (descriptor formats), D8.4.2 (stage-1 permissions), D8.4.4 (stage-2 permissions), D24.2.181 (VTCR_EL2).
 
-import { bit, bits, hex } from "./words.ts";
+import { bit, bits, hex, lowHalf } from "./words.ts";
 
 export type Read64 = (pa: number) => bigint;
 
@@ -41,11 +41,11 @@ export const faultStatus = ({ fault, level }: Fault): number => codes[fault] | l
 /** What is the same for both stages. */
 interface Regime {
   readonly root: number;
-  /** Bits of an input address, and the level at which the walk starts. */
-  readonly inputBits: number;
+  /** The first input address that is too large, and the level at which the walk starts. */
+  readonly inputEnd: number;
   readonly startLevel: number;
-  /** Bits of an output address. */
-  readonly outputBits: number;
+  /** The first output address that is too large. */
+  readonly outputEnd: number;
   readonly leaf: (descriptor: bigint) => Pick<Leaf, "read" | "write" | "execute" | "memory" | "shareability">;
   readonly read64: Read64;
 }
@@ -62,16 +62,17 @@ const TRANSLATION = faults("translation");
 const ADDRESS_SIZE = faults("address size");
 const ACCESS_FLAG = faults("access flag");
 
-const OUTPUT = 0x0000_ffff_ffff_f000n;
-const KIND = 3n;
-const TABLE = 3n;
+const KIND = 3;
+const TABLE = 3;
+/** The address in a descriptor. */
+const outputOf = (descriptor: bigint): number => bits(descriptor, 47, 12) * 4096;
 
 /** What the descriptor at `level` for the input range from `input` on means. */
 const decode = (regime: Regime, descriptor: bigint, level: number, input: number): Entry => {
   if (!bit(descriptor, 0)) return TRANSLATION[level]!;
   const second = bit(descriptor, 1);
-  const output = Number(descriptor & OUTPUT);
-  if (output >= 2 ** regime.outputBits) return ADDRESS_SIZE[level]!;
+  const output = outputOf(descriptor);
+  if (output >= regime.outputEnd) return ADDRESS_SIZE[level]!;
   if (level < 3 && second) return { table: output };
   // Level 0 has no blocks with this granule; at level 3 a zero in bit 1 is reserved.
   if (level === 0 || (level === 3 && !second)) return TRANSLATION[level]!;
@@ -83,17 +84,17 @@ const decode = (regime: Regime, descriptor: bigint, level: number, input: number
 };
 
 const walk = (regime: Regime, address: number): Leaf | Fault => {
-  if (address >= 2 ** regime.inputBits) return TRANSLATION[0]!;
+  if (address >= regime.inputEnd) return TRANSLATION[0]!;
   let table = regime.root;
-  let top = 2 ** regime.inputBits;
+  let top = regime.inputEnd;
   for (let level = regime.startLevel; ; level++) {
     const size = sizeOf(level);
     const index = Math.floor((address % top) / size);
     const descriptor = regime.read64(table + index * 8);
     // On the way down nothing is made but the answer at its end.
-    if (level < 3 && (descriptor & KIND) === TABLE) {
-      table = Number(descriptor & OUTPUT);
-      if (table >= 2 ** regime.outputBits) return ADDRESS_SIZE[level]!;
+    if (level < 3 && (lowHalf(descriptor) & KIND) === TABLE) {
+      table = outputOf(descriptor);
+      if (table >= regime.outputEnd) return ADDRESS_SIZE[level]!;
       top = size;
       continue;
     }
@@ -114,7 +115,7 @@ function* leavesOf(regime: Regime, table: number, level: number, input: number, 
 }
 
 const leaves = (regime: Regime): Generator<Leaf> =>
-  leavesOf(regime, regime.root, regime.startLevel, 0, 2 ** (regime.inputBits - shiftOf(regime.startLevel)));
+  leavesOf(regime, regime.root, regime.startLevel, 0, regime.inputEnd / sizeOf(regime.startLevel));
 
 const PHYSICAL_BITS = [32, 36, 40, 42, 44, 48];
 
@@ -132,9 +133,9 @@ const stage2Regime = (vtcr: bigint, vttbr: bigint, read64: Read64): Regime => {
   if (root % (8 * 2 ** startBits) !== 0) throw new Malformed("VTTBR_EL2 is not aligned at the size of the first table");
   return {
     root,
-    inputBits,
+    inputEnd: 2 ** inputBits,
     startLevel,
-    outputBits,
+    outputEnd: 2 ** outputBits,
     read64,
     // S2AP in bits 7-6: read, write. XN in bit 54, bit 53 reserved without FEAT_XNX.
     leaf: (descriptor) => ({
@@ -176,9 +177,9 @@ const stage1Regime = ({ tcr, ttbr0, mair, sctlr }: Stage1Registers, read64: Read
   const startLevel = 4 - Math.ceil((inputBits - 12) / 9);
   return {
     root: bits(ttbr0, 47, 1) * 2,
-    inputBits,
+    inputEnd: 2 ** inputBits,
     startLevel,
-    outputBits: PHYSICAL_BITS[bits(tcr, 18, 16)] ?? 48,
+    outputEnd: 2 ** (PHYSICAL_BITS[bits(tcr, 18, 16)] ?? 48),
     read64,
     // AP[2] in bit 7: read-only. AP[1] is RES1 here. XN in bit 54; SCTLR_EL2.WXN (bit 19) makes what is writable execute-never.
     leaf: (descriptor) => {

@@ -8,7 +8,7 @@ import { Violation } from "../faults.ts";
 import type { Guest } from "../guest.ts";
 import type { Machine } from "../machine.ts";
 import type { VirtualInterface } from "../virtual-interrupts.ts";
-import { lowest } from "../words.ts";
+import { lowest, lowHalf } from "../words.ts";
 import { Exits } from "./exits.ts";
 import { type Bank, LINES, type VcpuGic, VTIMER, WORDS } from "./interrupts.ts";
 import { Offer } from "./offer.ts";
@@ -63,7 +63,7 @@ export class Delivery {
   }
 
   /** In the second mode, and behind it. */
-  get #isOff(): boolean {
+  #isOff(): boolean {
     this.#wasOff ||= this.#machine.run.mode !== undefined;
     return this.#wasOff;
   }
@@ -94,7 +94,7 @@ export class Delivery {
 
   /** The answer to a guest's exit is in its record. */
   answered(guest: Guest): void {
-    if (!this.#isOff && this.#exits.answered(guest)) this.#hasChanged = true;
+    if (!this.#isOff() && this.#exits.answered(guest)) this.#hasChanged = true;
   }
 
   // --- what is pending
@@ -117,7 +117,7 @@ export class Delivery {
   /** Nothing is on its way to any CPU. */
   check(): void {
     const { counter, cpus } = this.#machine;
-    if (this.#isOff) return;
+    if (this.#isOff()) return;
     for (const { isInside } of cpus) if (isInside) return;
     this.#hasChanged = false;
     this.#lookedAt = counter.count;
@@ -158,7 +158,7 @@ export class Delivery {
     const { virtual } = cpu;
     const intid = bank.first + n;
     // What waits comes when at most one list register is in use: those that are have what is more urgent.
-    if ((Number(virtual.hcr) & ichHcr.ICH_HCR_UIE) === 0)
+    if ((lowHalf(virtual.hcr) & ichHcr.ICH_HCR_UIE) === 0)
       throw this.#wrong(cpu, guest, intid, "is pending, no list register has it, and nothing asks for it");
     if (least > priority) throw this.#wrong(cpu, guest, intid, "waits behind one that is less urgent");
     const running = virtual.runningPriority;
@@ -213,7 +213,7 @@ export class Delivery {
 
   #acknowledged(cpu: Cpu, group: 0 | 1, intid: number, running: number): void {
     const { guest, virtual } = cpu;
-    if (guest === undefined || this.#isOff) return;
+    if (guest === undefined || this.#isOff()) return;
     const gic = this.#exits.of(guest);
     // While an interrupt is on its way to the CPU, the list registers may be about to change.
     const isSettled = this.#findDue(cpu, gic) && !cpu.isWanted;

@@ -19,19 +19,17 @@ import {
   systemRt,
 } from "../state/cause.ts";
 import { PC } from "../state/general.ts";
+import { bits } from "../words.ts";
 import { MAX_VCPUS, type VcpuGic, VmGic } from "./interrupts.ts";
 import { DeviceLines } from "./lines.ts";
 import { placeOf, sendSgi, write, wrongRead } from "./registers.ts";
 
 const { DOORBELL_SPI, GICD_BASE, GICR_BASE, GICR_STRIDE, RTC_BASE, UART_BASE } = guestMachine;
 const DOORBELL = (calls.find(({ name }) => name === "HL_DOORBELL")?.id ?? 0) | 0;
-/** HPFAR_EL2.FIPA. */
-const PAGE = 0xff_ffff_fff0n;
-/** The same of the first page of a VM's GIC, and of the first one behind it; of its other devices. */
-const GIC_START = BigInt(GICD_BASE) >> 8n;
-const GIC_END = BigInt(GICR_BASE + MAX_VCPUS * GICR_STRIDE) >> 8n;
-const UART_PAGE = BigInt(UART_BASE) >> 8n;
-const RTC_PAGE = BigInt(RTC_BASE) >> 8n;
+/** The first address behind a VM's GIC. */
+const GIC_END = GICR_BASE + MAX_VCPUS * GICR_STRIDE;
+/** The page that HPFAR_EL2.FIPA names. */
+const pageOf = (hpfar: bigint): number => bits(hpfar, 39, 4) * 4096;
 const register = {
   SGI1R: encode(trappedRegisters.ICC_SGI1R_EL1),
   SGI0R: encode(trappedRegisters.ICC_SGI0R_EL1),
@@ -98,17 +96,17 @@ export class Exits {
 
   #access(guest: Guest): boolean {
     const { esr, hpfar } = guest.general.cause;
-    const page = hpfar & PAGE;
-    if (page < GIC_START || page >= GIC_END) return page === UART_PAGE || page === RTC_PAGE;
+    const page = pageOf(hpfar);
+    if (page < GICD_BASE || page >= GIC_END) return page === UART_BASE || page === RTC_BASE;
     if (!isDeviceAccess(esr) || !this.#isDone(guest)) return false;
-    if (isWrite(esr)) return this.#write(guest, Number(page));
-    this.#read(guest, Number(page));
+    if (isWrite(esr)) return this.#write(guest, page);
+    this.#read(guest, page);
     return false;
   }
 
   #write({ general, vmid }: Guest, page: number): boolean {
     const { esr, far } = general.cause;
-    const place = placeOf((page << 8) | Number(far & 0xfffn), this.#count(vmid));
+    const place = placeOf(page + bits(far, 11, 0), this.#count(vmid));
     const rt = registerOf(esr);
     if (place !== undefined) write(this.vm(vmid), place, bytesOf(esr), rt === 31 ? 0n : general.was[rt]!);
     return place !== undefined;
@@ -117,7 +115,7 @@ export class Exits {
   #read(guest: Guest, page: number): void {
     const { general, vcpu, vmid } = guest;
     const { esr, far } = general.cause;
-    const place = placeOf((page << 8) | Number(far & 0xfffn), this.#count(vmid));
+    const place = placeOf(page + bits(far, 11, 0), this.#count(vmid));
     const rt = registerOf(esr);
     if (place === undefined || rt === 31) return;
     // Of eight bytes, a W register has four.

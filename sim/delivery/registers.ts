@@ -3,7 +3,7 @@
 
 import { gicd, gicIds, gicr } from "../../abi/gic.ts";
 import { guest } from "../../abi/guest.ts";
-import { lowest } from "../words.ts";
+import { bits, highHalf, lowest, lowHalf } from "../words.ts";
 import { type Bank, LINES, type VcpuGic, type VmGic, VTIMER } from "./interrupts.ts";
 
 const { FIRST_SPI } = gicIds;
@@ -40,10 +40,10 @@ const inWords = (
   value: bigint,
   act: (at: number, mask: number, value: number) => void,
 ): void => {
-  const low = Number(BigInt.asIntN(32, value));
+  const low = lowHalf(value) | 0;
   if (bytes === 8) {
     act(offset, -1, low);
-    act(offset + 4, -1, Number(BigInt.asIntN(32, value >> 32n)));
+    act(offset + 4, -1, highHalf(value) | 0);
   } else {
     const mask = bytes === 4 ? -1 : ((1 << (8 * bytes)) - 1) << (8 * (offset & 3));
     act(offset & ~3, mask, (low << (8 * (offset & 3))) & mask);
@@ -166,10 +166,10 @@ export const wrongRead = (vgic: VmGic, place: Place, bytes: number, all: bigint,
 
 /** A write of ICC_SGI1R_EL1 or ICC_SGI0R_EL1 by a vCPU: an SGI that is of that group where it goes. `vcpus`: how many there are. */
 export const sendSgi = ({ vm, id }: VcpuGic, value: bigint, group: 0 | 1, vcpus: number): void => {
-  const intid = Number((value >> 24n) & 15n);
+  const intid = bits(value, 27, 24);
   // Aff3, Aff2, Aff1 and the range selector name a cluster; there is one.
   const isHere = (value & 0xff_f0ff_00ff_0000n) === 0n;
-  const listed = isHere ? Number(value & 0xffffn) : 0;
+  const listed = isHere ? bits(value, 15, 0) : 0;
   const targets = (value & (1n << 40n)) !== 0n ? ~(1 << id) : listed;
   for (let n = 0; n < vcpus; n++) {
     const bank = vm.vcpus[n]!.banks[0]!;

@@ -24,14 +24,12 @@ interface Tables {
   isChanging(root: number): boolean;
 }
 
-export interface Translation {
-  readonly cpu: number;
-  readonly stage2: { readonly vmid: number; readonly root: number };
-  readonly ipa: number;
+/** Who accesses memory. */
+export interface Walker {
   /** Walks the tables as they are. */
-  readonly walk: () => Leaf | Fault;
+  translate(ipa: number): Leaf | Fault;
   /** Called with what the guest goes through, whenever the tables have changed since that was last looked at. */
-  readonly check: (leaf: Leaf) => void;
+  requireOwn(leaf: Leaf): void;
 }
 
 const LEVEL_SIZES = [2 ** 12, 2 ** 21, 2 ** 30];
@@ -66,16 +64,18 @@ export class Translations {
   }
 
   /** Where a guest's access goes. */
-  find({ cpu, stage2: { vmid, root }, ipa, walk, check }: Translation): Leaf | Fault {
+  find(cpu: number, { vmid, root }: { readonly vmid: number; readonly root: number }, ipa: number, walker: Walker): Leaf | Fault {
     const held = this.#of(cpu, vmid);
     const { tableChanges: changes } = this.#tables;
-    for (const size of LEVEL_SIZES) {
+    // Most addresses of devices are in no leaf at all.
+    for (let level = 0; held.size > 0 && level < LEVEL_SIZES.length; level++) {
+      const size = LEVEL_SIZES[level]!;
       const one = held.get(ipa - (ipa % size) + size / 4096 - 1);
       if (one === undefined) continue;
       if (one.seen === changes) return one.leaf;
-      const now = walk();
+      const now = walker.translate(ipa);
       if (isSame(one.leaf, now)) {
-        check(one.leaf);
+        walker.requireOwn(one.leaf);
         one.seen = changes;
       } else if (!this.#tables.isChanging(root)) {
         throw new Violation(
@@ -84,9 +84,9 @@ export class Translations {
       }
       return one.leaf;
     }
-    const found = walk();
+    const found = walker.translate(ipa);
     if ("fault" in found) return found;
-    check(found);
+    walker.requireOwn(found);
     held.set(found.input + found.size / 4096 - 1, { leaf: found, since: this.#tables.clock, seen: changes });
     return found;
   }

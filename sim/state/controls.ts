@@ -5,7 +5,8 @@ import type { Cpu } from "../cpu.ts";
 import { extensionControls } from "../cpu-model.ts";
 import { Violation } from "../faults.ts";
 import { LEFT_BEHIND, type Register } from "../sysregs.ts";
-import { hex } from "../words.ts";
+import { hex, MASK_64 } from "../words.ts";
+import type { Overwritten } from "./overwritten.ts";
 
 /** Bits that differ between vCPUs, or from one moment to the next. */
 const free: Readonly<Record<string, bigint>> = { HCR_EL2: hcr.HCR_VSE | hcr.HCR_TWI, CPTR_EL2: 1n << 10n };
@@ -16,36 +17,45 @@ const names = [
   ...Object.keys(extensionControls).filter((name) => name !== "VDISR_EL2"),
 ];
 
-/** What must be alike. */
-const heldIn = (register: Register): bigint => {
-  const different = free[register.name];
-  return different === undefined ? register.read() : register.read() & ~different;
-};
+export const controlNames: readonly string[] = names;
 
-export const controlNames: ReadonlySet<string> = new Set(names);
+/** A control of a CPU. */
+interface Control {
+  readonly register: Register;
+  /** Its place among the registers whose writes are watched. */
+  readonly place: number;
+  /** The bits that must be alike. */
+  readonly mask: bigint;
+}
 
 export class Controls {
   /** Those of each CPU that exist. */
-  readonly #registers: readonly (readonly Register[])[];
+  readonly #controls: readonly (readonly Control[])[];
   /** As the first guest was entered under them. */
   #common: readonly bigint[] | undefined;
 
-  constructor(cpus: readonly Cpu[]) {
-    this.#registers = cpus.map(({ registers }) => names.map((name) => registers.at(name)).filter(({ exists }) => exists));
+  /** `places`: of the names above. */
+  constructor(cpus: readonly Cpu[], places: ReadonlyMap<string, number>) {
+    this.#controls = cpus.map(({ registers }) =>
+      names
+        .map((name) => ({ register: registers.at(name), place: places.get(name)!, mask: MASK_64 & ~(free[name] ?? 0n) }))
+        .filter(({ register }) => register.exists),
+    );
   }
 
-  /** A guest is entered on a CPU on which none was before, or some of them were written. */
-  check({ index }: Cpu): void {
-    const registers = this.#registers[index]!;
-    this.#common ??= registers.map(heldIn);
-    for (let n = 0; n < registers.length; n++) {
-      const register = registers[n]!;
-      const { name } = register;
-      const [value, common] = [heldIn(register), this.#common[n]!];
-      if (value === (LEFT_BEHIND & ~(free[name] ?? 0n)))
-        throw new Violation(`a guest is entered with ${name} as the loader has left it`);
+  /** A guest is entered on a CPU; `written`: what was written since another one was, if another one was. */
+  check({ index }: Cpu, written: Overwritten | undefined): void {
+    const controls = this.#controls[index]!;
+    this.#common ??= controls.map(({ register, mask }) => register.read() & mask);
+    for (let n = 0; n < controls.length; n++) {
+      const { register, place, mask } = controls[n]!;
+      if (written?.has(place) === false) continue;
+      const value = register.read() & mask;
+      const common = this.#common[n]!;
+      if (value === (LEFT_BEHIND & mask))
+        throw new Violation(`a guest is entered with ${register.name} as the loader has left it`);
       if (value !== common)
-        throw new Violation(`${name} is ${hex(value)} for the guest on CPU ${index}, and ${hex(common)} for others`);
+        throw new Violation(`${register.name} is ${hex(value)} for the guest on CPU ${index}, and ${hex(common)} for others`);
     }
   }
 }

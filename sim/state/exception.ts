@@ -3,6 +3,7 @@
 
 import { exceptionClass as ec } from "../../abi/esr.ts";
 import type { SystemRegisters } from "../sysregs.ts";
+import { bits } from "../words.ts";
 import type { Cause, Change } from "./cause.ts";
 import { type General, PC, PSTATE } from "./general.ts";
 
@@ -14,7 +15,7 @@ const TAKEN = 0x3c5n;
 const TAKEN_MASK = 0x3dfn | (3n << 20n);
 
 /** Registers of EL1 that an exception writes. */
-export const exceptionRegisters: ReadonlySet<string> = new Set(["ESR_EL1", "ELR_EL1", "SPSR_EL1", "FAR_EL1"]);
+export const exceptionRegisters: readonly string[] = ["ESR_EL1", "ELR_EL1", "SPSR_EL1", "FAR_EL1"];
 
 /** Where the vector of an exception from this PSTATE lies behind VBAR_EL1 (D1.3.1.5). */
 const vectorOf = (pstate: bigint): bigint => {
@@ -25,7 +26,7 @@ const vectorOf = (pstate: bigint): bigint => {
 
 /** The syndrome's class and status, of an exception in answer to a cause. */
 const isSyndrome = ({ exceptionClass }: Cause, esr: bigint, isLower: boolean): boolean => {
-  const [taken, status] = [Number(esr >> 26n), Number(esr & 0x3fn)];
+  const [taken, status] = [bits(esr, 63, 26), bits(esr, 5, 0)];
   const isExternal = status === 0x10 || status === 0x14;
   if (exceptionClass === ec.EC_DABT_LOWER) return isExternal && taken === (isLower ? ec.EC_DABT_LOWER : ec.EC_DABT_SAME);
   if (exceptionClass === ec.EC_IABT_LOWER) return isExternal && taken === (isLower ? ec.EC_IABT_LOWER : ec.EC_IABT_SAME);

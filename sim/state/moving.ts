@@ -11,10 +11,21 @@ import type { Guest } from "../guest.ts";
 import type { Register } from "../sysregs.ts";
 import { hex } from "../words.ts";
 import { SERROR } from "./cause.ts";
+import { Overwritten } from "./overwritten.ts";
 
 /** Whom a CPU serves. */
 const identity = ["VTTBR_EL2", "VMPIDR_EL2", "CNTVOFF_EL2"];
 const HCR = "HCR_EL2";
+
+const interfaceOf = ({ priorityBits }: CpuModel): readonly string[] => {
+  const words = Array.from({ length: 2 ** (priorityBits - 5) }, (_, n) => n);
+  return ["ICH_VMCR_EL2", ...words.flatMap((n) => [`ICH_AP0R${n}_EL2`, `ICH_AP1R${n}_EL2`])];
+};
+const movingOf = (model: CpuModel): readonly string[] => [
+  ...identity,
+  ...interfaceOf(model),
+  ...(hasRegister(model, "VDISR_EL2") ? ["VDISR_EL2"] : []),
+];
 
 const whoOf = ({ vcpu }: Guest): string => `the vCPU at ${hex(vcpu)}`;
 
@@ -22,40 +33,68 @@ const whoOf = ({ vcpu }: Guest): string => `the vCPU at ${hex(vcpu)}`;
 export class Holding {
   /** The vCPU that was entered here last. */
   holder: Guest | undefined;
-  /** Registers that EL2 has written since, and what they held. */
-  readonly old = new Map<string, bigint>();
+  /** Registers that EL2 has written since. */
+  readonly written: Overwritten;
+
+  constructor(places: number) {
+    this.written = new Overwritten(places);
+  }
+}
+
+/** What a vCPU had when it left its CPU: of its interface, in the order of names there, and whether a virtual SError waited for it. */
+export interface Left {
+  readonly words: BigUint64Array;
+  serror: boolean;
+}
+
+/** A register of a CPU, and its place among those whose writes are watched. */
+interface Watched {
+  readonly register: Register;
+  readonly place: number;
 }
 
 export class Moving {
   /** The guest's own side of the virtual CPU interface: masks and active priorities (IHI 0069, 12.4). */
   readonly #interface: readonly string[];
   /** The same of each CPU. */
-  readonly #interfaces: readonly (readonly Register[])[];
-  readonly #written: readonly string[];
+  readonly #interfaces: readonly (readonly Watched[])[];
+  /** All that must be written for whom a CPU has anew. */
+  readonly #moving: readonly string[];
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #hcr: number;
   readonly #hasDisr: boolean;
   readonly #holdings: readonly Holding[];
-  /** What a vCPU had when it left its CPU, in the order of `interface`, and whether a virtual SError waited for it. */
-  readonly #kept = new Map<Guest, { readonly words: readonly bigint[]; readonly serror: boolean }>();
 
-  constructor(cpus: readonly Cpu[], model: CpuModel, holdings: readonly Holding[]) {
-    const words = Array.from({ length: 2 ** (model.priorityBits - 5) }, (_, n) => n);
-    this.#interface = ["ICH_VMCR_EL2", ...words.flatMap((n) => [`ICH_AP0R${n}_EL2`, `ICH_AP1R${n}_EL2`])];
-    this.#interfaces = cpus.map(({ registers }) => this.#interface.map((name) => registers.at(name)));
+  /** `places`: those of the names below. */
+  constructor(cpus: readonly Cpu[], model: CpuModel, holdings: readonly Holding[], places: ReadonlyMap<string, number>) {
+    this.#interface = interfaceOf(model);
+    this.#moving = movingOf(model);
+    this.#places = places;
+    this.#hcr = places.get(HCR)!;
+    this.#interfaces = cpus.map(({ registers }) =>
+      this.#interface.map((name) => ({ register: registers.at(name), place: places.get(name)! })),
+    );
     this.#hasDisr = hasRegister(model, "VDISR_EL2");
-    this.#written = [...identity, ...this.#interface, ...(this.#hasDisr ? ["VDISR_EL2"] : [])];
     this.#holdings = holdings;
   }
 
   /** All that is looked at here. */
-  get names(): readonly string[] {
-    return [...this.#written, HCR];
+  static names(model: CpuModel): readonly string[] {
+    return [...movingOf(model), HCR];
   }
 
   /** Remembers what the vCPU that a CPU has had left there. */
-  #keep({ index, hcr: controls }: Cpu, { holder, old }: Holding): void {
+  #keep({ index, hcr: controls }: Cpu, { holder, written }: Holding): void {
     if (holder === undefined) return;
-    const read = (register: Register): bigint => old.get(register.name) ?? register.read();
-    this.#kept.set(holder, { words: this.#interfaces[index]!.map(read), serror: (read(controls) & hcr.HCR_VSE) !== 0n });
+    const all = this.#interfaces[index]!;
+    holder.left ??= { words: new BigUint64Array(all.length), serror: false };
+    const { left } = holder;
+    for (let n = 0; n < all.length; n++) {
+      const { register, place } = all[n]!;
+      left.words[n] = written.has(place) ? written.old(place) : register.read();
+    }
+    left.serror = ((written.has(this.#hcr) ? written.old(this.#hcr) : controls.read()) & hcr.HCR_VSE) !== 0n;
+    holder.hasLeft = true;
   }
 
   /** A vCPU is entered on a CPU that has written some of these, or had another one; `isStart`: it starts. */
@@ -70,16 +109,17 @@ export class Moving {
       other.holder = undefined;
     }
     if (own.holder !== guest) {
-      const stale = this.#written.find((name) => !own.old.has(name));
+      const stale = this.#moving.find((name) => !own.written.has(this.#places.get(name)!));
       if (stale !== undefined)
         throw new Violation(`${whoOf(guest)} is entered on CPU ${cpu.index} with ${stale} of the one before it`);
       if (this.#hasDisr && registers.read("VDISR_EL2") !== 0n)
         throw new Violation(`${whoOf(guest)} sees VDISR_EL2 of the one before it`);
     }
-    const kept = isStart ? undefined : this.#kept.get(guest);
-    const interfaces = this.#interfaces[cpu.index]!;
-    for (let n = 0; n < interfaces.length; n++) {
-      const [now, before] = [interfaces[n]!.read(), kept?.words[n] ?? 0n];
+    const kept = isStart || !guest.hasLeft ? undefined : guest.left;
+    const all = this.#interfaces[cpu.index]!;
+    for (let n = 0; n < all.length; n++) {
+      const now = all[n]!.register.read();
+      const before = kept?.words[n] ?? 0n;
       if (now !== before)
         throw new Violation(`${whoOf(guest)} is entered with ${this.#interface[n]} ${hex(now)}, and had ${hex(before)}`);
     }
@@ -88,6 +128,6 @@ export class Moving {
       throw new Violation(
         `${whoOf(guest)} is entered ${waits ? "without the" : "with a"} virtual SError that is ${waits ? "" : "not "}its own`,
       );
-    this.#kept.delete(guest);
+    guest.hasLeft = false;
   }
 }

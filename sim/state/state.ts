@@ -6,7 +6,8 @@ import type { Cpu } from "../cpu.ts";
 import type { CpuModel } from "../cpu-model.ts";
 import { Violation } from "../faults.ts";
 import type { Guest } from "../guest.ts";
-import { hex } from "../words.ts";
+import type { Register } from "../sysregs.ts";
+import { hex, lowHalf } from "../words.ts";
 import { type Cause, type Change, changeOf, HVC, INSTRUCTION, immediateOf, ORDINARY, ruleOf, SERROR } from "./cause.ts";
 import { Controls, controlNames } from "./controls.ts";
 import { exceptionRegisters, isAbort, wrongWith } from "./exception.ts";
@@ -28,30 +29,32 @@ export class State {
   readonly #holdings: readonly Holding[];
   readonly #moving: Moving;
   readonly #controls: Controls;
-  readonly #watched: ReadonlySet<string>;
+  /** The registers whose writes are to be told of, by name: first those that an exception writes. */
+  readonly #places: ReadonlyMap<string, number>;
 
   constructor(cpus: readonly Cpu[], model: CpuModel) {
     this.#cpus = cpus;
-    this.#holdings = cpus.map(() => new Holding());
-    this.#moving = new Moving(cpus, model, this.#holdings);
-    this.#controls = new Controls(cpus);
-    this.#watched = new Set([...this.#moving.names, ...controlNames, ...exceptionRegisters]);
+    const names = new Set([...exceptionRegisters, ...Moving.names(model), ...controlNames]);
+    this.#places = new Map([...names].map((name, place) => [name, place]));
+    this.#holdings = cpus.map(() => new Holding(names.size));
+    this.#moving = new Moving(cpus, model, this.#holdings, this.#places);
+    this.#controls = new Controls(cpus, this.#places);
   }
 
-  /** Whether writes of a register are to be told of. */
-  isWatched(name: string): boolean {
-    return this.#watched.has(name);
+  /** The place of a register whose writes are to be told of; undefined: it is none. */
+  placeOf(name: string): number | undefined {
+    return this.#places.get(name);
   }
 
   /** EL2 is about to write such a register of a CPU. */
-  beforeWrite(index: number, name: string): void {
+  beforeWrite(index: number, register: Register, place: number): void {
+    const { written } = this.#holdings[index]!;
+    if (!written.has(place)) written.add(place, register.read());
+    if (place >= exceptionRegisters.length) return;
     const cpu = this.#cpus[index]!;
-    const { old } = this.#holdings[index]!;
-    if (!old.has(name)) old.set(name, cpu.registers.read(name));
-    if (!exceptionRegisters.has(name)) return;
     const owner = cpu.context.el1Owner;
     const guest = owner === 0 ? undefined : cpu.guestAt(owner);
-    if (guest !== undefined && !guest.injected.has(name)) guest.injected.set(name, cpu.registers.read(name));
+    if (guest !== undefined && !guest.injected.has(place)) guest.injected.add(place, register.read());
   }
 
   /** A guest leaves its CPU. */
@@ -74,7 +77,7 @@ export class State {
     if (guest.life === undefined || guest.vmid !== vmid || guest.mpidr !== mpidr) {
       guest.vmid = vmid;
       guest.mpidr = mpidr;
-      guest.id = Number(mpidr & 0xffn);
+      guest.id = lowHalf(mpidr) & 0xff;
       guest.life = this.lives.of(guest);
     }
     return guest.life;
@@ -84,7 +87,7 @@ export class State {
   enter(cpu: Cpu, guest: Guest): void {
     const { general } = guest;
     const own = this.#holdings[cpu.index]!;
-    if (own.holder === guest && own.old.size === 0) {
+    if (own.holder === guest && own.written.count === 0) {
       const { exceptionClass } = general.cause;
       if (exceptionClass < 0 && general.isSameBehind(0)) return;
       if (exceptionClass === HVC && general.rule === ORDINARY && general.isSameBehind(1)) {
@@ -116,13 +119,13 @@ export class State {
       for (let n = general.firstChanged(0); n < PC; n = general.firstChanged(n + 1)) this.#checkResult(cpu, guest, n);
       checkRead(cpu, guest);
     } else if (outcome === "starts") guest.debugControl = 0n;
-    if (own.holder !== guest || own.old.size > 0 || general.cause.exceptionClass === SERROR) {
-      if (own.holder === undefined || [...own.old.keys()].some((name) => controlNames.has(name))) this.#controls.check(cpu);
+    if (own.holder !== guest || own.written.count > 0 || general.cause.exceptionClass === SERROR) {
+      this.#controls.check(cpu, own.holder === undefined ? undefined : own.written);
       this.#moving.check(this.#cpus, cpu, guest, outcome === "starts");
       this.lives.checkOffset(guest.vmid, life, cpu.timer.offset);
       if (own.holder !== guest) this.onSwitch();
       own.holder = guest;
-      own.old.clear();
+      own.written.clear();
     }
     general.enter();
   }
@@ -171,9 +174,11 @@ export class State {
 
   /** EL1 registers that EL2 has written are those of the exception that the vCPU takes. */
   #checkInjected({ registers }: Cpu, { general, injected, vcpu }: Guest, outcome: Outcome): void {
-    if (injected.size === 0) return;
-    for (const [name, old] of injected) {
-      const now = registers.read(name);
+    if (injected.count === 0) return;
+    for (let place = 0; place < exceptionRegisters.length; place++) {
+      if (!injected.has(place)) continue;
+      const name = exceptionRegisters[place]!;
+      const [now, old] = [registers.read(name), injected.old(place)];
       if (outcome === "starts" || now === old) continue;
       const isDue =
         outcome === "takes an exception" && (name !== "FAR_EL1" || (isAbort(general.cause) && now === general.cause.far));

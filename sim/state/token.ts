@@ -3,11 +3,16 @@
 //   63      48 47  32 31     0
 //  |  0x7a19  | VMID | number |
 
-const TAG = 0x7a19n;
+import { highHalf } from "../words.ts";
+
+const TAG = 0x7a19;
 
 /** A value of the VM with this VMID; another one for each `number`, of 32 bits. */
-export const tokenOf = (vmid: number, number: number): bigint => (TAG << 48n) | (BigInt(vmid) << 32n) | BigInt(number >>> 0);
+export const tokenOf = (vmid: number, number: number): bigint =>
+  (BigInt(TAG) << 48n) | (BigInt(vmid) << 32n) | BigInt(number >>> 0);
 
 /** The VMID whose value this is; undefined: it is no token. */
-export const ownerOf = (value: bigint): number | undefined =>
-  value >> 48n === TAG ? Number((value >> 32n) & 0xffffn) : undefined;
+export const ownerOf = (value: bigint): number | undefined => {
+  const high = highHalf(value);
+  return high >>> 16 === TAG ? high & 0xffff : undefined;
+};

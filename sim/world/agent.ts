@@ -74,13 +74,17 @@ export interface Actor {
   readonly vms: number;
   /** Its VM changes the lives of others. */
   readonly isController: boolean;
-  /** What it is about to do, before anything else. */
+  /** What it is about to do, before anything else, and how much of that is done. */
   plan: readonly Action[];
+  planned: number;
+  /** What it does, and how often it is about to do that again: software goes in loops. */
+  action: Action;
+  again: number;
   /** The interrupts that it has acknowledged and not ended. */
   readonly taken: number[];
 }
 
-type Action = (actor: Actor) => void;
+export type Action = (actor: Actor) => void;
 
 /** A value that no other VM has. */
 const token = ({ vm, random }: Actor): bigint => tokenOf(vm + 1, random(2 ** 32));
@@ -297,6 +301,10 @@ const physicalTimer: Action = ({ guest, random }) => {
   guest.setX(8, BigInt(random(400_000)));
   guest.systemRegister(trappedRegisters.CNTP_TVAL_EL0, 8, false);
 };
+const begin = (actor: Actor, plan: readonly Action[]): void => {
+  actor.plan = plan;
+  actor.planned = 0;
+};
 /** What a kernel does first: its distributor, its redistributor and its CPU interface let interrupts through. */
 const beginning: readonly Action[] = [
   ({ guest }) => guest.store(GICD_BASE, 2n, wordAccess),
@@ -323,7 +331,7 @@ const sleep: Action = ({ guest, random }) => {
 /** Most of the time something can end the wait: whoever sleeps without that hardly wakes again. */
 const wait: Action = (actor) => {
   const { random, taken, isController } = actor;
-  if (isController || !once(random, 20)) actor.plan = [...taken.map(() => end), ...recovery, ...beginning, sleep];
+  if (isController || !once(random, 20)) begin(actor, [...taken.map(() => end), ...recovery, ...beginning, sleep]);
   else sleep(actor);
 };
 const systemError: Action = ({ guest, random }) => guest.serror(BigInt(random(0x100_0000)));
@@ -384,11 +392,16 @@ const weights: readonly (readonly [number, Action])[] = [
   [3, anySyndrome],
 ];
 const TABLE = weights.flatMap(([weight, action]) => Array.from({ length: weight }, () => action));
-/** Once in so many actions a guest ends its life, or runs into its vectors, which may not be there. */
-const DEATH = 10_000;
-const VECTORS = 5000;
-/** A controller controls once in so many actions. */
-const CONTROLS = 400;
+/** An action is done so often in a row, at most. */
+const AGAIN = 8;
+/** Once in so many choices of what to do a guest ends its life, or runs into its vectors, which may not be there. */
+const DEATH = 2500;
+const VECTORS = 1250;
+/** A controller controls once in so many choices. */
+const CONTROLS = 100;
+
+/** Whether the vCPU is in the middle of something. */
+export const isBusy = ({ again, plan }: Actor): boolean => again > 0 || plan.length > 0;
 
 /** What the vCPU does next. */
 export const act = (actor: Actor): void => {
@@ -396,17 +409,27 @@ export const act = (actor: Actor): void => {
   // It has just come to life, for the first time or again.
   if (actor.plan.length === 0 && guest.pc === ENTRY) {
     actor.taken.length = 0;
-    actor.plan = beginning;
+    actor.again = 0;
+    begin(actor, beginning);
   }
   if (actor.plan.length > 0) {
-    const [next, ...rest] = actor.plan;
-    actor.plan = rest;
+    const next = actor.plan[actor.planned++];
+    if (actor.planned === actor.plan.length) begin(actor, []);
     next?.(actor);
+    return;
+  }
+  if (actor.again > 0) {
+    actor.again--;
+    actor.action(actor);
     return;
   }
   const chance = random(DEATH);
   if (chance === 0) die(actor);
   else if (chance <= DEATH / VECTORS) vectors(actor);
   else if (isController && chance < DEATH / CONTROLS) control(actor);
-  else oneOf(random, TABLE)(actor);
+  else {
+    actor.action = oneOf(random, TABLE);
+    actor.again = random(AGAIN);
+    actor.action(actor);
+  }
 };

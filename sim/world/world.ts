@@ -13,7 +13,7 @@ import { compileCore } from "../sanitizers/book.ts";
 import { FDT_AT, load, type SystemStart } from "../start.ts";
 import { bits } from "../words.ts";
 import { takeAccount } from "./account.ts";
-import { type Actor, act } from "./agent.ts";
+import { type Actor, act, isBusy } from "./agent.ts";
 import { randomSystem } from "./system.ts";
 
 /** How exits of several CPUs lie in time: one after the other, or one in the middle of the other. */
@@ -26,8 +26,10 @@ const MORE = 180_000;
 const CALLS = 1_000_000;
 /** More of them than the account at the end takes. */
 const ACCOUNT = 100 * CALLS;
-/** Once in so many steps something comes from outside the guests. */
+/** Once in so many turns something comes from outside the guests. */
 const OUTSIDE = 40;
+/** What a guest does in a row ends once in so many acts in which it might go on: another CPU acts. */
+const INTERRUPTED = 8;
 /** So many steps without a guest that runs, some of them long: whoever waits, waits for nothing. */
 const ASLEEP = 5000;
 /** Ticks of 16 ns that pass in one go, at most. */
@@ -108,6 +110,9 @@ export class World {
       vms: this.system.vms.length,
       isController: this.system.vms[vm]?.controller === true,
       plan: [],
+      planned: 0,
+      action: () => undefined,
+      again: 0,
       taken: [],
     };
     this.#actors.set(cpu.vcpu, actor);
@@ -136,14 +141,32 @@ export class World {
     return this.#idle < ASLEEP;
   }
 
+  /** One of the CPUs that run a guest, if any does. */
+  #running(): Cpu | undefined {
+    const { cpus } = this.machine;
+    const first = this.#random(cpus.length);
+    for (let n = 0; n < cpus.length; n++) {
+      const cpu = cpus[(first + n) % cpus.length]!;
+      if (cpu.vcpu !== 0) return cpu;
+    }
+    return undefined;
+  }
+
   #step(): boolean {
     const { machine } = this;
-    machine.callLimit = machine.calls + CALLS;
-    const cpu = oneOf(this.#random, machine.cpus);
+    const cpu = this.#running();
     // While nobody runs, time alone goes on.
-    if (cpu.vcpu === 0 || this.#random(OUTSIDE) === 0) this.#outside();
-    else act(this.#actorOf(cpu));
-    return this.#isAlive(cpu.vcpu !== 0);
+    if (cpu === undefined || once(this.#random, OUTSIDE)) {
+      machine.callLimit = machine.calls + CALLS;
+      this.#outside();
+      return this.#isAlive(cpu !== undefined);
+    }
+    const actor = this.#actorOf(cpu);
+    do {
+      machine.callLimit = machine.calls + CALLS;
+      act(actor);
+    } while (cpu.vcpu === actor.guest.vcpu && isBusy(actor) && !once(this.#random, INTERRUPTED));
+    return this.#isAlive(true);
   }
 
   async #turn(interleaved: Interleaved): Promise<boolean> {

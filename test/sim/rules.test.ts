@@ -123,10 +123,10 @@ test("EL2 must not use vector registers before the isb behind CPTR_EL2", () => {
 // --- the door, after boot
 
 const refusals: Record<string, [(machine: Machine) => unknown, RegExp]> = {
-  "guest memory below its range": [({ door }) => door.phys(0x43ff_ffffn, 1), /REFUSE_PHYS/],
-  "guest memory behind its range": [({ door }) => door.phys(0x4fff_ffffn, 2), /REFUSE_PHYS/],
-  "guest memory at the end of addresses": [({ door }) => door.phys(0xffff_ffff_ffff_ffffn, 8), /REFUSE_PHYS/],
-  "the image": [({ door }) => door.phys(BigInt(door.imageStart), 8), /REFUSE_PHYS/],
+  "guest memory below its range": [({ door }) => door.phys(0x43ff_ffff, 1), /REFUSE_PHYS/],
+  "guest memory behind its range": [({ door }) => door.phys(0x4fff_ffff, 2), /REFUSE_PHYS/],
+  "guest memory at the end of addresses": [({ door }) => door.phys(2 ** 64 - 2048, 8), /REFUSE_PHYS/],
+  "the image": [({ door }) => door.phys(door.imageStart, 8), /REFUSE_PHYS/],
   "a bank after boot": [({ door }) => door.addBank(0x4400_0000n, 0x1000n), /REFUSE_AFTER_LOCK/],
   "another range after boot": [({ door }) => door.restrict(0n, 0x1000n), /REFUSE_AFTER_LOCK/],
   "another pool after boot": [({ door }) => door.setPool(0x4400_0000n, 1), /REFUSE_AFTER_LOCK/],
@@ -141,8 +141,8 @@ const refusals: Record<string, [(machine: Machine) => unknown, RegExp]> = {
   "a leaf that leads into the image": [({ door }) => door.writeLeaf(BigInt(door.imageEnd), 500, 0x4000_0401n), /REFUSE_LEAF/],
   "a leaf that leads to a device": [({ door }) => door.writeLeaf(BigInt(door.imageEnd), 500, 0x0000_0401n), /REFUSE_LEAF/],
   "a leaf that is no leaf of its level": [({ door }) => door.writeLeaf(BigInt(door.imageEnd), 500, 0x4400_0403n), /REFUSE_LEAF/],
-  "a device that is not mapped": [(machine) => machine.readDevice(0x0a00_0000n, 4), /no mapping/],
-  "an odd device access": [(machine) => machine.readDevice(0x0900_0002n, 4), /device access/],
+  "a device that is not mapped": [(machine) => machine.readDevice(0x0a00_0000, 4), /no mapping/],
+  "an odd device access": [(machine) => machine.readDevice(0x0900_0002, 4), /device access/],
 };
 for (const [name, [action, message]] of Object.entries(refusals)) {
   test(`refused: ${name}`, () => {

@@ -83,7 +83,7 @@ const bugs: Bug[] = [
 testBugs("memory", bugs);
 
 /** One at whose end a controller runs. */
-const ACCOUNTED = 102;
+const ACCOUNTED = 101;
 /** A frame that is taken counts twice; nobody but a controller is told. */
 const miscounting: Change = {
   file: "src/mmu/frames.ts",

@@ -285,7 +285,7 @@ test("an SGI of the other group does not go through", () => {
 test("the board's interrupts that nobody asked for are told of, as our own error, and do no harm", () => {
   const guest = at();
   guest.machine.uart.take();
-  guest.machine.writeDevice(0x080a_0000n + 0x1_0100n, 4, 1n << 20n);
+  guest.machine.writeDevice(0x080a_0000 + 0x1_0100, 4, 1n << 20n);
   guest.machine.interrupts.pulse(20);
   guest.poll();
   assert.match(shown(guest.machine.uart.output), /^<3>\[.*\] cpu0 gic: interrupt 20, which nobody asked for\r\n$/);
@@ -298,12 +298,12 @@ test("the board's interrupts that nobody asked for come once, though their line 
   uart.take();
   interrupts.connect(20, () => true);
   interrupts.connect(40, () => true);
-  guest.machine.writeDevice(0x080a_0000n + 0x1_0100n, 4, 1n << 20n);
+  guest.machine.writeDevice(0x080a_0000 + 0x1_0100, 4, 1n << 20n);
   for (const [offset, value] of [
     [0x84, 1n << 8n],
     [0x104, 1n << 8n],
   ] as const)
-    guest.machine.writeDevice(0x0800_0000n + BigInt(offset), 4, value);
+    guest.machine.writeDevice(0x0800_0000 + offset, 4, value);
   guest.poll();
   assert.equal(shown(uart.output).match(/interrupt (20|40), which nobody asked for/g)?.length, 2);
   assert.deepEqual([interrupts.isEnabled(20), interrupts.isEnabled(40)], [false, false]);
