@@ -3,7 +3,7 @@
 import { gicIds } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
 import { affinityOf, type Interrupt, type InterruptController } from "./interrupts.ts";
-import { bit, bits, lowHalf, numberOf } from "./words.ts";
+import { bit, bits, lowHalf, numberOf, wordOf } from "./words.ts";
 
 const IDLE = 0x100;
 /** ICC_SGI1R_EL1.IRM: all others. */
@@ -20,8 +20,8 @@ export class CpuInterface {
   #groupEnabled = false;
   /** Priorities that run, the most urgent last. */
   readonly #running: number[] = [];
-  /** What has arrived so far, if that is not all that is pending. */
-  #arrived: Set<number> | undefined;
+  /** The SGIs that have arrived so far, a bit each, if that is not all that is pending. */
+  #arrived: number | undefined;
 
   constructor(controller: InterruptController, cpu: number, mpidr: bigint) {
     this.#controller = controller;
@@ -73,12 +73,12 @@ export class CpuInterface {
   acknowledge(): bigint {
     this.#requireSystemRegisters();
     const one = this.pending();
-    if (one === undefined) return BigInt(gicIds.INTID_SPURIOUS);
+    if (one === undefined) return wordOf(gicIds.INTID_SPURIOUS);
     one.active = true;
     one.latch = false;
-    this.#arrived?.delete(one.intid);
+    if (this.#arrived !== undefined) this.#arrived &= ~(1 << one.intid);
     this.#running.push(one.priority);
-    return BigInt(one.intid);
+    return wordOf(one.intid);
   }
 
   /** ICC_EOIR1_EL1: anything but the last acknowledged is UNPREDICTABLE (12.2.10). */

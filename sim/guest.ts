@@ -6,6 +6,7 @@ import { exceptionClass } from "../abi/esr.ts";
 import { offsets, records } from "../abi/records.ts";
 import { hcr } from "../abi/sysregs.ts";
 import type { Cpu } from "./cpu.ts";
+import type { VcpuGic } from "./delivery/interrupts.ts";
 import type { Machine } from "./machine.ts";
 import type { Call } from "./run.ts";
 import { type Cause, classOf, INTERRUPT, SERROR } from "./state/cause.ts";
@@ -15,7 +16,7 @@ import type { Life } from "./state/lives.ts";
 import type { Left } from "./state/moving.ts";
 import { Overwritten } from "./state/overwritten.ts";
 import { type Fault, faultStatus, type Leaf, stage2Leaves, walkStage2 } from "./walker.ts";
-import { hex, lowHalf, MASK_64 } from "./words.ts";
+import { hex, lowHalf, MASK_64, wordOf } from "./words.ts";
 
 export const frame = offsets(records.VcpuFrame ?? { doc: "", fields: [] }).fields;
 const at = (field: string): number => {
@@ -69,6 +70,8 @@ export class Guest {
   /** What it had of its interrupt interface when it left a CPU, and whether that is how it still is. */
   left: Left | undefined;
   hasLeft = false;
+  /** What it has made of its GIC (delivery/), once that has been asked for. */
+  gic: VcpuGic | undefined;
   /** MDSCR_EL1, which EL2 keeps for it. */
   debugControl = 0n;
   readonly #cause: Cause = { ...INTERRUPT };
@@ -168,7 +171,7 @@ export class Guest {
   /** The same by numbers, for what happens most. */
   #except(ec: number, iss: number, far = 0n, hpfar = 0n): void {
     const esr = ((ec << 26) | IL_LOW | iss) >>> 0;
-    this.#trap(esr, BigInt(esr), far, hpfar);
+    this.#trap(esr, wordOf(esr), far, hpfar);
     this.machine.run.proceed();
   }
 
@@ -249,7 +252,7 @@ export class Guest {
 
   /** HPFAR_EL2 of an IPA: its page in bits 43-4 (D24.2.60). */
   static hpfar(ipa: number): bigint {
-    return BigInt(Math.floor(ipa / 4096) * 16);
+    return wordOf(Math.floor(ipa / 4096) * 16);
   }
 
   #abort(ipa: number, fault: Fault, write: boolean, access: Access): void {
@@ -259,7 +262,7 @@ export class Guest {
     const iss = valid | (Number(write) << 6) | faultStatus(fault);
     // HPFAR_EL2 is UNKNOWN for a permission fault that is not on a walk: something that would be noticed.
     const hpfar = fault.fault === "permission" ? 0xff_ffff_fff0n : Guest.hpfar(ipa);
-    this.#except(ec.DATA, iss, BigInt(ipa), hpfar);
+    this.#except(ec.DATA, iss, wordOf(ipa), hpfar);
   }
 
   /** A load. Returns the register afterwards, of a mapped address the value. */

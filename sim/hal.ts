@@ -8,7 +8,7 @@ import type { Machine } from "./machine.ts";
 import { CONTEXT } from "./races.ts";
 import { ownerOf } from "./state/token.ts";
 import { sysregHal } from "./sysregs.ts";
-import { hex, lowHalf, numberOf } from "./words.ts";
+import { hex, lowHalf, numberOf, wordOf } from "./words.ts";
 
 type HalFunction = (...args: never[]) => unknown;
 type Module = Record<string, HalFunction>;
@@ -104,7 +104,7 @@ const mmio = (machine: Machine): Module => ({
   },
   write32: (pa: bigint, value: number) => {
     machine.count();
-    machine.writeDevice(numberOf(pa), 4, BigInt(value >>> 0));
+    machine.writeDevice(numberOf(pa), 4, wordOf(value >>> 0));
   },
   ...counted(machine, {
     read64: (pa: bigint) => machine.readDevice(numberOf(pa), 8),

@@ -21,6 +21,9 @@ export const affinityOf = (mpidr: bigint): bigint => mpidr & 0xff_00ff_ffffn;
 /** The same as GICR_TYPER has it: Aff3 in bits 31-24. */
 const packed = (mpidr: bigint): bigint => (mpidr & 0xff_ffffn) | ((mpidr >> 8n) & 0xff00_0000n);
 
+/** Whether an interrupt is one of some SGIs, a bit each. */
+const isIn = (sgis: number, intid: number): boolean => intid < FIRST_PPI && ((sgis >> intid) & 1) === 1;
+
 export class Interrupt {
   readonly intid: number;
   #enabled = false;
@@ -126,8 +129,8 @@ export class InterruptController {
     return this.at(intid, cpu).enabled;
   }
 
-  /** The most urgent pending interrupt that is for a CPU, whether its interface lets it through or not; of `among` alone, if that is given. */
-  highest(cpu: number, among?: ReadonlySet<number>): Interrupt | undefined {
+  /** The most urgent pending interrupt that is for a CPU, whether its interface lets it through or not; of the SGIs `among`, a bit each, alone, if that is given. */
+  highest(cpu: number, among?: number): Interrupt | undefined {
     const { interrupts, affinity, asleep } = this.#redistributor(cpu);
     if ((this.#control & gicd.GICD_CTLR_ENABLE_G1) === 0 || asleep) return undefined;
     return this.#best(this.#shared, affinity, among, this.#best(interrupts, affinity, among, undefined));
@@ -137,13 +140,13 @@ export class InterruptController {
   #best(
     { enabled }: Interrupts,
     affinity: bigint,
-    among: ReadonlySet<number> | undefined,
+    among: number | undefined,
     before: Interrupt | undefined,
   ): Interrupt | undefined {
     let best = before;
     for (const one of enabled) {
       // Asked millions of times a second: what is seldom so comes first.
-      if (!one.isPending || one.active || !one.group1 || among?.has(one.intid) === false) continue;
+      if (!one.isPending || one.active || !one.group1 || (among !== undefined && !isIn(among, one.intid))) continue;
       if (best !== undefined && one.priority >= best.priority) continue;
       if (one.intid >= FIRST_SPI && one.route !== affinity && (one.route & ANY_CPU) === 0n) continue;
       best = one;
@@ -151,10 +154,12 @@ export class InterruptController {
     return best;
   }
 
-  /** The SGIs that are pending at a CPU. */
-  pendingSgis(cpu: number): Set<number> {
-    const sgis = this.#redistributor(cpu).interrupts.all.slice(0, FIRST_PPI);
-    return new Set(sgis.flatMap((one, intid) => (one.isPending ? intid : [])));
+  /** The SGIs that are pending at a CPU, a bit each. */
+  pendingSgis(cpu: number): number {
+    const { all } = this.#redistributor(cpu).interrupts;
+    let pending = 0;
+    for (let intid = 0; intid < FIRST_PPI; intid++) if (all[intid]!.isPending) pending |= 1 << intid;
+    return pending;
   }
 
   /** An SGI of group 1 reaches the CPUs whose affinity `isTarget` takes; where it is in group 0 it goes nowhere (12.2.20). */

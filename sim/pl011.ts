@@ -4,7 +4,7 @@
 import { pl011 } from "../abi/pl011.ts";
 import type { Device } from "./device.ts";
 import { Absent, Violation } from "./faults.ts";
-import { hex } from "./words.ts";
+import { hex, lowHalf, wordOf } from "./words.ts";
 
 const DEPTH = 32;
 
@@ -94,17 +94,17 @@ export class BoardUart implements Device {
 
   read(offset: number, bytes: number): bigint {
     if (bytes !== 4) throw new Violation(`a read of ${bytes} bytes from the board's UART`);
-    if (offset === pl011.UART_FR) return BigInt(this.#flags());
+    if (offset === pl011.UART_FR) return wordOf(this.#flags());
     if (offset === pl011.UART_DR) return BigInt(this.#receive());
     throw new Absent(`the board's UART has no register to read at ${hex(offset)}`);
   }
 
   write(offset: number, bytes: number, value: bigint): void {
     if (bytes !== 4) throw new Violation(`a write of ${bytes} bytes to the board's UART`);
-    if (offset === pl011.UART_DR) this.#send(Number(value) & 0xff);
-    else if (offset === pl011.UART_ICR) this.#raw &= ~Number(value);
-    else if (offset === pl011.UART_IMSC) this.#mask = Number(value);
-    else if (offset === pl011.UART_CR) this.#control = Number(value);
+    if (offset === pl011.UART_DR) this.#send(lowHalf(value) & 0xff);
+    else if (offset === pl011.UART_ICR) this.#raw &= ~lowHalf(value);
+    else if (offset === pl011.UART_IMSC) this.#mask = lowHalf(value);
+    else if (offset === pl011.UART_CR) this.#control = lowHalf(value);
     else throw new Absent(`the board's UART has no register to write at ${hex(offset)}`);
   }
 }

@@ -2,7 +2,7 @@
 // caches off is kept as well: they are dirty from a write until they are cleaned.
 
 import { Absent } from "./faults.ts";
-import { hex } from "./words.ts";
+import { hex, lowHalf, wordOf } from "./words.ts";
 
 const PAGE = 4096;
 /** What belongs to one owner (src/mmu/frames.ts), and is looked at as a whole. */
@@ -68,7 +68,7 @@ export class Ram {
     if (at + bytes > PAGE) return littleEndian(this.readBytes(address, bytes));
     const page = this.#page(address);
     if (bytes === 8) return page.getBigUint64(at, true);
-    return BigInt(bytes === 4 ? page.getUint32(at, true) : bytes === 2 ? page.getUint16(at, true) : page.getUint8(at));
+    return wordOf(bytes === 4 ? page.getUint32(at, true) : bytes === 2 ? page.getUint16(at, true) : page.getUint8(at));
   }
 
   /** The same of 8 bytes, for walkers. */
@@ -95,9 +95,9 @@ export class Ram {
     }
     const page = this.#pageToWrite(address);
     if (bytes === 8) page.setBigUint64(at, value, true);
-    else if (bytes === 4) page.setUint32(at, Number(value), true);
-    else if (bytes === 2) page.setUint16(at, Number(value), true);
-    else page.setUint8(at, Number(value));
+    else if (bytes === 4) page.setUint32(at, lowHalf(value), true);
+    else if (bytes === 2) page.setUint16(at, lowHalf(value), true);
+    else page.setUint8(at, lowHalf(value));
   }
 
   /** Calls `piece` for each page's part of a range. */

@@ -111,7 +111,7 @@ export class Run {
   /** It leaves it, and enters this vCPU; 0: none. */
   end(cpu: Cpu, vcpu: number): void {
     cpu.vcpu = vcpu >>> 0;
-    if (cpu.left !== undefined) this.#machine.delivery?.answered(cpu.left);
+    this.#machine.delivery?.answered(cpu);
     this.#machine.locks.leave(cpu.index);
     this.#rules.check(cpu);
     this.#machine.races?.end(cpu.index, cpu.vcpu);

@@ -2,7 +2,7 @@
 // virtual one.
 
 import { el2Controls } from "../abi/sysregs.ts";
-import { MASK_64 } from "./words.ts";
+import { MASK_64, wordOf } from "./words.ts";
 
 const { CNT_CTL_ENABLE, CNT_CTL_IMASK, CNT_CTL_ISTATUS } = el2Controls;
 
@@ -86,7 +86,7 @@ export class Timer {
   /** CNTV_CTL_EL0 as it reads. */
   get virtualControl(): bigint {
     const met = (this.virtual.control & CNT_CTL_ENABLE) !== 0 && this.virtualCount >= this.virtual.compare;
-    return BigInt((this.virtual.control & 3) | (met ? CNT_CTL_ISTATUS : 0));
+    return wordOf((this.virtual.control & 3) | (met ? CNT_CTL_ISTATUS : 0));
   }
 
   /** Ticks until the next timer fires; undefined if none ever will. */

@@ -3,7 +3,7 @@
 
 import { ichHcr, listRegister } from "../abi/gic.ts";
 import { Violation } from "./faults.ts";
-import { highHalf, lowest, lowHalf } from "./words.ts";
+import { highHalf, lowest, lowHalf, wordOf } from "./words.ts";
 
 const highWord = (value: bigint): number => highHalf(value) | 0;
 /** Bits of a list register's high word. */
@@ -73,14 +73,14 @@ export class VirtualInterface {
     return (bitsField << 29n) | (bitsField << 26n) | (1n << 21n) | BigInt(this.#lrs.length - 1);
   }
   get hcr(): bigint {
-    return BigInt(this.#hcr >>> 0);
+    return wordOf(this.#hcr >>> 0);
   }
   set hcr(value: bigint) {
     this.#hcr = lowHalf(value);
     this.#misr = undefined;
   }
   get vmcr(): bigint {
-    return BigInt(this.#vmcr >>> 0);
+    return wordOf(this.#vmcr >>> 0);
   }
   set vmcr(value: bigint) {
     this.#vmcr = lowHalf(value);
@@ -158,7 +158,7 @@ export class VirtualInterface {
   }
   readActive(group: 0 | 1, word: number): bigint {
     this.#requireWord(word);
-    return BigInt(this.#active[group][word] ?? 0);
+    return wordOf(this.#active[group][word] ?? 0);
   }
   writeActive(group: 0 | 1, word: number, value: bigint): void {
     this.#requireWord(word);
@@ -174,7 +174,7 @@ export class VirtualInterface {
   #mask(test: (high: number) => boolean): bigint {
     let mask = 0;
     for (let n = 0; n < this.count; n++) if (test(this.#high(n))) mask |= 1 << n;
-    return BigInt(mask);
+    return wordOf(mask);
   }
 
   #maintenanceStatus(): number {
@@ -200,7 +200,7 @@ export class VirtualInterface {
     return misr;
   }
   get misr(): bigint {
-    return BigInt(this.#status());
+    return wordOf(this.#status());
   }
   // A method: the engine calls itself for private accessors, and this is asked at every turn.
   #status(): number {

@@ -15,6 +15,13 @@ export const numberOf = (word: bigint): number => {
   return halves[1]! * 2 ** 32 + halves[0]!;
 };
 
+/** A whole number below 2^53 as a word. */
+export const wordOf = (value: number): bigint => {
+  halves[0] = value;
+  halves[1] = value / 2 ** 32;
+  return cell[0]!;
+};
+
 /** The low 32 bits of a word, and those above them. */
 export const lowHalf = (word: bigint): number => {
   cell[0] = word;

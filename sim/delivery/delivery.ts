@@ -10,7 +10,7 @@ import type { Machine } from "../machine.ts";
 import type { VirtualInterface } from "../virtual-interrupts.ts";
 import { lowest, lowHalf } from "../words.ts";
 import { Exits } from "./exits.ts";
-import { type Bank, LINES, type VcpuGic, VTIMER, WORDS } from "./interrupts.ts";
+import { type Bank, LINES, type VcpuGic, type VmGic, VTIMER, WORDS } from "./interrupts.ts";
 import { Offer } from "./offer.ts";
 
 const SPURIOUS = gicIds.INTID_SPURIOUS;
@@ -44,8 +44,8 @@ export class Delivery {
   /** Something has happened since the list registers were looked at, at that count of the board. */
   #hasChanged = false;
   #lookedAt = 0n;
-  /** Where something was ended that EL2 is about to see. */
-  readonly #ended = new Set<Bank>();
+  /** Where something was ended that EL2 is about to see, and of which VM. */
+  readonly #ended = new Map<Bank, VmGic>();
   #wasOff = false;
 
   constructor(machine: Machine) {
@@ -78,7 +78,9 @@ export class Delivery {
   /** A CPU has other list registers than before. */
   #changedOn({ index }: Cpu): void {
     this.#hasChanged = true;
-    this.#offers[index]!.isStale = true;
+    const offer = this.#offers[index]!;
+    offer.isStale = true;
+    offer.isDue = true;
   }
 
   /** A VM starts: everything is as at reset, but what others have rung since it could hear them. */
@@ -92,9 +94,12 @@ export class Delivery {
     this.#exits.of(guest).resetTimer();
   }
 
-  /** The answer to a guest's exit is in its record. */
-  answered(guest: Guest): void {
-    if (!this.#isOff() && this.#exits.answered(guest)) this.#hasChanged = true;
+  /** The exit of a CPU is over: the answer is in the record of the guest that it had left, if it had. */
+  answered({ index, left }: Cpu): void {
+    this.#offers[index]!.isDue = true;
+    if (left === undefined || this.#isOff() || !this.#exits.answered(left)) return;
+    this.#exits.of(left).vm.changes++;
+    this.#hasChanged = true;
   }
 
   // --- what is pending
@@ -119,16 +124,26 @@ export class Delivery {
     const { counter, cpus } = this.#machine;
     if (this.#isOff()) return;
     for (const { isInside } of cpus) if (isInside) return;
+    const isLater = counter.count !== this.#lookedAt;
     this.#hasChanged = false;
     this.#lookedAt = counter.count;
     if (this.#ended.size > 0) {
-      for (const bank of this.#ended) bank.deactivate(bank.ended);
+      for (const [bank, vm] of this.#ended) {
+        bank.deactivate(bank.ended);
+        vm.changes++;
+      }
       this.#ended.clear();
     }
     for (const cpu of cpus) {
+      const offer = this.#offers[cpu.index]!;
+      if (!isLater && !offer.isDue && offer.changes === (offer.gic?.vm.changes ?? 0)) continue;
       const idle = cpu.vcpu === 0 ? cpu.context.el1Owner : 0;
       const guest = idle === 0 ? cpu.guest : cpu.guestAt(idle);
-      if (guest !== undefined && guest.vmid !== 0) this.#checkLists(cpu, guest, idle !== 0);
+      const gic = guest === undefined || guest.vmid === 0 ? undefined : this.#exits.of(guest);
+      if (guest !== undefined && gic !== undefined) this.#checkLists(cpu, guest, gic, idle !== 0);
+      offer.isDue = false;
+      offer.gic = gic;
+      offer.changes = gic?.vm.changes ?? 0;
     }
   }
 
@@ -137,8 +152,7 @@ export class Delivery {
   }
 
   /** What is offered is pending; what is due is offered, as far as there is room, the most urgent first. Who sleeps has nothing that is due. */
-  #checkLists(cpu: Cpu, guest: Guest, isAsleep: boolean): void {
-    const gic = this.#exits.of(guest);
+  #checkLists(cpu: Cpu, guest: Guest, gic: VcpuGic, isAsleep: boolean): void {
     const offer = this.#offers[cpu.index]!;
     if (cpu.timer.virtualLine) gic.banks[0]!.wasHigh |= VTIMER;
     if (cpu.virtual.used !== 0 || offer.isStale) this.#checkOffer(cpu, guest, gic, offer);
@@ -235,12 +249,17 @@ export class Delivery {
     bank.clearPending(bit);
     bank.activate(bit, gic.id);
     bank.wasHigh &= ~bit;
+    gic.vm.changes++;
     this.#changedOn(cpu);
   }
 
   #deactivated(cpu: Cpu, intid: number): void {
     const { guest } = cpu;
-    if (guest !== undefined) this.#exits.of(guest).banks[intid >> 5]?.deactivate(1 << (intid & 31));
+    if (guest !== undefined) {
+      const gic = this.#exits.of(guest);
+      gic.banks[intid >> 5]?.deactivate(1 << (intid & 31));
+      gic.vm.changes++;
+    }
     this.#changedOn(cpu);
   }
 
@@ -261,8 +280,9 @@ export class Delivery {
     const hasTaken = bank !== undefined && (bank.active & bit) !== 0 && bank.takers[intid & 31] === gic.id + 1;
     if (hasTaken && this.#isFirst(gic, bank, intid & 31)) {
       bank.end(bit);
-      this.#ended.add(bank);
+      this.#ended.set(bank, gic.vm);
     } else for (let n = 0; n < WORDS; n++) gic.banks[n]!.forgetActive(this.#due[n]!);
+    gic.vm.changes++;
     this.#hasChanged = true;
   }
 

@@ -41,8 +41,6 @@ const register = {
 export class Exits {
   readonly #machine: Machine;
   readonly #vms = new Map<number, VmGic>();
-  /** By the vCPU's record. */
-  readonly #vcpus = new Map<number, VcpuGic>();
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -56,15 +54,13 @@ export class Exits {
     }
     return found;
   }
-  of({ vcpu, vmid, id }: Guest): VcpuGic {
-    let found = this.#vcpus.get(vcpu);
-    if (found === undefined) {
-      const vm = this.vm(vmid);
-      vm.devices ??= new DeviceLines(this.#machine.view, vcpu);
-      found = vm.vcpus[id]!;
-      this.#vcpus.set(vcpu, found);
+  of(guest: Guest): VcpuGic {
+    if (guest.gic === undefined) {
+      const vm = this.vm(guest.vmid);
+      vm.devices ??= new DeviceLines(this.#machine.view, guest.vcpu);
+      guest.gic = vm.vcpus[guest.id]!;
     }
-    return found;
+    return guest.gic;
   }
   /** How many vCPUs a VM has. */
   #count(vmid: number): number {
@@ -90,7 +86,9 @@ export class Exits {
     const bell = this.#machine.isolation.system?.vms[vmid - 1]?.doorbells[Number(general.was[1])];
     if (bell === undefined) return false;
     const n = DOORBELL_SPI + bell.number;
-    this.vm(bell.peer + 1).shared[n >> 5]?.setPending(1 << (n & 31));
+    const peer = this.vm(bell.peer + 1);
+    peer.shared[n >> 5]?.setPending(1 << (n & 31));
+    peer.changes++;
     return true;
   }
 

@@ -168,8 +168,9 @@ export class VmGic {
   devices: DeviceLines | undefined;
   /** GICD_CTLR: which groups are forwarded, a bit each. */
   groups = 0;
-  /** How often priorities were written. */
+  /** How often priorities were written, and anything else of it, or of its devices, may have changed. */
   priorityWrites = 0;
+  changes = 0;
   readonly shared = Array.from({ length: WORDS - 1 }, (_, n) => new Bank(FIRST_SPI + 32 * n));
   readonly vcpus = Array.from({ length: MAX_VCPUS }, (_, id) => new VcpuGic(this, id));
   /** GICD_IROUTER<n>, of SPIs. */
@@ -179,6 +180,7 @@ export class VmGic {
   reset(): void {
     this.groups = 0;
     this.priorityWrites++;
+    this.changes++;
     this.routes.fill(0);
     for (const bank of this.shared) bank.reset(true);
     for (const vcpu of this.vcpus) vcpu.reset();

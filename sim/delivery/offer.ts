@@ -3,7 +3,7 @@
 import { Violation } from "../faults.ts";
 import type { VirtualInterface } from "../virtual-interrupts.ts";
 import { lowest } from "../words.ts";
-import { WORDS } from "./interrupts.ts";
+import { type VcpuGic, WORDS } from "./interrupts.ts";
 
 export class Offer {
   readonly #virtual: VirtualInterface;
@@ -16,6 +16,11 @@ export class Offer {
   isStale = true;
   /** VmGic.priorityWrites when priorities were compared. */
   priorityWrites = 0;
+  /** The CPU has been in the core since it was looked at, or its list registers have changed. */
+  isDue = true;
+  /** Whose it was then, and VmGic.changes then. */
+  gic: VcpuGic | undefined;
+  changes = 0;
 
   constructor(virtual: VirtualInterface) {
     this.#virtual = virtual;

@@ -147,11 +147,11 @@ const REFUSED: Change = { ...SAME, exceptionBack: 0, isRefused: true };
 /** HVC with an immediate: the exception is the instruction's, behind which PC is already. */
 const REFUSED_HVC: Change = { ...REFUSED, exceptionBack: INSTRUCTION };
 
-const called = (rule: CallRule | undefined, advance: number): Change => ({
-  ...SAME,
-  registers: (1 << (rule?.results ?? 1)) - 1,
-  advance,
-});
+/** By how many registers a call returns, and whether PC is at the instruction. */
+const CALLED = [0, 1, 2, 3, 4].map((results) =>
+  [0, INSTRUCTION].map((advance): Change => ({ ...SAME, registers: (1 << results) - 1, advance })),
+);
+const called = (rule: CallRule | undefined, isAt: 0 | 1): Change => CALLED[rule?.results ?? 1]![isAt]!;
 /** Behind the instruction, which was carried out. */
 const skipped = (esr: number, pstate: number, registers: number, may: boolean): Change => {
   const isA32 = (pstate & AARCH32) !== 0;
@@ -174,7 +174,7 @@ export const changeOf = ({ esr, exceptionClass }: Cause, pstate: number, rule: C
     case HVC:
       return immediateOf(esr) === 0 ? called(rule, 0) : REFUSED_HVC;
     case SMC:
-      return immediateOf(esr) === 0 ? called(rule, INSTRUCTION) : REFUSED;
+      return immediateOf(esr) === 0 ? called(rule, 1) : REFUSED;
     case SYSREG:
       return skipped(esr, pstate, isSystemRead(esr) ? bitOf(systemRt(esr)) : 0, true);
     case DATA:
