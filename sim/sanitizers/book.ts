@@ -4,11 +4,14 @@
 
 import { GLOBAL_GET, I32_CONST, readWasm } from "../../tool/chain/wasm.ts";
 import { countingFolder } from "../../tool/coverage/counters.ts";
+import { lowest } from "../words.ts";
 
 export interface Book {
   /** Physical address of frame 0; whether frame `n` is free, for the 32768 that the map has. */
   readonly origin: number;
   readonly isFree: (frame: number) => boolean;
+  /** All that are free. */
+  readonly free: () => number[];
   /** The pool: where it is, how many pages it has, how many of them were ever taken, and the numbers of those that are back. */
   readonly pool: { readonly base: number; readonly pages: number; readonly used: number; readonly returned: readonly number[] };
 }
@@ -70,6 +73,12 @@ export const readBook = (module: WebAssembly.Module, view: DataView): Book | und
   return {
     origin: Number(view.getBigUint64(at.origin, true)),
     isFree: (frame) => (view.getUint8(at.map + (frame >> 3)) & (1 << (frame & 7))) !== 0,
+    free: () => {
+      const frames: number[] = [];
+      for (let byte = 0; byte < MAP_BYTES; byte += 4)
+        for (let rest = word(at.map + byte); rest !== 0; rest &= rest - 1) frames.push(8 * byte + lowest(rest));
+      return frames;
+    },
     pool: {
       base: Number(view.getBigUint64(at.pool, true)),
       pages,

@@ -59,9 +59,8 @@ export class Ledger {
   requireFree(bytes: bigint, pages: bigint): void {
     const found = this.#board.book();
     if (found === undefined) return;
-    const { pool, isFree } = found;
-    let frames = 0;
-    for (let frame = 0; frame < FRAMES; frame++) if (isFree(frame)) frames++;
+    const { pool } = found;
+    const frames = found.free().length;
     const right = [BigInt(frames * FRAME), BigInt(pool.pages - pool.used + pool.returned.length)];
     if (bytes !== right[0] || pages !== right[1])
       throw new Violation(
@@ -73,12 +72,15 @@ export class Ledger {
   #open(book: Book): Set<number> {
     const { banks, owners } = this.#board;
     const own = Math.min(...banks.map(({ base }) => base)) + layout.HYP_SIZE;
-    const isRam = (pa: number): boolean => pa >= own && banks.some(({ base, size }) => pa >= base && pa + FRAME <= base + size);
-    const all = Array.from({ length: FRAMES }, (_, n) => n);
-    this.#ram = all.filter((frame) => isRam(book.origin + frame * FRAME));
-    const other = all.find((frame) => book.isFree(frame) && !isRam(book.origin + frame * FRAME));
-    if (other !== undefined) {
-      const at = book.origin + other * FRAME;
+    this.#ram = banks.flatMap(({ base, size }) => {
+      const first = Math.max(0, Math.ceil((Math.max(base, own) - book.origin) / FRAME));
+      const end = Math.min(FRAMES, Math.floor((base + size - book.origin) / FRAME));
+      return Array.from({ length: Math.max(0, end - first) }, (_, n) => first + n);
+    });
+    const ram = new Set(this.#ram);
+    for (const frame of book.free()) {
+      if (ram.has(frame)) continue;
+      const at = book.origin + frame * FRAME;
       const isThere = banks.some(({ base, size }) => at < base + size && at + FRAME > base);
       // Where the board has nothing, the device tree has lied.
       throw new (isThere ? Violation : Absent)(`the frame at ${hex(at)} is free, but no RAM for VMs`);

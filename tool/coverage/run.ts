@@ -2,11 +2,13 @@
 // where it is less than it has to be. Leaves in build/coverage/ what is not reached (missing.txt) and lcov.info.
 
 import { spawnSync } from "node:child_process";
-import { globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { grouped } from "../../test/groups.ts";
 import { CORE } from "../chain/asc-arguments.ts";
 import { build } from "../chain/build.ts";
 import { BuildError, reported, run } from "../chain/run.ts";
+import { coreTests, SKIPPED } from "../core-tests.ts";
 import { withLock } from "../lock.ts";
 import { ROOT } from "../paths.ts";
 import type { Point } from "./counters.ts";
@@ -28,8 +30,10 @@ async function compile(): Promise<void> {
 }
 
 function test(): void {
-  const tests = globSync("test/{unit/core,sim}/**/*.test.ts", { cwd: ROOT, exclude: LEDGER }).sort();
-  const args = ["--test", "--test-concurrency=2", "--test-reporter=./test/reporter.ts", ...tests];
+  const tests = coreTests().filter((file) => !LEDGER.includes(file));
+  const groups = grouped(tests, join(ROOT, FOLDER, "tests"));
+  const skipped = `--test-skip-pattern=${SKIPPED}`;
+  const args = ["--test", "--test-concurrency=2", skipped, "--test-reporter=./test/reporter.ts", ...groups];
   const env = { ...process.env, HYPER_LITE_COVERAGE: FOLDER };
   const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: "inherit", env });
   if (status !== 0) throw new BuildError("tests fail on the counting build");

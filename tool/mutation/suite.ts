@@ -4,21 +4,9 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { coreTests, SKIPPED } from "../core-tests.ts";
 import { ROOT } from "../paths.ts";
 
-/** What is about planted bugs runs other cores; the rest does not run the core either, or again that which other tests have run. */
-const WITHOUT = ["test/sim/planted.test.ts", "test/sim/exit-names.test.ts", "test/sim/attacks/page.test.ts"];
-const SKIPPED = [
-  "^planted: ",
-  "^reported: ",
-  "a planted bug",
-  "the corpus natively",
-  "the same seed is the same",
-  "^a soak lives",
-  "^npm run sim says",
-  "^a trace has",
-  "^what npm run sim cannot",
-].join("|");
 /** The sanitizers' tests have planted bugs all but these. */
 const isOfSanitizers = (file: string): boolean => file.startsWith("test/sim/sanitizers/");
 const AS_IT_IS = "the core as it is";
@@ -28,10 +16,7 @@ const files = (...patterns: string[]): string[] => globSync(patterns, { cwd: ROO
 /** Files that may be run together. */
 export const areAlike = (a: string, b: string): boolean => isOfSanitizers(a) === isOfSanitizers(b);
 
-export const testFiles = (): string[] => [
-  ...files("test/{unit/core,sim}/**/*.test.ts").filter((file) => !WITHOUT.includes(file)),
-  "tool/mutation/worlds.ts",
-];
+export const testFiles = (): string[] => [...coreTests(), "tool/mutation/worlds.ts"];
 
 const hashOf = (...parts: readonly (string | Uint8Array)[]): string => {
   const hash = createHash("sha256");
@@ -43,7 +28,11 @@ const hashOf = (...parts: readonly (string | Uint8Array)[]): string => {
 export const statesOf = (tests: readonly string[]): Map<string, string> => {
   const helpers = files("test/**/*.ts", "fuzz/*.ts", "fuzz/corpus/*").filter((file) => !file.endsWith(".test.ts"));
   const shared = [
-    ...files("{abi,src,sim}/**/*.ts", "tool/chain/{asc-arguments,compile}.ts", "tool/mutation/{mutant,suite,watch}.ts"),
+    ...files(
+      "{abi,src,sim}/**/*.ts",
+      "tool/chain/{asc-arguments,compile}.ts",
+      "tool/{core-tests,mutation/mutant,mutation/suite,mutation/watch}.ts",
+    ),
     ...helpers,
     "package-lock.json",
   ];
