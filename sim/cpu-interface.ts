@@ -95,6 +95,8 @@ export class CpuInterface {
   deactivate(value: bigint): void {
     this.#requireSystemRegisters();
     if (this.#endOfInterruptMode === 0) throw new Violation("ICC_DIR_EL1 is written in EOImode 0");
+    if (!this.#controller.at(numberOf(value), this.#cpu).active)
+      throw new Violation(`ICC_DIR_EL1 = ${value}, which is not active: nothing, or the end of one that comes meanwhile`);
     this.deactivateLinked(numberOf(value));
   }
 

@@ -105,8 +105,12 @@ export const extensionControls: Readonly<Record<string, readonly (readonly Field
   VDISR_EL2: [["RAS"]],
 };
 
+/** ID_AA64DFR0_EL1.PMUVer: 0 is no PMU, 0xf one that is not the architecture's. */
+const hasPmu = (id: CpuModel["id"]): boolean => ![0n, 15n].includes(((id.ID_AA64DFR0_EL1 ?? 0n) >> 8n) & 15n);
+
 /** Whether a CPU has a register. */
 export const hasRegister = ({ id }: CpuModel, name: string): boolean =>
+  (name !== "PMCR_EL0" || hasPmu(id)) &&
   (extensionControls[name] ?? []).every((group) =>
     group.some((field) => {
       const [register, shift] = fields[field];

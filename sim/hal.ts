@@ -181,7 +181,7 @@ const cpu = (machine: Machine): Module => ({
   ...counted(machine, power(machine)),
 });
 
-const power = ({ cpus, door, firmware, locks, races, run }: Machine): Module => ({
+const power = ({ cpus, door, firmware, locks, order, races, run }: Machine): Module => ({
   start: (mpidr: bigint, number: number) => {
     if (number < 1 || number >= layout.MAX_CPUS) refuse("CPU", `a CPU is started as number ${number}`);
     const other = cpus.find(({ affinity }) => affinity === u64(mpidr));
@@ -189,6 +189,7 @@ const power = ({ cpus, door, firmware, locks, races, run }: Machine): Module => 
     return firmware.start(u64(mpidr), number);
   },
   relax: () => {
+    order.requireSent();
     locks.relax(run.acting.index);
     run.relax();
   },

@@ -44,6 +44,8 @@ export class Order {
   readonly #timersPending = new Set<number>();
   /** CPUs that have stored for others, with no dsb yet: a bit each. */
   #unseen = 0;
+  /** CPUs that have sent an SGI, with no context synchronization yet: a bit each. */
+  #sending = 0;
   /** CPUs that have maintained caches, with no dsb yet that waits for it: a bit each. */
   #maintaining = 0;
   /** CPUs that have invalidated, themselves alone or all, with no dsb yet that waits for it. */
@@ -119,6 +121,7 @@ export class Order {
   }
 
   isb(): void {
+    this.#sending &= ~(1 << this.cpu);
     if (this.#stage1 === "published") this.#stage1 = "visible";
     if (this.#trapsPending.size > 0) this.#trapsPending.delete(this.cpu);
     if (this.#timersPending.size > 0) this.#timersPending.delete(this.cpu);
@@ -171,6 +174,15 @@ export class Order {
       throw new Violation("an SGI is sent before the dsb behind what its target is to see");
     this.#requireMaintained("an SGI is sent");
   }
+  /** An SGI is sent, by a write of a system register, which may be carried out as late as at the next context synchronization (D24.1.2.2). */
+  send(): void {
+    this.#sending |= 1 << this.cpu;
+  }
+  /** The CPU waits for an answer. */
+  requireSent(): void {
+    if ((this.#sending & (1 << this.cpu)) !== 0)
+      throw new Violation("a CPU waits for another one, and has sent it an SGI without the isb behind that");
+  }
 
   /** Cache maintenance: it is not complete before a dsb (B2.7.3). */
   maintainCaches(): void {
@@ -209,6 +221,7 @@ export class Order {
 
   /** The CPU's exit is over. */
   leave(): void {
+    this.#sending &= ~(1 << this.cpu);
     if ((this.#maintaining & (1 << this.cpu)) !== 0) throw new Violation("an exit ends before the dsb behind cache maintenance");
     if (this.#invalidating.size > 0 && this.#invalidating.has(this.cpu))
       throw new Violation("an exit ends before the dsb behind a TLB invalidation");

@@ -118,6 +118,7 @@ export class SystemRegisters {
       ICC_DIR_EL1: (value) => own.deactivate(value),
       ICC_SGI1R_EL1: (value) => {
         order.requireStores();
+        order.send();
         own.send(value);
       },
       ICH_HCR_EL2: (value) => {
@@ -171,7 +172,9 @@ export const sysregHal = (board: Board): Record<string, (value: bigint) => bigin
     if (access !== "w")
       functions[`read${pascal(name)}`] = () => {
         board.count();
-        return registers[run.acting.index]!.read();
+        const register = registers[run.acting.index]!;
+        if (!register.exists) throw new Violation(`${name} is UNDEFINED on this CPU`);
+        return register.read();
       };
     if (access !== "r") {
       const { state } = board;

@@ -66,6 +66,23 @@ test("an SGI waits for the stores that its target is to see, of its own CPU alon
   order.requireStores();
 });
 
+test("an SGI is sent by the isb behind it, or by the end of the exit, before its CPU waits", () => {
+  const order = new Order();
+  order.requireSent();
+  order.send();
+  violates(() => order.requireSent(), /has sent it an SGI without the isb/);
+  order.cpu = 1;
+  order.isb();
+  order.requireSent();
+  order.cpu = 0;
+  violates(() => order.requireSent(), /has sent it an SGI without the isb/);
+  order.isb();
+  order.requireSent();
+  order.send();
+  order.leave();
+  order.requireSent();
+});
+
 test("cache maintenance is complete behind a dsb that is for more than stores, of its own CPU", () => {
   const order = new Order();
   order.maintainCaches();

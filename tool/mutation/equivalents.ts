@@ -16,6 +16,22 @@ export const equivalents: readonly Equivalent[] = [
     why: "it is 0 or 1, and the lower half of a word comes first",
   },
   {
+    file: "src/lib/lock.ts",
+    within: "draw",
+    from: 'return atomic.add32(changetype<usize>(lock) + offsetof<Lock>("next"), 1);',
+    to: 'return atomic.add32(changetype<usize>(lock) - offsetof<Lock>("next"), 1);',
+    before: 0,
+    why: "the field is the first one: its offset is 0",
+  },
+  {
+    file: "src/mmu/stage1.ts",
+    within: "nextTable",
+    from: "if (entry != 0) return (((entry & OUTPUT) - (stage1.base() as u64)) >> 12) as u32;",
+    to: "if (entry != 0) return (((entry) - (stage1.base() as u64)) >> 12) as u32;",
+    before: 0,
+    why: "an entry for a table is an address and two low bits, which the shift drops: no table of EL2 has attributes of its own",
+  },
+  {
     file: "src/lib/fdt.ts",
     within: "open",
     from: "const structureSize = big(base + 36) as u64;",

@@ -27,6 +27,7 @@ interface ConsoleCore {
   service(): bigint;
   focus(): number;
   logLine(n: number): void;
+  logPart(n: number): void;
   off(): void;
 }
 
@@ -37,6 +38,7 @@ import * as log from "../../src/log/log";
 export { port as focus } from "../../src/log/focus";
 export { close, listen, open, receive, room, service, setMode, showLine, takeOver, write } from "../../src/log/console";
 export function logLine(n: u32): void { log.info(0, "line %d", n); }
+export function logPart(n: u32): void { log.info(0, "%d of 100%", n); }
 export function off(): void { halt.off(); }
 `,
 );

@@ -36,6 +36,12 @@ test("a log line inside a VM's line can be taken out again", () => {
   assert.deepEqual(kinds(console.take()), ["vm: ~ # ", "log: <6>[    1.000000] cpu0 main: line 7", "vm: ls\r\n"]);
 });
 
+test("a log line whose text ends with a percent sign shows it", () => {
+  const console = byLine(1);
+  console.core.logPart(99);
+  assert.deepEqual(kinds(console.take()), ["log: <6>[    1.000000] cpu0 main: 99 of 100%"]);
+});
+
 // --- a terminal
 
 test("the first VM has the focus, and is named when there are others", () => {

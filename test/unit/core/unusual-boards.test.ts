@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { layout } from "../../../abi/layout.ts";
 import { PowerOff } from "../../../sim/faults.ts";
 import type { Hal } from "../../../sim/hal.ts";
-import { DISTRIBUTOR, REDISTRIBUTORS } from "../../../sim/machine.ts";
-import { outputOf, type StartOptions, start, startSystem } from "../../../sim/start.ts";
+import { DEFAULT_BANKS, DISTRIBUTOR, REDISTRIBUTORS } from "../../../sim/machine.ts";
+import { boot, FDT_AT, load, outputOf, type StartOptions, start, startSystem } from "../../../sim/start.ts";
 import { type FdtNode, fdtNode } from "../../../tool/fdt.ts";
 import { shown } from "./log-lines.ts";
 
@@ -192,6 +192,16 @@ test("a device whose registers no access could be aligned to", () => {
       lastLine({ board }),
       new RegExp(`halted: crash the device tree names a device at 0x${at}: registers lie at multiples of 8$`),
     );
+});
+
+test("a device tree above 4 GiB is read as any other", () => {
+  const HIGH = 0x1_ffff_f000;
+  const banks = [...DEFAULT_BANKS, { base: 0x1_0000_0000, size: 0x2_0000_0000 }];
+  const machine = load({ machine: { banks } });
+  machine.ram.writeBytes(HIGH, machine.ram.readBytes(FDT_AT, 0x2000));
+  machine.ram.zero(FDT_AT, 0x2000);
+  boot(machine, { fdtAt: BigInt(HIGH) });
+  assert.match(machine.uart.output, /guest starts/);
 });
 
 test("memory that is reserved beyond all RAM is passed over", () => {
