@@ -9,12 +9,18 @@ import { type General, PC, PSTATE } from "./general.ts";
 /** PSTATE at a start: D, A, I and F masked, EL1 with its own stack pointer. */
 const START_PSTATE = 0x3c5n;
 const AFFINITY = 0xff_00ff_ffffn;
-/** So many calls of CPU_ON may be on their way at once: a VM has eight vCPUs. */
+/** PSCI's answer to a call that was carried out. */
+const SUCCESS = 0n;
+/** So many calls of CPU_ON may be on their way at once, or have been carried out while the vCPU waits for a CPU: a VM has eight vCPUs. */
 const REMEMBERED = 16;
 
 interface Start {
   readonly entry: bigint;
   readonly argument: bigint;
+}
+/** A call of CPU_ON. */
+interface Asked extends Start {
+  readonly caller: General;
 }
 
 class VmLife {
@@ -48,8 +54,8 @@ class VcpuLife {
   of = 0;
   /** It made a call that does not return. */
   isOver = true;
-  /** What CPU_ON was asked for in its VM's life: a call may take until the vCPU has been on and off again. */
-  readonly starts: Start[] = [];
+  /** What CPU_ON was asked for in its VM's life, and not refused: a call may take until the vCPU has been on and off again. */
+  readonly starts: Asked[] = [];
 }
 
 /** Who is meant: a vCPU by its VM's VMID and its own VMPIDR_EL2. */
@@ -85,7 +91,7 @@ export class Lives {
 
   /** A vCPU makes a call, or has made it (`isMade`); what it asks for may happen at any time between. */
   call(general: General, rule: CallRule, { vm: own, vcpu }: Life, isMade: boolean): void {
-    const { was, argument } = general;
+    const { was, now, argument } = general;
     if (rule.ends !== undefined) vcpu.isOver = true;
     // The last vCPU that goes off takes its VM with it.
     if (rule.ends !== undefined) own.mayStart = true;
@@ -96,12 +102,17 @@ export class Lives {
       if (rule.controls) vm.mayStart = true;
       else vm.offset = undefined;
     }
-    if (rule.starts && !isMade) {
+    if (rule.starts) {
       const isWide = (was[0]! & (1n << 30n)) !== 0n;
       const [target, entry, context] = [was[1]!, was[2]!, was[3]!].map((value) => (isWide ? value : value & 0xffff_ffffn));
       const { starts } = own.vcpu(target!);
-      starts.push({ entry: entry!, argument: context! });
-      if (starts.length > REMEMBERED) starts.shift();
+      if (!isMade) {
+        starts.push({ entry: entry!, argument: context!, caller: general });
+        if (starts.length > REMEMBERED) starts.shift();
+      } else if (now[0] !== SUCCESS) {
+        const refused = starts.findLastIndex(({ caller }) => caller === general);
+        if (refused >= 0) starts.splice(refused, 1);
+      }
     }
   }
   /** A VM may have crashed, and starts anew if that is its policy. */
