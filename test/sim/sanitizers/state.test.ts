@@ -137,6 +137,10 @@ const bugs: Readonly<Record<string, readonly [Change | readonly Change[], RegExp
     ],
     /holds a value of VMID \d/,
   ],
+  "a vCPU starts by a call that is answered as refused": [
+    change("smccc/psci.ts", "return may ? SUCCESS : ALREADY_ON;", "return ALREADY_ON;"),
+    /does not start as a vCPU does/,
+  ],
   "EL2 writes a value of one VM where another reads it": [
     change("smccc/vendor.ts", "vcpu.x1 = vm.id;", "phys.write64(vm.stolenPage as Pa, vcpu.x7);"),
     /EL2 writes a value of VMID \d to 0x/,
