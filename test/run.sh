@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests: all of them, behind every check and before twenty million exits of random systems and the measure of what is covered, or the layers
+# Runs the tests: all of them, behind every check and before 10^8 exits of random systems and the measure of what is covered, or the layers
 # that are named (unit, sim, boot). Sets up and builds first, so that a fresh clone needs nothing else. The last line is `N passed, N failed`.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,7 +26,7 @@ files=$(node test/groups.ts "$@")
 } | tee build/test-output
 status=$(cat build/test-status)
 if [ "$all" = 1 ]; then
-  npm run -s sim -- --soak --seed 1 --exits 20000000 --inside 0.05 || status=1
+  npm run -s sim -- --soak --seed 1 --exits 100000000 --inside 0.01 || status=1
   npm run -s coverage || status=1
   tail -n 1 build/test-output
 fi
