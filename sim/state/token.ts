@@ -11,8 +11,12 @@ const TAG = 0x7a19;
 export const tokenOf = (vmid: number, number: number): bigint =>
   (BigInt(TAG) << 48n) | (BigInt(vmid) << 32n) | BigInt(number >>> 0);
 
+/** No VM has a larger VMID: what looks like a token of one is none. */
+const MAX_VMID = 0xff;
+
 /** The VMID whose value this is; undefined: it is no token. */
 export const ownerOf = (value: bigint): number | undefined => {
   const high = highHalf(value);
-  return high >>> 16 === TAG ? high & 0xffff : undefined;
+  const vmid = high & 0xffff;
+  return high >>> 16 === TAG && vmid <= MAX_VMID ? vmid : undefined;
 };

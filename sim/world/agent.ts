@@ -11,7 +11,8 @@ import { idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
 import { callId } from "../call-ids.ts";
 import type { Access, Guest } from "../guest.ts";
 import { once, oneOf, type Random, word } from "../random.ts";
-import { tokenOf } from "../state/token.ts";
+import { ownerOf, tokenOf } from "../state/token.ts";
+import { MASK_64 } from "../words.ts";
 
 const { GICD_BASE, GICR_BASE, GICR_STRIDE, UART_BASE, RTC_BASE, RAM_BASE, STOLEN_BASE, SHARED_BASE } = guestMachine;
 const ENTRY = BigInt(RAM_BASE + guestMachine.RAW_LOAD);
@@ -88,6 +89,11 @@ export type Action = (actor: Actor) => void;
 
 /** A value that no other VM has. */
 const token = ({ vm, random }: Actor): bigint => tokenOf(vm + 1, random(2 ** 32));
+/** Any 64 bits but what another VM alone has. */
+const anyWord = (random: Random): bigint => {
+  const found = word(random);
+  return ownerOf(found) === undefined ? found : MASK_64 - found;
+};
 /** A value that means something now and then. */
 const value = (actor: Actor): bigint => {
   const { random } = actor;
@@ -97,7 +103,7 @@ const value = (actor: Actor): bigint => {
     case 1:
       return 0xffff_ffff_ffff_ffffn;
     case 2:
-      return word(random);
+      return anyWord(random);
     default:
       return token(actor);
   }
@@ -147,15 +153,15 @@ const unknownCall: Action = (actor) => {
     BigInt(oneOf(random, [0x8000_0000, 0x8400_0000, 0xc400_0000, 0xc600_0000, 0x8200_0000, 0xb200_0000, 0])) +
     BigInt(random(0x40));
   if (SPECIAL.includes(id)) return;
-  guest.hvc(id | (once(random, 4) ? word(random) << 32n : 0n), value(actor), value(actor), value(actor));
+  guest.hvc(id | (once(random, 4) ? anyWord(random) << 32n : 0n), value(actor), value(actor), value(actor));
 };
 const consoleWrite: Action = ({ guest, random }) => {
-  const bytes = once(random, 4) ? word(random) : BigInt(random(callLimits.CONSOLE_WRITE_MAX / 8));
+  const bytes = once(random, 4) ? anyWord(random) : BigInt(random(callLimits.CONSOLE_WRITE_MAX / 8));
   guest.hvc(CONSOLE_WRITE, BigInt(ipa(random)), bytes);
 };
 const cpuOn: Action = ({ guest, random }) => {
-  const mpidr = once(random, 8) ? word(random) : BigInt(random(4));
-  guest.hvc(CPU_ON, mpidr, once(random, 8) ? word(random) : ENTRY, word(random));
+  const mpidr = once(random, 8) ? anyWord(random) : BigInt(random(4));
+  guest.hvc(CPU_ON, mpidr, once(random, 8) ? anyWord(random) : ENTRY, anyWord(random));
 };
 const ring: Action = ({ guest, random }) => guest.hvc(DOORBELL, BigInt(random(8)));
 const otherImmediate: Action = ({ guest, random }) => {
@@ -165,7 +171,7 @@ const otherImmediate: Action = ({ guest, random }) => {
 };
 /** Whom a call of control is about: nobody, oneself, or the first controller now and then; without those a life goes on. */
 const whom = ({ random, vm, vms, isController }: Actor): bigint => {
-  if (once(random, 32)) return word(random);
+  if (once(random, 32)) return anyWord(random);
   const other = random(vms);
   const isQuiet = isController && (other === 0 || other === vm) && !once(random, 100);
   return BigInt(isQuiet ? (vm + 1) % vms || vms : other);
@@ -224,7 +230,7 @@ const gicControl: Action = ({ guest, random, vcpu }) => {
 };
 const priorities: Action = ({ guest, random, vcpu }) => {
   const base = once(random, 2) ? GICD_BASE : frameOf(vcpu) + gicr.GICR_SGI_FRAME;
-  guest.store(base + gicd.GICD_IPRIORITYR + random(96), word(random), { bytes: once(random, 2) ? 1 : 4, rt: 5 });
+  guest.store(base + gicd.GICD_IPRIORITYR + random(96), anyWord(random), { bytes: once(random, 2) ? 1 : 4, rt: 5 });
 };
 const routes: Action = ({ guest, random }) =>
   guest.store(GICD_BASE + gicd.GICD_IROUTER + 8 * (32 + random(64)), BigInt(random(5)), { bytes: 8, rt: 5 });
@@ -346,7 +352,7 @@ const OTHERWISE: readonly number[] = [
 const anySyndrome: Action = ({ guest, random }) => {
   const ec = once(random, 4) ? random(64) : oneOf(random, CLASSES);
   if (OTHERWISE.includes(ec)) return;
-  const addresses = { far: word(random), hpfar: (BigInt(random(2 ** 28)) << 4n) & 0xff_ffff_fff0n };
+  const addresses = { far: anyWord(random), hpfar: (BigInt(random(2 ** 28)) << 4n) & 0xff_ffff_fff0n };
   guest.sync((BigInt(ec) << 26n) | BigInt(random(2 ** 26)), addresses);
 };
 
