@@ -194,6 +194,31 @@ test("a device whose registers no access could be aligned to", () => {
     );
 });
 
+/** The usual board's tree with a word more at the end of its root. */
+const withWord = (word: number): Buffer => {
+  const { ram } = load({});
+  const tree = Buffer.from(ram.readBytes(FDT_AT, Buffer.from(ram.readBytes(FDT_AT + 4, 4)).readUInt32BE()));
+  const [total, structure, strings, size] = [4, 8, 12, 36].map((at) => tree.readUInt32BE(at));
+  assert.ok(strings! > structure!);
+  // Before the END_NODE of the root, and the END behind that.
+  const at = structure! + size! - 8;
+  const longer = Buffer.concat([tree.subarray(0, at), Buffer.alloc(4), tree.subarray(at)]);
+  longer.writeUInt32BE(word, at);
+  for (const [field, value] of [
+    [4, total! + 4],
+    [12, strings! + 4],
+    [36, size! + 4],
+  ] as const)
+    longer.writeUInt32BE(value, field);
+  return longer;
+};
+
+test("a device tree with a token that does not exist ends the run; one that means nothing does not", () => {
+  const NOP = 4;
+  assert.match(booted({ fdt: withWord(NOP) }), /guest starts/);
+  for (const word of [0, 5, 8, 10, 0xffff_ffff]) assert.match(lastLine({ fdt: withWord(word) }), /halted: .*device tree/);
+});
+
 test("a device tree above 4 GiB is read as any other", () => {
   const HIGH = 0x1_ffff_f000;
   const banks = [...DEFAULT_BANKS, { base: 0x1_0000_0000, size: 0x2_0000_0000 }];
