@@ -2,6 +2,7 @@
 // enforces on the board. CPUs enter the core one after the other, whole exits each (run.ts), or several are in the middle of theirs (interleaved.ts).
 // What the core does wrong ends the run with a Violation (faults.ts).
 
+import { ichHcr } from "../abi/gic.ts";
 import { layout } from "../abi/layout.ts";
 import { compiledCore, instantiate } from "./compiled.ts";
 import { Kept } from "./context.ts";
@@ -28,6 +29,7 @@ import { readBook } from "./sanitizers/book.ts";
 import { Isolation } from "./sanitizers/isolation.ts";
 import { Ledger } from "./sanitizers/ledger.ts";
 import { State } from "./state/state.ts";
+import { LEFT_BEHIND } from "./sysregs.ts";
 import { Counter, type Timer } from "./timer.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
 import { bits, hex } from "./words.ts";
@@ -148,6 +150,8 @@ export class Machine {
     const kept = isReal ? new Kept() : undefined;
     const shared = { model, counter, interrupts, order, memory: () => this.view, guestOf, kept };
     this.cpus = mpidrs.map((mpidr, index) => new Cpu(index, mpidr, shared));
+    // As a loader may leave it: on, and asking for maintenance. A script does not set it up.
+    if (isReal) for (const { virtual } of this.cpus) virtual.hcr = LEFT_BEHIND | BigInt(ichHcr.ICH_HCR_EN);
     this.locks = new Locks(mpidrs.length, () => this.view);
     this.state = isReal ? new State(this.cpus, model) : undefined;
     const sites = options.wasm && accessesOf(options.wasm);

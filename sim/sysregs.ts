@@ -1,7 +1,6 @@
 // System registers of one CPU, by name: plain storage, but for those that do or mean something. The HAL module `sysreg` follows from the same table
 // as the core's declarations (abi/sysregs.ts).
 
-import { ichHcr } from "../abi/gic.ts";
 import { camel } from "../abi/records.ts";
 import { el1Context, type HalRegister, halRegisters, idRegisters } from "../abi/sysregs.ts";
 import type { CpuInterface } from "./cpu-interface.ts";
@@ -135,8 +134,6 @@ export class SystemRegisters {
     this.#make = (name) => new Register(name, hasRegister(model, name), readers[name], writers[name]);
     const left = [...el1Context, ...unsetControls, ...Object.keys(extensionControls)];
     for (const name of left) this.at(name).value = LEFT_BEHIND;
-    // On, and asking for maintenance.
-    virtual.hcr = LEFT_BEHIND | BigInt(ichHcr.ICH_HCR_EN);
   }
 
   at(name: string): Register {

@@ -14,11 +14,11 @@ import { type Guest, hostileRows } from "./hostile-rows.ts";
 import { alone, beside, gauged, linuxName } from "./hostile-system.ts";
 
 /** Pieces of work of Linux: on one CPU so many that they last until the repertoire is through. */
-const PIECES = { alone: 200, beside: { 1: 1400, 2: 400 } };
+const PIECES = { alone: 200, beside: { 1: 1400, 2: 900 } };
 const PIECE = 0x1_0000;
 /** Milliseconds: Linux is at its work when the turns become long; they are so long as they have to be to be measured. */
 const SKIRMISH = 14_000;
-const TURN = { 1: 250, 2: 50 };
+const TURN = { 1: 250, 2: 150 };
 /** On one CPU, where it has half of the shares, Linux may take twice as long, and a slice of the others' may lie in a turn that is not of it. */
 const SLOWER_AT_MOST = 2.05;
 
