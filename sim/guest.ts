@@ -32,8 +32,7 @@ const GUEST_MODES = (1 << 0x0) | (1 << 0x4) | (1 << 0x5) | (1 << 0x10);
 
 /** Exception classes (D24.2.40). */
 export const ec = { WFX: 0x01, HVC: 0x16, SMC: 0x17, SYSREG: 0x18, FETCH: 0x20, DATA: 0x24, FP: 0x07 };
-const IL = 1n << 25n;
-const IL_LOW = 1 << 25;
+const IL = 1 << 25;
 const XZR = 31;
 /** ISS.SAS by bytes. */
 const SIZES = { 1: 0, 2: 1, 4: 2, 8: 3 };
@@ -166,17 +165,16 @@ export class Guest {
 
   /** The exception of class `ec` with its instruction-specific syndrome; IL is set, as for every 32-bit instruction. */
   exception(ec: number, iss: bigint, addresses: { far?: bigint; hpfar?: bigint } = {}): void {
-    this.sync((BigInt(ec) << 26n) | IL | iss, addresses);
+    this.#except(ec, lowHalf(iss), addresses.far, addresses.hpfar);
   }
-  /** The same by numbers, for what happens most. */
   #except(ec: number, iss: number, far = 0n, hpfar = 0n): void {
-    const esr = ((ec << 26) | IL_LOW | iss) >>> 0;
+    const esr = ((ec << 26) | IL | iss) >>> 0;
     this.#trap(esr, wordOf(esr), far, hpfar);
     this.machine.run.proceed();
   }
 
   serror(iss = 0n): void {
-    const esr = (BigInt(exceptionClass.EC_SERROR) << 26n) | IL | iss;
+    const esr = (BigInt(exceptionClass.EC_SERROR) << 26n) | BigInt(IL) | iss;
     this.#exit(SERROR, Number(esr), (core) => core.onSError(this.vcpu, esr));
     this.machine.run.proceed();
   }

@@ -7,6 +7,7 @@
 
 import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { BuildError, reported } from "../tool/chain/run.ts";
 import { BUILD, ROOT } from "../tool/paths.ts";
 
 /** More than the machine has CPUs, so that none of them waits long for the last group. */
@@ -28,8 +29,15 @@ export const grouped = (files: readonly string[], folder: string): string[] => {
   return [...groups, ...files.filter((file) => !isOfCore(file))];
 };
 
+const filesOf = (layer: string): string[] => {
+  const found = globSync(`test/${layer}/**/*.test.ts`, { cwd: ROOT }).sort();
+  if (found.length === 0) throw new BuildError(`there are no tests in test/${layer}: the layers are unit, sim and boot`);
+  return found;
+};
+
 if (import.meta.main) {
-  const patterns = process.argv.slice(2).map((layer) => `test/${layer}/**/*.test.ts`);
-  const files = globSync(patterns, { cwd: ROOT }).sort();
-  for (const file of grouped(files, join(BUILD, "test-groups"))) process.stdout.write(`${file}\n`);
+  await reported(async () => {
+    const files = process.argv.slice(2).flatMap(filesOf);
+    for (const file of grouped(files, join(BUILD, "test-groups"))) process.stdout.write(`${file}\n`);
+  }, "choice of tests");
 }

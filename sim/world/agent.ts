@@ -85,7 +85,7 @@ export interface Actor {
   readonly taken: number[];
 }
 
-export type Action = (actor: Actor) => void;
+type Action = (actor: Actor) => void;
 
 /** A value that no other VM has. */
 const token = ({ vm, random }: Actor): bigint => tokenOf(vm + 1, random(2 ** 32));
