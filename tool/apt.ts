@@ -54,8 +54,14 @@ export class Apt {
     writeFileSync(this.#stamp, "");
   }
 
-  /** The fields of a package's candidate version. */
-  async show(name: string): Promise<ReadonlyMap<string, string>> {
+  /** The fields of a package's candidate version. `source` is the line of a sources list that has it. */
+  async show(name: string, source: string): Promise<ReadonlyMap<string, string>> {
+    const names = await runCommand("apt-cache", ["-c", this.#config, "pkgnames", name]);
+    if (!names.split("\n").includes(name)) {
+      // By the next time the user may have added the source, and the lists have to be fetched anew.
+      rmSync(this.#stamp, { force: true });
+      throw new UserError(`none of this machine's apt sources has ${name}; add "${source}" to /etc/apt/sources.list`);
+    }
     const text = await runCommand("apt-cache", ["-c", this.#config, "show", "--no-all-versions", name]);
     return new Map([...text.matchAll(/^([A-Za-z0-9-]+): (.*)$/gm)].map((match) => [match[1]!, match[2]!]));
   }

@@ -19,9 +19,14 @@ interface Material {
   readonly dependency?: RegExp;
   /** The path of the file in the package; `*` stands for what follows `linux-image-` in its name. */
   readonly file: string;
+  /** The line of a sources list that has it. */
+  readonly source: string;
 }
 
 const FOLDER = join(BUILD, "debian");
+
+const MAIN = "deb http://deb.debian.org/debian bookworm main";
+const SECURITY = "deb http://deb.debian.org/debian-security bookworm-security main";
 
 const materials: Readonly<Record<DebianFile, Material>> = {
   "linux-6.1": {
@@ -29,24 +34,26 @@ const materials: Readonly<Record<DebianFile, Material>> = {
     package: "linux-image-cloud-arm64",
     dependency: /linux-image-6\.1\.[^ ,]*-cloud-arm64/,
     file: "boot/vmlinuz-*",
+    source: MAIN,
   },
   "linux-6.12": {
     name: "linux-6.12",
     package: "linux-image-6.12-cloud-arm64",
     dependency: /linux-image-6\.12\.[^ ,]*-cloud-arm64/,
     file: "boot/vmlinuz-*",
+    source: SECURITY,
   },
-  "u-boot": { name: "u-boot", package: "u-boot-qemu", file: "usr/lib/u-boot/qemu_arm64/u-boot.bin" },
+  "u-boot": { name: "u-boot", package: "u-boot-qemu", file: "usr/lib/u-boot/qemu_arm64/u-boot.bin", source: MAIN },
 };
 
-const busybox: Material = { name: "busybox", package: "busybox-static", file: "bin/busybox" };
+const busybox: Material = { name: "busybox", package: "busybox-static", file: "bin/busybox", source: MAIN };
 
 /** The name of the file under build/debian/: the package's own, without a version. */
 const keptAs = (material: Material): string => basename(material.file).replace("-*", "");
 
 const resolvePackage = async (apt: Apt, material: Material): Promise<string> => {
   if (material.dependency === undefined) return material.package;
-  const depends = (await apt.show(material.package)).get("Depends") ?? "";
+  const depends = (await apt.show(material.package, material.source)).get("Depends") ?? "";
   const match = material.dependency.exec(depends);
   if (match !== null) return match[0];
   throw new UserError(
@@ -59,7 +66,7 @@ const fetchInto = async (material: Material, target: string): Promise<void> => {
   const apt = new Apt(join(FOLDER, "apt"));
   await apt.update();
   const name = await resolvePackage(apt, material);
-  const version = (await apt.show(name)).get("Version");
+  const version = (await apt.show(name, material.source)).get("Version");
   progress(`fetching ${name} ${version} (arm64)`);
   const unpacked = mkdtempSync(join(FOLDER, "unpacked-"));
   try {

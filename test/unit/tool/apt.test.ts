@@ -9,6 +9,9 @@ import { test } from "node:test";
 import { Apt } from "../../../tool/apt.ts";
 import { scratch } from "../scratch.ts";
 
+/** What a user is told to add where a package is missing. */
+const SOURCE = "deb http://example.org/debian stable main";
+
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 interface Archive {
@@ -49,7 +52,7 @@ const tamper = (file: string, from: string, to: string): void => {
 test("a package is fetched and unpacked", async () => {
   const { apt } = archive(true);
   await apt.update();
-  assert.equal((await apt.show("thing")).get("Version"), "1.0");
+  assert.equal((await apt.show("thing", SOURCE)).get("Version"), "1.0");
   const target = scratch();
   await apt.unpack("thing", target);
   assert.equal(readFileSync(join(target, "content"), "utf8"), "genuine");
@@ -72,8 +75,26 @@ test("an archive without a signature is refused", async () => {
   await assert.rejects(archive(false).apt.update(), /is not signed/);
 });
 
-test("a package that does not exist is said so", async () => {
+test("a package that no source has is said so, with the source to add", async () => {
   const { apt } = archive(true);
   await apt.update();
-  await assert.rejects(apt.unpack("nothing", scratch()), /Unable to locate package nothing/);
+  await assert.rejects(
+    apt.show("nothing", SOURCE),
+    (thrown: Error) => thrown.message.includes("nothing") && thrown.message.includes(SOURCE),
+  );
+  // Neither a name that another begins with.
+  await assert.rejects(apt.show("thin", SOURCE), /none of this machine's apt sources has thin/);
+});
+
+test("lists that lacked a package are fetched anew: a source may have been added", async () => {
+  const { apt, deb } = archive(true);
+  await apt.update();
+  const folder = join(deb, "..");
+  const renamed = readFileSync(join(folder, "Packages"), "utf8").replace("Package: thing", "Package: other");
+  writeFileSync(join(folder, "Packages"), renamed);
+  writeFileSync(join(folder, "Release"), `SHA256:\n ${sha256(Buffer.from(renamed))} ${renamed.length} Packages\n`);
+  await apt.update();
+  await assert.rejects(apt.show("other", SOURCE), /has other/);
+  await apt.update();
+  assert.equal((await apt.show("other", SOURCE)).get("Version"), "1.0");
 });
