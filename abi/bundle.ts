@@ -11,10 +11,11 @@
 //                  [initrd = <u64 u64>; initrd-load = <u64>;] fdt = <u64 u64>; fdt-load = <u64>;
 //                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } }
 //                  shared { shared@0 { index = <u64>; ipa = <u64>; [read-only;] } }
-//                  doorbells { doorbell@0 { peer = <u64>; number = <u64>; } } } } }
+//                  doorbells { doorbell@0 { peer = <u64>; number = <u64>; } }
+//                  virtio { virtio@0 { type = <u64>; } } } } }
 //
 // VMs are numbered from 0 in the order of their nodes; that is a VM's id at run time as well. `index` is that of a node of /shared, in order. Doorbell n
-// of a VM rings at VM `peer`, as that VM's doorbell `number`. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
+// of a VM rings at VM `peer`, as that VM's doorbell `number`. Node n of /virtio is transport n; `type` is a device type of virtio. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
 // all), `cap` in percent of one CPU (0: none). A kernel that is an ELF has its segments as `segments`, the first of which is `kernel`.
 //
 // Every number is a 64-bit big-endian cell pair. A pair of numbers is an offset from the start of the bundle and a size, in bytes;
@@ -37,6 +38,7 @@ export const bundle = {
   MAX_SEGMENTS: 8,
   MAX_SHARES_OF_VM: 8,
   MAX_DOORBELLS_OF_VM: 8,
+  MAX_VIRTIO_OF_VM: 16,
   /** Priorities are 0 to 31, the highest is the most urgent. */
   MAX_PRIORITY: 31,
   MAX_SHARE: 10_000,
@@ -106,4 +108,6 @@ export const bundleNames = {
   DOORBELLS: "doorbells",
   PEER: "peer",
   NUMBER: "number",
+  VIRTIO: "virtio",
+  TYPE: "type",
 };

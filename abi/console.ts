@@ -25,4 +25,4 @@ export const consoleMarks = {
 export const severities = { EMERG: 0, ALERT: 1, CRIT: 2, ERR: 3, WARNING: 4, NOTICE: 5, INFO: 6, DEBUG: 7 };
 
 /** The modules of the core that log, in the order of their ids: the names in log lines and in `log-levels`. */
-export const logModules = ["main", "mmu", "cpu", "gic", "vm", "sched", "vgic", "vtimer", "vuart", "vrtc", "smccc", "traps"];
+export const logModules = ["main", "mmu", "cpu", "gic", "vm", "sched", "vgic", "vtimer", "vuart", "vrtc", "virtio", "smccc", "traps"];

@@ -26,7 +26,7 @@ export const guest = {
   /** Memory shared between VMs lies here unless the configuration says where: SHARED_STRIDE is its alignment. */
   SHARED_BASE: 0x1000_0000,
   SHARED_STRIDE: 0x20_0000,
-  /** virtio-mmio transports (a later issue), VIRTIO_STRIDE bytes apart. */
+  /** virtio-mmio transports, VIRTIO_STRIDE bytes apart; transport n has SPI VIRTIO_SPI + n. */
   VIRTIO_BASE: 0x0a00_0000,
   VIRTIO_STRIDE: 0x200,
 

@@ -44,8 +44,19 @@ WRITE(8, u32)
 WRITE(32, u32)
 WRITE(64, u64)
 
+HAL(u32, phys, load16, u64 pa) {
+  REQUIRE(pa % 2 == 0, "REFUSE_PHYS: an index at the odd address %llx", (unsigned long long)pa);
+  u16 value;
+  memcpy(&value, phys(pa, 2), 2);
+  return value;
+}
+HAL(void, phys, store16, u64 pa, u32 value) {
+  REQUIRE(pa % 2 == 0, "REFUSE_PHYS: an index at the odd address %llx", (unsigned long long)pa);
+  u16 part = value;
+  memcpy(phys_to_write(pa, 2), &part, 2);
+}
+
 HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
-  REQUIRE((to | from) % 16 == 0 && bytes % 64 == 0, "REFUSE_PHYS: a copy of a range that is not aligned");
   REQUIRE(to + bytes <= from || from + bytes <= to, "phys.copy of ranges that overlap");
   memcpy(phys_to_write(to, bytes), phys(from, bytes), bytes);
 }

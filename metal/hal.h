@@ -90,18 +90,36 @@ HAL_PHYS_WRITE(8, u32)
 HAL_PHYS_WRITE(32, u32)
 HAL_PHYS_WRITE(64, u64)
 
-HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
-  REFUSE_IF((to | from) % 16 != 0 || bytes % 64 != 0, REFUSE_PHYS);
-  u64 target = phys_address(to, bytes), source = phys_address(from, bytes), end = target + bytes;
-  while (target < end) {
-    u64 a, b, c, d, e, f, g, h;
+// Load-acquire and store-release ask for alignment (B2.5.2).
+HAL(u32, phys, load16, u64 pa) {
+  u32 value;
+  u64 at = phys_address(pa, 2);
+  REFUSE_IF(pa % 2 != 0, REFUSE_PHYS);
+  ASM("ldarh %w0, [%1]" : "=r"(value) : "r"(at) : "memory");
+  return value;
+}
+HAL(void, phys, store16, u64 pa, u32 value) {
+  u64 at = phys_address(pa, 2);
+  REFUSE_IF(pa % 2 != 0, REFUSE_PHYS);
+  ASM("stlrh %w0, [%1]" ::"r"(value), "r"(at) : "memory");
+}
+
+// Normal memory takes pairs at any address.
+static inline void copy(u64 target, u64 source, u64 bytes) {
+  u64 a, b, c, d, e, f, g, h;
+  u64 end = target + (bytes & ~63ull);
+  while (target < end)
     ASM("ldp %0, %1, [%8], #16\n\tldp %2, %3, [%8], #16\n\tldp %4, %5, [%8], #16\n\tldp %6, %7, [%8], #16\n\t"
         "stp %0, %1, [%9], #16\n\tstp %2, %3, [%9], #16\n\tstp %4, %5, [%9], #16\n\tstp %6, %7, [%9], #16"
         : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d), "=&r"(e), "=&r"(f), "=&r"(g), "=&r"(h), "+r"(source), "+r"(target)
         :
         : "memory");
-  }
+  for (end = target + (bytes & 56); target < end;)
+    ASM("ldr %0, [%1], #8\n\tstr %0, [%2], #8" : "=&r"(a), "+r"(source), "+r"(target) : : "memory");
+  for (end = target + (bytes & 7); target < end;)
+    ASM("ldrb %w0, [%1], #1\n\tstrb %w0, [%2], #1" : "=&r"(a), "+r"(source), "+r"(target) : : "memory");
 }
+HAL(void, phys, copy, u64 to, u64 from, u64 bytes) { copy(phys_address(to, bytes), phys_address(from, bytes), bytes); }
 
 // The size of a line for the DC instructions that work by address: CTR_EL0.DminLine, DCZID_EL0.BS (both log2 of words).
 static inline u64 data_line(void) {

@@ -41,7 +41,7 @@ const layoutsOf = (files: readonly string[]): ReadonlyMap<string, Layout> => {
 
 let layouts: ReadonlyMap<string, Layout> | undefined;
 const layoutOf = (name: string): Layout => {
-  layouts ??= layoutsOf(["src/mmu/stage2.ts", "src/vm/records.ts"]);
+  layouts ??= layoutsOf(["src/mmu/stage2.ts", "src/vm/records.ts", "src/vm/virtio-records.ts"]);
   return layouts.get(name)!;
 };
 
@@ -51,6 +51,9 @@ export const fieldOffset = (type: string, field: string): number => {
   if (found === undefined) throw new Error(`${type} has no field ${field}`);
   return found;
 };
+
+/** Bytes of a record. */
+export const sizeOf = (type: string): number => layoutOf(type).size;
 
 /** Records lie this far apart at least (src/vm/table.ts). */
 const LINE = 64;

@@ -51,12 +51,15 @@ const phys = (machine: Machine): Module => {
     (pa: bigint, value: number | bigint): void => {
       machine.count();
       const at = door.phys(numberOf(pa), bytes);
-      isolation.write(at, bytes);
+      const isSoiled = isolation.write(at, bytes);
       const owner = bytes === 8 ? ownerOf(u64(BigInt(value))) : undefined;
       if (owner !== undefined) throw new Violation(`EL2 writes a value of VMID ${owner} to ${hex(at)}`);
       ram.write(at, bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
-      ram.soil(at, bytes);
+      if (isSoiled) ram.soil(at, bytes);
     };
+  const requireEven = (pa: bigint): bigint =>
+    pa % 2n === 0n ? pa : refuse("PHYS", `an index at the odd address ${hex(Number(pa))}`);
+  const [loadIndex, storeIndex] = [reader(2), writer(2)];
   return {
     ...counted(machine, {
       addBank: (pa: bigint, bytes: bigint) => door.addBank(u64(pa), u64(bytes)),
@@ -73,17 +76,18 @@ const phys = (machine: Machine): Module => {
     write8: writer(1),
     write32: writer(4),
     write64: writer(8),
+    load16: (pa: bigint) => loadIndex(requireEven(pa)),
+    store16: (pa: bigint, value: number) => storeIndex(requireEven(pa), value),
     copy: (to: bigint, from: bigint, bytes: bigint) => {
       machine.count();
       const length = size(bytes);
       const [target, source] = [door.phys(numberOf(to), length), door.phys(numberOf(from), length)];
-      if (target % 16 !== 0 || source % 16 !== 0 || length % 64 !== 0) refuse("PHYS", "a copy of a range that is not aligned");
       if (target < source + length && source < target + length && length > 0)
         throw new Violation("phys.copy of ranges that overlap");
       isolation.read(source, length);
-      isolation.write(target, length);
+      const isSoiled = isolation.write(target, length);
       ram.writeBytes(target, ram.readBytes(source, length));
-      ram.soil(target, length);
+      if (isSoiled) ram.soil(target, length);
     },
     zero: (pa: bigint, bytes: bigint) => {
       machine.count();

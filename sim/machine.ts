@@ -13,7 +13,7 @@ import { Delivery } from "./delivery/delivery.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
 import { Absent, Endless, Violation } from "./faults.ts";
-import { Fields } from "./fields.ts";
+import { Fields, fieldOffset } from "./fields.ts";
 import { Firmware } from "./firmware.ts";
 import { Guest } from "./guest.ts";
 import { type Hal, makeHal } from "./hal.ts";
@@ -31,6 +31,7 @@ import { Ledger } from "./sanitizers/ledger.ts";
 import { State } from "./state/state.ts";
 import { LEFT_BEHIND } from "./sysregs.ts";
 import { Counter, type Timer } from "./timer.ts";
+import { VirtioDevices } from "./virtio/devices.ts";
 import type { VirtualInterface } from "./virtual-interrupts.ts";
 import { bits, hex } from "./words.ts";
 
@@ -181,7 +182,12 @@ export class Machine {
     }
     this.run = new Run(this, options.pick);
     const { ram, door, run } = this;
-    this.isolation = new Isolation({ ram, owners: door.owners, cpus: () => this.cpus, acting: () => run.acting });
+    const virtio = new VirtioDevices({
+      view: () => this.view,
+      vmRecord: (vm) => this.#vmRecord(vm),
+      exit: () => (run.mode === undefined ? run.exits : undefined),
+    });
+    this.isolation = new Isolation({ ram, owners: door.owners, cpus: () => this.cpus, acting: () => run.acting, virtio });
     const wasm = options.core === undefined ? (options.wasm ?? compiledCore()) : undefined;
     this.ledger = new Ledger({ banks, owners: door.owners, book: () => wasm && readBook(wasm, this.view) });
     const hal = (options.wrapHal ?? ((same) => same))(makeHal(this));
@@ -208,6 +214,13 @@ export class Machine {
       this.#guests.set(vcpu, found);
     }
     return found;
+  }
+
+  /** The record of a VM that has run. */
+  #vmRecord(vm: number): number | undefined {
+    for (const { vmid, vcpu } of this.#guests.values())
+      if (vmid === vm + 1) return this.view.getUint32(vcpu + fieldOffset("Vcpu", "vm"), true);
+    return undefined;
   }
 
   /** vCPU number `vcpu` of VM number `vm`, if it is on a CPU. */

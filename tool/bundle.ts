@@ -141,6 +141,7 @@ const vmNode = (vm: PlacedVm, index: number, payloads: Payloads): FdtNode => {
     ...listNode(names.REGIONS, "region", vm.regions, regionProperties(payloads)),
     ...listNode(names.SHARED, "shared", vm.shared, windowProperties),
     ...listNode(names.DOORBELLS, "doorbell", vm.doorbells, doorbellProperties),
+    ...listNode(names.VIRTIO, "virtio", vm.virtio, ({ type }) => ({ [names.TYPE]: BigInt(type) })),
   ]);
 };
 

@@ -1,7 +1,7 @@
 // The guest software that a fresh Debian machine can fetch: Debian's own arm64 kernels, a static busybox, U-Boot. Each is fetched once,
 // into build/debian/, and stays there.
 
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, existsSync, globSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Apt } from "./apt.ts";
 import { progress } from "./command.ts";
@@ -19,11 +19,14 @@ interface Material {
   readonly dependency?: RegExp;
   /** The path of the file in the package; `*` stands for what follows `linux-image-` in its name. */
   readonly file: string;
+  /** The folder of the kernel's modules in the package, kept beside the file. */
+  readonly modules?: string;
   /** The line of a sources list that has it. */
   readonly source: string;
 }
 
 const FOLDER = join(BUILD, "debian");
+const MODULES = "modules";
 
 const MAIN = "deb http://deb.debian.org/debian bookworm main";
 const SECURITY = "deb http://deb.debian.org/debian-security bookworm-security main";
@@ -34,6 +37,7 @@ const materials: Readonly<Record<DebianFile, Material>> = {
     package: "linux-image-cloud-arm64",
     dependency: /linux-image-6\.1\.[^ ,]*-cloud-arm64/,
     file: "boot/vmlinuz-*",
+    modules: "lib/modules/*/kernel",
     source: MAIN,
   },
   "linux-6.12": {
@@ -41,6 +45,7 @@ const materials: Readonly<Record<DebianFile, Material>> = {
     package: "linux-image-6.12-cloud-arm64",
     dependency: /linux-image-6\.12\.[^ ,]*-cloud-arm64/,
     file: "boot/vmlinuz-*",
+    modules: "lib/modules/*/kernel",
     source: SECURITY,
   },
   "u-boot": { name: "u-boot", package: "u-boot-qemu", file: "usr/lib/u-boot/qemu_arm64/u-boot.bin", source: MAIN },
@@ -75,7 +80,13 @@ const fetchInto = async (material: Material, target: string): Promise<void> => {
     const folder = mkdtempSync(join(FOLDER, "new-"));
     chmodSync(folder, 0o755);
     copyFileSync(path, join(folder, keptAs(material)));
+    if (material.modules !== undefined) {
+      for (const modules of globSync(material.modules, { cwd: unpacked }))
+        cpSync(join(unpacked, modules), join(folder, MODULES), { recursive: true });
+    }
     writeFileSync(join(folder, "package"), `${name} ${version}\n`);
+    // One that an older version of this tool has fetched may lack something.
+    rmSync(target, { recursive: true, force: true });
     renameSync(folder, target);
   } finally {
     rmSync(unpacked, { recursive: true, force: true });
@@ -84,8 +95,10 @@ const fetchInto = async (material: Material, target: string): Promise<void> => {
 
 /** A file of Debian's. */
 export interface Fetchable {
-  /** Where it lies once it is there. */
+  /** Where it lies once it is there, and the folder of its modules, if it is a kernel. */
   readonly path: string;
+  readonly modules: string;
+  readonly isThere: boolean;
   /** Fetches it unless it is there; returns its path. */
   fetch(): Promise<string>;
 }
@@ -93,15 +106,24 @@ export interface Fetchable {
 const fetchable = (material: Material): Fetchable => {
   const target = join(FOLDER, material.name);
   const path = join(target, keptAs(material));
+  const modules = join(target, MODULES);
+  const isThere = (): boolean => existsSync(path) && (material.modules === undefined || existsSync(modules));
   const fetch = async (): Promise<string> => {
-    if (!existsSync(path)) {
+    if (!isThere()) {
       await withLock(join(FOLDER, "lock"), async () => {
-        if (!existsSync(path)) await fetchInto(material, target);
+        if (!isThere()) await fetchInto(material, target);
       });
     }
     return path;
   };
-  return { path, fetch };
+  return {
+    path,
+    modules,
+    fetch,
+    get isThere() {
+      return isThere();
+    },
+  };
 };
 
 /** What `{ debian: … }` names in a configuration: Debian 12's kernels (cloud flavour), or U-Boot for QEMU's `virt`, which is what a guest sees. */

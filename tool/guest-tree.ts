@@ -14,6 +14,8 @@ export interface GuestMachine {
   readonly initrd?: { readonly start: number; readonly size: number } | undefined;
   /** Which devices are named. */
   readonly devices: { readonly uart: boolean; readonly rtc: boolean };
+  /** How many virtio transports it has. */
+  readonly virtio: number;
   readonly shared: readonly SharedWindow[];
   readonly doorbells: readonly Doorbell[];
 }
@@ -97,6 +99,17 @@ const clock = (): FdtNode =>
     phandle: UART_CLOCK,
   });
 
+/** A transport (virtio/mmio.yaml). What it is for, its registers say. */
+const virtio = (slot: number): FdtNode => {
+  const address = guest.VIRTIO_BASE + slot * guest.VIRTIO_STRIDE;
+  return fdtNode(at("virtio_mmio", address), {
+    compatible: "virtio,mmio",
+    reg: range(address, guest.VIRTIO_STRIDE),
+    interrupts: [SPI, guest.VIRTIO_SPI + slot, LEVEL_HIGH],
+    "dma-coherent": true,
+  });
+};
+
 /** Memory that belongs to no kernel: `no-map` keeps it out of its own map until a driver asks (reserved-memory.yaml). */
 const reservedMemory = (shared: readonly SharedWindow[]): FdtNode =>
   fdtNode(
@@ -150,6 +163,7 @@ export const guestTree = (machine: GuestMachine): Buffer => {
       ...(devices.uart || devices.rtc ? [clock()] : []),
       ...(devices.uart ? [uart()] : []),
       ...(devices.rtc ? [rtc()] : []),
+      ...Array.from({ length: machine.virtio }, (_, slot) => virtio(slot)),
       ...(doorbells.length === 0 ? [] : [doorbellNodes(doorbells)]),
     ]),
   );

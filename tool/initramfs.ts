@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import type { BusyboxOptions } from "./config/schema.ts";
 import { cpioCharacterDevice, cpioDirectory, cpioFile, cpioSymlink, writeCpio } from "./cpio.ts";
 import { debianBusybox } from "./debian.ts";
+import type { KernelModule } from "./kernel-module.ts";
 import { BUILD } from "./paths.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
@@ -15,31 +16,42 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
  * The shell gets the terminal as its controlling one (`setsid -c` on ttyAMA0: /dev/console cannot be it), so that Ctrl-C and job
  * control work. Nothing here flushes the terminal: what was typed ahead reaches the shell.
  */
-const init = (command: string | undefined): string => `#!/bin/busybox sh
+const init = (command: string | undefined, modules: readonly KernelModule[]): string => `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
+${modules.map(({ name }) => `insmod /modules/${name}.ko\n`).join("")}export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
 cd /root
 echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves."
 exec setsid -c sh${command === undefined ? "" : ` -c ${quoted(command)}`} </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
 `;
 
-const archive = (busybox: Buffer, { programs = {}, command }: BusyboxOptions, folder: string): Buffer =>
+const archive = (
+  busybox: Buffer,
+  { programs = {}, command }: BusyboxOptions,
+  folder: string,
+  modules: readonly KernelModule[],
+): Buffer =>
   writeCpio([
     ...["bin", "dev", "proc", "root", "sys", "tmp"].map(cpioDirectory),
     cpioCharacterDevice("dev/console", 5, 1),
     cpioFile("bin/busybox", busybox, 0o755),
     cpioSymlink("bin/sh", "busybox"),
-    cpioFile("init", Buffer.from(init(command)), 0o755),
+    cpioFile("init", Buffer.from(init(command, modules)), 0o755),
+    ...(modules.length === 0 ? [] : [cpioDirectory("modules")]),
+    ...modules.map(({ name, bytes }) => cpioFile(`modules/${name}.ko`, bytes, 0o644)),
     ...Object.entries(programs).map(([name, file]) => cpioFile(`bin/${name}`, readFileSync(resolve(folder, file)), 0o755)),
   ]);
 
 /** What `{ busybox: … }` stands for in a configuration; paths of programs are relative to `configFolder`. Returns the path of the archive. */
-export const makeInitramfs = async (options: BusyboxOptions, configFolder: string): Promise<string> => {
+export const makeInitramfs = async (
+  options: BusyboxOptions,
+  configFolder: string,
+  modules: readonly KernelModule[] = [],
+): Promise<string> => {
   const busybox = readFileSync(await debianBusybox.fetch());
-  const bytes = archive(busybox, options, configFolder);
+  const bytes = archive(busybox, options, configFolder, modules);
   const folder = join(BUILD, "initramfs");
   const file = join(folder, `busybox-${createHash("sha256").update(bytes).digest("hex").slice(0, 16)}.cpio.gz`);
   if (!existsSync(file)) {

@@ -13,6 +13,7 @@ import { guestTree } from "./guest-tree.ts";
 import { describeKernel, type Kernel, kernelEnd, type Segment } from "./kernel.ts";
 import { alignUp, formatSize, hex } from "./size.ts";
 import type { Payload } from "./sources.ts";
+import { type VirtioDevice, virtioOf } from "./virtio.ts";
 
 export interface LoadedRegion extends Omit<Region, "file"> {
   readonly file?: Payload | undefined;
@@ -44,6 +45,7 @@ export interface PlacedVm extends Omit<LoadedVm, "kernel" | "initrd"> {
   readonly kernel: Kernel;
   readonly initrd?: Segment | undefined;
   readonly fdt: Segment;
+  readonly virtio: readonly VirtioDevice[];
 }
 
 const FDT_LOAD = 0;
@@ -149,6 +151,8 @@ export const placeVm = (vm: LoadedVm): PlacedVm => {
   const kernel = describeKernel(vm.kernel, vm.kernelLoad);
   if (typeof kernel === "string") throw new RangeError(kernel);
   const initrd = vm.initrd && { load: initrdLoadBehind(kernel), bytes: vm.initrd.bytes };
-  const fdt = guestTree({ ...vm, initrd: initrd && { start: guest.RAM_BASE + initrd.load, size: initrd.bytes.length } });
-  return { ...vm, kernel, initrd, fdt: { load: FDT_LOAD, bytes: fdt } };
+  const virtio = virtioOf(vm);
+  const at = initrd && { start: guest.RAM_BASE + initrd.load, size: initrd.bytes.length };
+  const fdt = guestTree({ ...vm, virtio: virtio.length, initrd: at });
+  return { ...vm, kernel, initrd, virtio, fdt: { load: FDT_LOAD, bytes: fdt } };
 };

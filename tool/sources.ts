@@ -1,14 +1,15 @@
 // The files that a configuration names: where each comes from, read once however many VMs use it, and what cannot be read is a mistake
 // with its place.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { type Mistake, partOf } from "./config/mistakes.ts";
 import { rules } from "./config/rules.ts";
-import type { FileSource } from "./config/schema.ts";
-import { debianBusybox, debianFile } from "./debian.ts";
+import type { FileSource, KernelSource } from "./config/schema.ts";
+import { debianBusybox, debianFile, type Fetchable } from "./debian.ts";
 import { makeInitramfs } from "./initramfs.ts";
+import { modulesFor } from "./kernel-module.ts";
 import { messageOf, UserError } from "./user-error.ts";
 
 /** A file in memory, with the path that messages name. */
@@ -24,8 +25,17 @@ class NoPath extends Error {
   }
 }
 
-/** The path of what a source stands for, fetched or made if need be; paths are relative to `folder`. Throws what a function throws. */
-export const fetchSource = async (source: FileSource, folder: string): Promise<string> => {
+/** The modules that an initial RAM disk has, of Debian's kernels; none of another one. */
+const modulesOf = (source: FileSource): readonly string[] =>
+  typeof source === "object" && "busybox" in source && source.busybox !== true ? (source.busybox.modules ?? []) : [];
+const debianKernel = (kernel: KernelSource | undefined): Fetchable | undefined =>
+  typeof kernel === "object" ? debianFile(kernel.debian) : undefined;
+
+/**
+ * The path of what a source stands for, fetched or made if need be; paths are relative to `folder`, modules are those of `kernel`. Throws what a function
+ * throws.
+ */
+export const fetchSource = async (source: FileSource, folder: string, kernel?: KernelSource): Promise<string> => {
   if (typeof source === "string") return resolve(folder, source);
   if (typeof source === "function") {
     const path: unknown = await source();
@@ -33,14 +43,21 @@ export const fetchSource = async (source: FileSource, folder: string): Promise<s
     return resolve(folder, path);
   }
   if ("debian" in source) return await debianFile(source.debian).fetch();
-  return await makeInitramfs(source.busybox === true ? {} : source.busybox, folder);
+  const names = modulesOf(source);
+  const from = names.length === 0 ? undefined : debianKernel(kernel);
+  await from?.fetch();
+  const modules = from === undefined ? [] : modulesFor(names, from.modules);
+  return await makeInitramfs(source.busybox === true ? {} : source.busybox, folder, modules);
 };
 
 /** Whether it takes a network to have it. What a function does cannot be known. */
-const isRemote = (source: FileSource): boolean => {
+const isRemote = (source: FileSource, kernel: KernelSource | undefined): boolean => {
   if (typeof source !== "object") return false;
-  const file = "debian" in source ? debianFile(source.debian) : debianBusybox;
-  return !existsSync(file.path);
+  const files =
+    "debian" in source
+      ? [debianFile(source.debian)]
+      : [debianBusybox, ...(modulesOf(source).length === 0 ? [] : [debianKernel(kernel)])];
+  return files.some((file) => file?.isThere === false);
 };
 
 /** The files of one system. */
@@ -59,16 +76,16 @@ export class Files {
     this.#offline = offline;
   }
 
-  /** Reads a file; undefined, with a mistake at `place`, if that fails. */
-  async read(source: FileSource | undefined, place: string): Promise<Payload | undefined> {
+  /** Reads a file; undefined, with a mistake at `place`, if that fails. `kernel`: what an initial RAM disk is for. */
+  async read(source: FileSource | undefined, place: string, kernel?: KernelSource): Promise<Payload | undefined> {
     if (source === undefined || !this.#hasPrograms(source, place)) return undefined;
-    if (this.#offline && isRemote(source)) {
+    if (this.#offline && isRemote(source, kernel)) {
       this.unseen.push(place);
       return undefined;
     }
     let path: string;
     try {
-      path = await this.#pathOf(source);
+      path = await this.#pathOf(source, kernel);
     } catch (thrown) {
       if (thrown instanceof UserError) throw thrown;
       this.mistakes.push({ place, rule: this.#ruleFor(thrown, "") });
@@ -98,7 +115,9 @@ export class Files {
     return this.mistakes.length === before;
   }
 
-  #pathOf(source: FileSource): Promise<string> {
+  #pathOf(source: FileSource, kernel: KernelSource | undefined): Promise<string> {
+    // With modules of its kernel it may be another one for each VM.
+    if (modulesOf(source).length > 0) return fetchSource(source, this.#folder, kernel);
     const path = this.#paths.get(source) ?? fetchSource(source, this.#folder);
     this.#paths.set(source, path);
     return path;

@@ -50,7 +50,7 @@ const loadVm = async (system: Draft<System>, id: number, files: Files): Promise<
   const vm = system.vms![id] ?? {};
   const place = `vms[${id}]`;
   const kernel = await files.read(vm.kernel, `${place}.kernel`);
-  const initrd = await files.read(vm.initrd, `${place}.initrd`);
+  const initrd = await files.read(vm.initrd, `${place}.initrd`, vm.kernel);
   const regions: DraftVm["regions"][number][] = [];
   for (const [number, region] of (vm.regions ?? []).entries()) {
     regions.push({ ...region, file: await files.read(region.file, `${place}.regions[${number}].file`) });

@@ -1,5 +1,6 @@
 // What guests do to their GIC, their physical timer and the doorbells of others, by the exits that they make, and what they must be told there.
 
+import { bundle } from "../../abi/bundle.ts";
 import { calls } from "../../abi/calls.ts";
 import { exceptionClass as ec } from "../../abi/esr.ts";
 import { guest as guestMachine } from "../../abi/guest.ts";
@@ -24,10 +25,11 @@ import { MAX_VCPUS, type VcpuGic, VmGic } from "./interrupts.ts";
 import { DeviceLines } from "./lines.ts";
 import { placeOf, sendSgi, write, wrongRead } from "./registers.ts";
 
-const { DOORBELL_SPI, GICD_BASE, GICR_BASE, GICR_STRIDE, RTC_BASE, UART_BASE } = guestMachine;
+const { DOORBELL_SPI, GICD_BASE, GICR_BASE, GICR_STRIDE, RTC_BASE, UART_BASE, VIRTIO_BASE, VIRTIO_STRIDE } = guestMachine;
 const DOORBELL = (calls.find(({ name }) => name === "HL_DOORBELL")?.id ?? 0) | 0;
 /** The first address behind a VM's GIC. */
 const GIC_END = GICR_BASE + MAX_VCPUS * GICR_STRIDE;
+const VIRTIO_END = VIRTIO_BASE + bundle.MAX_VIRTIO_OF_VM * VIRTIO_STRIDE;
 /** The page that HPFAR_EL2.FIPA names. */
 const pageOf = (hpfar: bigint): number => bits(hpfar, 39, 4) * 4096;
 const register = {
@@ -95,11 +97,18 @@ export class Exits {
   #access(guest: Guest): boolean {
     const { esr, hpfar } = guest.general.cause;
     const page = pageOf(hpfar);
+    if (page >= VIRTIO_BASE && page < VIRTIO_END) return this.#virtio();
     if (page < GICD_BASE || page >= GIC_END) return page === UART_BASE || page === RTC_BASE;
     if (!isDeviceAccess(esr) || !this.#isDone(guest)) return false;
     if (isWrite(esr)) return this.#write(guest, page);
     this.#read(guest, page);
     return false;
+  }
+
+  /** What a device does may be for any VM: a line of its own, or that of a port of the same switch. */
+  #virtio(): boolean {
+    for (const vm of this.#vms.values()) vm.changes++;
+    return true;
   }
 
   #write({ general, vmid }: Guest, page: number): boolean {

@@ -1,13 +1,15 @@
-// The lines of a VM's UART (PL011, Arm DDI 0183, 2.8 and 3.3) and clock (PL031, DDI 0224, 3.3), by what their records in the core's memory hold: bits of the first
-// word of SPIs.
+// The lines of a VM's UART (PL011, Arm DDI 0183, 2.8 and 3.3), clock (PL031, DDI 0224, 3.3) and virtio devices (virtio 1.2, 4.2.2), by what their records in
+// the core's memory hold: bits of the first word of SPIs.
 
+import { bundle } from "../../abi/bundle.ts";
 import { guest } from "../../abi/guest.ts";
 import { pl011 } from "../../abi/pl011.ts";
-import { fieldOffset } from "../fields.ts";
+import { fieldOffset, sizeOf } from "../fields.ts";
 
 const UART = 1 << guest.UART_SPI;
 const RTC = 1 << guest.RTC_SPI;
-export const DEVICES = UART | RTC;
+const VIRTIO = ((1 << bundle.MAX_VIRTIO_OF_VM) - 1) << guest.VIRTIO_SPI;
+export const DEVICES = UART | RTC | VIRTIO;
 /** UARTIFLS.RXIFLSEL: of 32 bytes, so many make the receive interrupt come; what is reserved is the last one here. */
 const LEVELS = [4, 8, 16, 24, 28, 28, 28, 28] as const;
 
@@ -21,6 +23,8 @@ export class DeviceLines {
   readonly #levels: number;
   readonly #rtcRaw: number;
   readonly #rtcMask: number;
+  /** InterruptStatus of each virtio device. */
+  readonly #virtio: readonly number[];
 
   /** `vcpu`: the record of one of the VM's. */
   constructor(view: DataView, vcpu: number) {
@@ -35,6 +39,9 @@ export class DeviceLines {
     this.#levels = uart + fieldOffset("Uart", "fifoLevels");
     this.#rtcRaw = rtc + fieldOffset("Rtc", "raw");
     this.#rtcMask = rtc + fieldOffset("Rtc", "mask");
+    const virtio = this.#word(vm + fieldOffset("Vm", "firstVirtio")) + fieldOffset("VirtioDevice", "interruptStatus");
+    const devices = this.#word(vm + fieldOffset("Vm", "virtioDevices"));
+    this.#virtio = Array.from({ length: devices }, (_, slot) => virtio + slot * sizeOf("VirtioDevice"));
   }
 
   #word(at: number): number {
@@ -55,6 +62,9 @@ export class DeviceLines {
     const mask = this.#word(this.#uartMask);
     const uart = mask === 0 ? 0 : (this.#word(this.#uartRaw) | this.#receives()) & mask;
     const rtc = this.#word(this.#rtcRaw) & this.#word(this.#rtcMask);
-    return (uart === 0 ? 0 : UART) | (rtc === 0 ? 0 : RTC);
+    let virtio = 0;
+    for (let slot = 0; slot < this.#virtio.length; slot++)
+      if (this.#word(this.#virtio[slot]!) !== 0) virtio |= 1 << (guest.VIRTIO_SPI + slot);
+    return (uart === 0 ? 0 : UART) | (rtc === 0 ? 0 : RTC) | virtio;
   }
 }

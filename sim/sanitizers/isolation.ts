@@ -4,6 +4,7 @@
 import { guest } from "../../abi/guest.ts";
 import { Violation } from "../faults.ts";
 import type { Ram } from "../ram.ts";
+import type { VirtioDevices } from "../virtio/devices.ts";
 import type { Leaf } from "../walker.ts";
 import { bit, bits, hex } from "../words.ts";
 import { Contents } from "./contents.ts";
@@ -29,6 +30,7 @@ interface Board {
   readonly cpus: () => readonly Holder[];
   /** The CPU that is in the core. */
   readonly acting: () => Holder;
+  readonly virtio: VirtioDevices;
 }
 
 export class Isolation {
@@ -178,6 +180,19 @@ export class Isolation {
 
   // --- what EL2 does
 
+  /** Whether a device of a VM may do that, wherever its vCPUs are. */
+  #isOfDevice(access: "mayRead" | "mayWrite", mapping: Mapping, pa: number, bytes: number): boolean {
+    const { vm, mappings } = mapping.space;
+    if (vm === undefined || this.#rangeOf(mapping)?.kind !== "RAM") return false;
+    const read = (ipa: number, size: number): number | undefined => {
+      for (const one of mappings.values())
+        if (ipa >= one.ipa && ipa + size <= one.ipa + one.bytes)
+          return Number(this.#board.ram.read(one.pa + (ipa - one.ipa), size));
+      return undefined;
+    };
+    return this.#board.virtio.may(access, vm, mapping.ipa + (pa - mapping.pa), bytes, read);
+  }
+
   /** EL2 reads memory: the bundle, or what the VM has for which it does that. */
   read(pa: number, bytes: number): void {
     if (!this.#isBooted || this.#bundle === undefined) return;
@@ -189,7 +204,10 @@ export class Isolation {
     }
     if (pa >= this.#bundle.at && pa + bytes <= this.#bundle.at + this.#bundle.bytes.length) return;
     const mapping = owners.in(pa, bytes).find(({ space }) => space.root === root);
-    if (mapping === undefined) throw new Violation(`EL2 reads ${hex(pa)}, which is no memory of the VM on CPU ${acting().index}`);
+    if (mapping === undefined) {
+      if (owners.in(pa, bytes).some((one) => this.#isOfDevice("mayRead", one, pa, bytes))) return;
+      throw new Violation(`EL2 reads ${hex(pa)}, which is no memory of the VM on CPU ${acting().index}`);
+    }
     this.#lastRead = { mapping, changes: owners.changes };
   }
 
@@ -202,13 +220,23 @@ export class Isolation {
       throw new Violation(`EL2 works on the memory of ${nameOf(space)}, while CPU ${index} keeps a vCPU of ${nameOf(kept)}`);
   }
 
-  /** EL2 writes memory: of a VM that is on no CPU, or its page of stolen time. */
-  write(pa: number, bytes: number): void {
+  /**
+   * EL2 writes memory: of a VM that is on no CPU, its page of stolen time, or what a device of its may write. Returns whether it has
+   * to be cleaned for a guest that starts with its caches off: a device is coherent, for a driver that has them on.
+   */
+  write(pa: number, bytes: number): boolean {
     const { owners, cpus, acting } = this.#board;
     let owned = 0;
+    let isCoherent = false;
     for (const mapping of owners.in(pa, bytes)) {
       const { space, ipa } = mapping;
-      owned += Math.min(pa + bytes, mapping.pa + mapping.bytes) - Math.max(pa, mapping.pa);
+      const from = Math.max(pa, mapping.pa);
+      const size = Math.min(pa + bytes, mapping.pa + mapping.bytes) - from;
+      owned += size;
+      if (this.#isBooted && this.#isOfDevice("mayWrite", mapping, from, size)) {
+        isCoherent = true;
+        continue;
+      }
       const isStolen = ipa === guest.STOLEN_BASE;
       if (!isStolen) space.isWritten = true;
       if (!this.#isBooted || (isStolen && acting().stage2.root === space.root)) continue;
@@ -219,5 +247,6 @@ export class Isolation {
     }
     if (this.#isBooted && this.#bundle !== undefined && owned < bytes)
       throw new Violation(`EL2 writes ${hex(bytes)} bytes at ${hex(pa)}, not all of which some VM has`);
+    return !isCoherent;
   }
 }

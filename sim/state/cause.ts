@@ -1,8 +1,11 @@
 // Why a guest left its CPU, and what of its general registers EL2 may change in answer to that (Arm ARM D24.2.40 for syndromes, DEN0028 for calls,
 // D1.3 for what the CPU does). Everything else is the guest's own and must come back as it was.
 
+import { bundle } from "../../abi/bundle.ts";
 import { calls } from "../../abi/calls.ts";
 import { exceptionClass as ec } from "../../abi/esr.ts";
+import { guest } from "../../abi/guest.ts";
+import { virtioMmio } from "../../abi/virtio.ts";
 
 export interface Cause {
   /** ESR_EL2.EC, or one of the two below. */
@@ -141,6 +144,14 @@ export const systemRt = (esr: number): number => field(esr, 5, 5);
 export const systemRegister = (esr: number): number => field(esr, 0, 22) & ~0x3e1;
 export const encode = ([op0 = 0, op1 = 0, crn = 0, crm = 0, op2 = 0]: readonly number[]): number =>
   (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (crm << 1);
+
+/** A kick of a virtio device, which is made again while the device has more to do. */
+export const isKick = ({ exceptionClass, esr, far, hpfar }: Cause): boolean => {
+  if (exceptionClass !== DATA || !isDeviceAccess(esr) || !isWrite(esr)) return false;
+  const ipa = Number(hpfar >> 4n) * 4096 + Number(far & 0xfffn) - guest.VIRTIO_BASE;
+  const isVirtio = ipa >= 0 && ipa < bundle.MAX_VIRTIO_OF_VM * guest.VIRTIO_STRIDE;
+  return isVirtio && ipa % guest.VIRTIO_STRIDE === virtioMmio.VIRTIO_QUEUE_NOTIFY;
+};
 
 const SAME: Change = { registers: 0, advance: 0, advancesIt: false, exceptionBack: undefined, isRefused: false };
 const REFUSED: Change = { ...SAME, exceptionBack: 0, isRefused: true };

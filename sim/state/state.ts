@@ -8,7 +8,7 @@ import { Violation } from "../faults.ts";
 import type { Guest } from "../guest.ts";
 import type { Register } from "../sysregs.ts";
 import { hex, lowHalf } from "../words.ts";
-import { type Cause, type Change, changeOf, HVC, INSTRUCTION, immediateOf, ORDINARY, ruleOf, SERROR } from "./cause.ts";
+import { type Cause, type Change, changeOf, HVC, INSTRUCTION, immediateOf, isKick, ORDINARY, ruleOf, SERROR } from "./cause.ts";
 import { Controls, controlNames } from "./controls.ts";
 import { exceptionRegisters, isAbort, wrongWith } from "./exception.ts";
 import { nameOf, PC } from "./general.ts";
@@ -151,6 +151,7 @@ export class State {
       // Somebody else took its VM down on the way: it is entered, and the interrupt that tells its CPU of that comes before its next instruction.
       if (cpu.isWanted && general.firstWrong(change) === undefined) return "goes on";
     } else if (!change.isRefused && general.firstWrong(change) === undefined) return "goes on";
+    if (isKick(cause) && general.isSameBehind(0)) return "goes on";
     const wrong = wrongWith(general, change, cpu.registers);
     if (wrong === undefined) return "takes an exception";
     throw new Violation(this.#describe(vcpu, general, change, wrong));

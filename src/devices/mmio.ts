@@ -6,6 +6,7 @@ import { Ipa } from "../hal/addr";
 import { Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as guard from "./guard";
+import * as virtio from "./virtio/access";
 import * as vgicRegisters from "./vgic-registers";
 import * as vrtc from "./vrtc";
 import * as vtimer from "./vtimer";
@@ -17,6 +18,7 @@ export const enum Device {
   DISTRIBUTOR = 2,
   REDISTRIBUTOR = 3,
   RTC = 4,
+  VIRTIO = 5,
 }
 
 /** The device that takes an access of `bytes` at `ipa`: NONE if there is none, the access is not aligned, or too wide for it. */
@@ -26,8 +28,9 @@ export function find(vcpu: Vcpu, ipa: Ipa, bytes: u32): Device {
   if (at - UART_BASE < UART_SIZE) return bytes == 8 ? Device.NONE : Device.UART;
   if (at - GICD_BASE < GICD_SIZE) return Device.DISTRIBUTOR;
   if (at - GICR_BASE < ((vcpu.vm.vcpus * GICR_STRIDE) as u64)) return Device.REDISTRIBUTOR;
-  if (at - RTC_BASE < RTC_SIZE) return bytes == 8 ? Device.NONE : Device.RTC;
-  return Device.NONE;
+  if (bytes == 8) return Device.NONE;
+  if (at - RTC_BASE < RTC_SIZE) return Device.RTC;
+  return virtio.answers(vcpu.vm, at) ? Device.VIRTIO : Device.NONE;
 }
 
 /** The bytes that a narrower read takes out of a register of 32 bits. */
@@ -77,6 +80,8 @@ export function read(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32): u64 {
       return vgicRegisters.read(redistributor(vcpu.vm, at), true, inRedistributor(at), bytes);
     case Device.RTC:
       return part(readClock(vcpu.vm, at), at, bytes);
+    case Device.VIRTIO:
+      return virtio.read(vcpu.vm, at, bytes);
     default:
       return 0;
   }
@@ -97,9 +102,9 @@ function writeClock(vm: Vm, at: u64, value: u32): void {
 
 /**
  * Writes likewise. PrimeCells take a narrow write at a register's first byte as one of the whole
- * register, zero above it, and drop it elsewhere.
+ * register, zero above it, and drop it elsewhere. True: the device has more to do for it, the guest makes it again.
  */
-export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u64): void {
+export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u64): bool {
   const at = ipa as u64;
   const whole = (at & 3) == 0;
   const word = (bytes == 4 ? value : value & (((1 as u64) << (bytes << 3)) - 1)) as u32;
@@ -116,7 +121,10 @@ export function write(vcpu: Vcpu, device: Device, ipa: Ipa, bytes: u32, value: u
     case Device.RTC:
       if (whole) writeClock(vcpu.vm, at, word);
       break;
+    case Device.VIRTIO:
+      return virtio.write(vcpu, at, bytes, word);
     default:
       break;
   }
+  return false;
 }

@@ -16,7 +16,10 @@ export declare function read64(pa: Pa): u64;
 export declare function write8(pa: Pa, value: u32): void;
 export declare function write32(pa: Pa, value: u32): void;
 export declare function write64(pa: Pa, value: u64): void;
-/** Copies between ranges that do not overlap; both 16-byte aligned, `bytes` a multiple of 64. */
+/** A load-acquire and a store-release of 16 bits, aligned (Arm ARM B2.3.7): the indices of rings that others read and write. */
+export declare function load16(pa: Pa): u32;
+export declare function store16(pa: Pa, value: u32): void;
+/** Copies between ranges that do not overlap. */
 export declare function copy(to: Pa, from: Pa, bytes: u64): void;
 /** Zeroes; 4 KiB aligned, `bytes` a multiple of 4 KiB. */
 export declare function zero(pa: Pa, bytes: u64): void;

@@ -210,6 +210,11 @@ export function rest(vcpu: Vcpu, until: u64): void {
   leave();
 }
 
+/** Whether a vCPU that this CPU handles still acts for its VM, which may have been taken down meanwhile. The VM's lock is held. */
+export function mayAct(vcpu: Vcpu): bool {
+  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) != VcpuState.OFF;
+}
+
 /** The running vCPU is switched off; returns whether another one of its VM is on. The VM's lock is held. */
 export function stop(vcpu: Vcpu): bool {
   enter();

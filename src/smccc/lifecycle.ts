@@ -16,6 +16,7 @@ import { CRASH_RESET, CRASH_STOP_ALL } from "../../build/gen/bundle";
 import { IN_VM, LOG_INFO, LOG_WARNING } from "../../build/gen/console";
 import * as guard from "../devices/guard";
 import * as power from "../devices/power";
+import * as virtio from "../devices/virtio/access";
 import * as vtimer from "../devices/vtimer";
 import * as timer from "../drivers/timer";
 import * as atomic from "../hal/atomic";
@@ -44,6 +45,10 @@ function setState(vm: Vm, state: u32): void {
   atomic.store32(changetype<usize>(vm) + offsetof<Vm>("state"), state);
 }
 
+function setNext(vm: Vm, next: u32): void {
+  atomic.store32(changetype<usize>(vm) + offsetof<Vm>("next"), next);
+}
+
 /**
  * Takes a VM from its CPUs for good; the work `next` begins when none holds anything of it. One that starts has its console from now on: what is typed
  * for it waits while its memory is filled. One that does not gives it back. The VM's lock is held.
@@ -54,8 +59,13 @@ function takeDown(vm: Vm, state: u32, next: u32): void {
   sched.enter();
   vm.pausedAt = 0;
   setState(vm, state);
-  atomic.store32(changetype<usize>(vm) + offsetof<Vm>("next"), next);
+  setNext(vm, 0);
   sched.suspend(vm, true);
+  sched.leave();
+  // Its vCPUs have no say any more. Nothing reaches its memory behind this, and what is next may begin.
+  virtio.reset(vm);
+  sched.enter();
+  setNext(vm, next);
   sched.settle(vm);
   sched.leave();
 }
@@ -85,18 +95,13 @@ function ended(): void {
 
 // --- what VMs do to themselves. A VM that was taken down while one of its vCPUs was on the way here has no say any more
 
-/** Whether the vCPU that this CPU handles still acts for its VM. The VM's lock is held. */
-export function mayAct(vcpu: Vcpu): bool {
-  return atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("state")) != VcpuState.OFF;
-}
-
 /**
- * The same for the VM as a whole. One that was paused while the vCPU was on the way here stays so: the vCPU makes its call again when the VM goes on.
+ * Whether a vCPU acts for its VM as a whole. One that was paused while the vCPU was on the way here stays so: the vCPU makes its call again when the VM goes on.
  */
 function mayEnd(vcpu: Vcpu): bool {
   const paused = stateOf(vcpu.vm) == VM_PAUSED;
   if (paused) vcpu.elr -= 4;
-  return !paused && mayAct(vcpu);
+  return !paused && sched.mayAct(vcpu);
 }
 
 /** Takes a VM down that switches itself off; `ended` follows. The VM's lock is held. */
@@ -164,7 +169,7 @@ function report(vm: Vm): void {
 export function crash(vcpu: Vcpu, reason: string, address: u64): void {
   const vm = vcpu.vm;
   guard.enter(vm);
-  if (!mayAct(vcpu)) {
+  if (!sched.mayAct(vcpu)) {
     guard.leave(vm);
     return;
   }

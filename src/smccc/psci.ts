@@ -90,7 +90,7 @@ export function cpuOn(vcpu: Vcpu, affinity: u64, entry: u64, context: u64): u64 
   const target = table.vcpu(vm, id);
   // Of several callers one comes first; a VM that is being taken down stays so.
   guard.enter(vm);
-  const may = !isOn(target) && lifecycle.mayAct(vcpu);
+  const may = !isOn(target) && sched.mayAct(vcpu);
   if (may) {
     power.resetVcpu(target, entry, context);
     sched.start(target);

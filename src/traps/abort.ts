@@ -101,8 +101,13 @@ export function write(vcpu: Vcpu, esr: u64): Vcpu {
   const bytes = size(esr);
   const device = mmio.find(vcpu, ipa, bytes);
   if (device == Device.NONE) return unanswered(vcpu, esr);
+  const pc = vcpu.elr;
+  const pstate = vcpu.spsr;
   skip.instruction(vcpu, esr);
-  mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register(esr)));
+  if (mmio.write(vcpu, device, ipa, bytes, registers.read(vcpu, register(esr)))) {
+    vcpu.elr = pc;
+    vcpu.spsr = pstate;
+  }
   return run.next(vcpu);
 }
 

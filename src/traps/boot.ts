@@ -10,6 +10,7 @@ import * as exchange from "../devices/exchange";
 import * as interrupt from "../devices/interrupt";
 import * as listRegisters from "../devices/list-registers";
 import * as lists from "../devices/vgic-lists";
+import * as virtio from "../devices/virtio/access";
 import * as vrtc from "../devices/vrtc";
 import * as board from "../drivers/board";
 import { Board, Gic } from "../drivers/board";
@@ -253,6 +254,7 @@ function openBundle(flags: u64): void {
   manifest.setLogLevels();
   manifest.read(cpus.online());
   create.init();
+  virtio.init();
   console.setMode(manifest.isTerminal(), table.count());
   sched.init(manifest.policy(), manifest.slice());
 }

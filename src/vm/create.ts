@@ -62,9 +62,11 @@ function giveUnmapped(vm: Vm, row: frames.Row, ipa: u64): void {
 /** RAM: all of it in a row, or the longest rows that there are. */
 function mapRam(vm: Vm): bool {
   let at: u64 = 0;
+  vm.ram = 0;
   while (at < vm.bytes) {
     const row = frames.take(vm.bytes - at, true);
     if (row == 0) return false;
+    if (frames.bytesOf(row) == vm.bytes) vm.ram = frames.addressOf(row) as u64;
     if (!map(vm, RAM_BASE + at, frames.addressOf(row) as u64, frames.bytesOf(row), stage2.RAM)) {
       giveUnmapped(vm, row, RAM_BASE + at);
       return false;

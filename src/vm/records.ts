@@ -250,6 +250,9 @@ export class Vm {
   // --- what the manifest says
   bytes: u64;
   vcpus: u32;
+  /** Its virtio devices, in a row (virtio-table.ts). */
+  virtioDevices: u32;
+  firstVirtio: usize;
   regions: u32;
   firstRegion: Region;
   segments: u32;
@@ -307,6 +310,8 @@ export class Vm {
   firstVcpu: Vcpu;
   /** Physical address of its page at STOLEN_BASE. */
   stolenPage: u64;
+  /** Physical address of its RAM, while that is one row of frames; else 0. */
+  ram: u64;
 
   /** CNTVOFF: the board's count when the VM's count was zero. */
   countOffset: u64;

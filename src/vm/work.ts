@@ -131,13 +131,6 @@ function sourceOf(vm: Vm, part: u32, n: u32): u64 {
   }
 }
 
-/** Copies any number of bytes; both addresses are page-aligned. What lies behind the last byte is not touched. */
-function copy(to: Pa, from: Pa, bytes: u64): void {
-  const whole = bytes & ~(63 as u64);
-  phys.copy(to, from, whole);
-  for (let at = whole; at < bytes; at++) phys.write8(((to as u64) + at) as Pa, phys.read8(((from as u64) + at) as Pa));
-}
-
 /** Zeroes or copies a piece of a range; returns its size. */
 function fill(vm: Vm, part: u32, n: u32, left: u64): u64 {
   const zeroes = part <= (Part.REGION as u32);
@@ -146,7 +139,7 @@ function fill(vm: Vm, part: u32, n: u32, left: u64): u64 {
   const bytes = min<u64>(min<u64>(left, zeroes ? ZEROED : COPIED), FRAME - (ipa & (FRAME - 1)));
   const pa = stage2.translate(vm.stage2, ipa as Ipa);
   if (zeroes) phys.zero(pa, bytes);
-  else copy(pa, (sourceOf(vm, part, n) + vm.workAt) as Pa, bytes);
+  else phys.copy(pa, (sourceOf(vm, part, n) + vm.workAt) as Pa, bytes);
   cache.cleanInvalidate(pa, bytes);
   return bytes;
 }

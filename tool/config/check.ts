@@ -85,6 +85,13 @@ const cpuMistakes = (vm: Draft<Vm>, place: string, boardCpus: number | undefined
   return mistakes;
 };
 
+/** Modules come with the kernel. */
+const moduleMistakes = ({ kernel, initrd }: Draft<Vm>, place: string): Mistake[] => {
+  const hasModules = typeof initrd === "object" && "busybox" in initrd && initrd.busybox !== true && initrd.busybox.modules;
+  if (!hasModules || kernel === undefined || (typeof kernel === "object" && kernel.debian !== "u-boot")) return [];
+  return [{ place: `${place}.initrd.busybox.modules`, rule: rules.MODULES_KERNEL() }];
+};
+
 /** Every mistake that settings make together. */
 export const checkSystem = (system: Draft<System>): Mistake[] => {
   const vms = system.vms ?? [];
@@ -94,6 +101,7 @@ export const checkSystem = (system: Draft<System>): Mistake[] => {
     ...duplicateNames(vms, "vms"),
     ...startMistakes(vms),
     ...vms.flatMap((vm, id) => cpuMistakes(vm, `vms[${id}]`, system.board?.cpus)),
+    ...vms.flatMap((vm, id) => moduleMistakes(vm, `vms[${id}]`)),
     ...sharedMistakes(system),
   ];
 };

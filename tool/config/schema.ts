@@ -91,6 +91,10 @@ const busybox = settings(
       })
       .optional()
       .describe("Programs beside busybox: the file of each by its name in /bin."),
+    modules: z
+      .array(z.string(rule.MODULES).regex(/^[\w-]+$/, rule.MODULES), rule.MODULES)
+      .optional()
+      .describe("Modules of the VM's kernel, which is Debian's, that are inserted before the shell starts, and what they need."),
   },
   rule.BUSYBOX,
 );
@@ -174,11 +178,12 @@ const vmSchema = settings(
       {
         uart: flag(true).describe("The PL011 is in the device tree."),
         rtc: flag(true).describe("The PL031 is in the device tree."),
+        entropy: flag(false).describe("A virtio entropy device: random bytes of the hypervisor's own generator."),
       },
       rule.DEVICES,
     )
       .prefault({})
-      .describe("Which devices the device tree names. They answer all the same."),
+      .describe("Its devices. UART and clock answer whether the device tree names them or not."),
     regions: z
       .array(region, rule.REGIONS)
       .max(bundle.MAX_REGIONS, rule.REGIONS_MAX)

@@ -1,7 +1,7 @@
 // Configurations as a whole: all mistakes are told at once, JSON says what TypeScript says, and the JSON Schema knows every setting.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
@@ -198,6 +198,6 @@ test("`validate` fetches nothing, and says what it has not seen", async () => {
   const kernel = { debian: "linux-6.12" } as const;
   const { status, stdout } = await validate(withVm({ kernel }));
   assert.equal(status, 0);
-  const rest = existsSync(debianFile(kernel.debian).path) ? "" : ", but for files that are not fetched yet: vms[0].kernel";
+  const rest = debianFile(kernel.debian).isThere ? "" : ", but for files that are not fetched yet: vms[0].kernel";
   assert.ok(stdout.endsWith(`: all right${rest}\n`), stdout);
 });

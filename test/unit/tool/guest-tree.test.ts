@@ -7,7 +7,14 @@ import { bundle } from "../../../abi/bundle.ts";
 import { type GuestMachine, guestTree } from "../../../tool/guest-tree.ts";
 import { MIB } from "../../../tool/size.ts";
 
-const bare: GuestMachine = { memory: 16 * MIB, vcpus: 1, devices: { uart: true, rtc: true }, shared: [], doorbells: [] };
+const bare: GuestMachine = {
+  memory: 16 * MIB,
+  vcpus: 1,
+  devices: { uart: true, rtc: true },
+  virtio: 0,
+  shared: [],
+  doorbells: [],
+};
 
 const machine: GuestMachine = {
   ...bare,
@@ -38,7 +45,7 @@ test("dtc has no complaint", () => {
   assert.equal(source(guestTree(machine)).complaints, "");
   assert.equal(source(guestTree({ ...bare, vcpus: 8 })).complaints, "");
   assert.equal(source(guestTree(linked)).complaints, "");
-  assert.equal(source(guestTree({ ...linked, devices: { uart: false, rtc: false } })).complaints, "");
+  assert.equal(source(guestTree({ ...linked, devices: { uart: false, rtc: false }, virtio: 3 })).complaints, "");
 });
 
 test("memory, bootargs and initrd are the VM's", () => {
@@ -98,11 +105,24 @@ test("a device that is switched off is not named", () => {
   assert.doesNotMatch(without({ uart: false, rtc: false }), /apb-pclk/);
 });
 
+test("a virtio transport is a node with its registers and its interrupt", () => {
+  const { dts } = source(guestTree({ ...bare, virtio: 2 }));
+  const node = (address: string, spi: string): RegExp =>
+    new RegExp(
+      `virtio_mmio@${address} \\{\\s+compatible = "virtio,mmio";\\s+reg = <0x00 0x${address} 0x00 0x200>;\\s+` +
+        `interrupts = <0x00 ${spi} 0x04>;\\s+dma-coherent;`,
+    );
+  assert.match(dts, node("a000000", "0x10"));
+  assert.match(dts, node("a000200", "0x11"));
+  assert.doesNotMatch(source(guestTree(bare)).dts, /virtio/);
+});
+
 test("it is as small as the core wants it", () => {
   const name = "n".repeat(bundle.MAX_NAME);
   const largest: GuestMachine = {
     ...machine,
     vcpus: bundle.MAX_VCPUS,
+    virtio: bundle.MAX_VIRTIO_OF_VM,
     bootargs: "x".repeat(2047),
     shared: Array.from({ length: bundle.MAX_SHARES_OF_VM }, (_, index) => ({ ...linked.shared[1]!, name, ipa: index << 21 })),
     doorbells: Array.from({ length: bundle.MAX_DOORBELLS_OF_VM }, () => ({ peer: 0, peerName: name, number: 0 })),

@@ -1,0 +1,84 @@
+// Virtio (OASIS Virtual I/O Device, version 1.2): the registers of virtio-mmio (4.2.2), split virtqueues (2.7), and what each device type has (5). Shared by
+// the devices that guests see, the drivers of the board's, guests and tests.
+
+/** Registers of a transport, from its base: 32 bits wide but for the configuration space. */
+export const virtioMmio = {
+  VIRTIO_MAGIC_VALUE: 0x000,
+  VIRTIO_VERSION: 0x004,
+  VIRTIO_DEVICE_ID: 0x008,
+  VIRTIO_VENDOR_ID: 0x00c,
+  VIRTIO_DEVICE_FEATURES: 0x010,
+  VIRTIO_DEVICE_FEATURES_SEL: 0x014,
+  VIRTIO_DRIVER_FEATURES: 0x020,
+  VIRTIO_DRIVER_FEATURES_SEL: 0x024,
+  VIRTIO_QUEUE_SEL: 0x030,
+  VIRTIO_QUEUE_NUM_MAX: 0x034,
+  VIRTIO_QUEUE_NUM: 0x038,
+  VIRTIO_QUEUE_READY: 0x044,
+  VIRTIO_QUEUE_NOTIFY: 0x050,
+  VIRTIO_INTERRUPT_STATUS: 0x060,
+  VIRTIO_INTERRUPT_ACK: 0x064,
+  VIRTIO_STATUS: 0x070,
+  VIRTIO_QUEUE_DESC_LOW: 0x080,
+  VIRTIO_QUEUE_DESC_HIGH: 0x084,
+  VIRTIO_QUEUE_DRIVER_LOW: 0x090,
+  VIRTIO_QUEUE_DRIVER_HIGH: 0x094,
+  VIRTIO_QUEUE_DEVICE_LOW: 0x0a0,
+  VIRTIO_QUEUE_DEVICE_HIGH: 0x0a4,
+  VIRTIO_SHM_LEN_LOW: 0x0b0,
+  VIRTIO_SHM_BASE_HIGH: 0x0bc,
+  VIRTIO_CONFIG_GENERATION: 0x0fc,
+  VIRTIO_CONFIG: 0x100,
+
+  /** "virt". */
+  VIRTIO_MAGIC: 0x7472_6976,
+  VIRTIO_MODERN: 2,
+  /** Ours: "HLIT". */
+  VIRTIO_VENDOR: 0x5449_4c48,
+};
+
+/** Bits of Status (2.1) and InterruptStatus (4.2.2). */
+export const virtioStatus = {
+  STATUS_ACKNOWLEDGE: 0x01,
+  STATUS_DRIVER: 0x02,
+  STATUS_DRIVER_OK: 0x04,
+  STATUS_FEATURES_OK: 0x08,
+  STATUS_NEEDS_RESET: 0x40,
+  STATUS_FAILED: 0x80,
+
+  INTERRUPT_USED: 0x1,
+  INTERRUPT_CONFIG: 0x2,
+};
+
+/** Feature bits that are no device's own (6). */
+export const virtioFeatures = {
+  F_INDIRECT_DESC: 1n << 28n,
+  F_EVENT_IDX: 1n << 29n,
+  F_VERSION_1: 1n << 32n,
+};
+
+/**
+ * A split virtqueue (2.7):
+ *
+ *   descriptor: addr u64 | len u32 | flags u16 | next u16
+ *   driver area: flags u16 | idx u16 | ring[size] u16 | used_event u16
+ *   device area: flags u16 | idx u16 | ring[size] { id u32 | len u32 } | avail_event u16
+ */
+export const virtqueue = {
+  /** The most entries that any queue of ours may have. */
+  VIRTQUEUE_MAX: 256,
+  DESC_BYTES: 16,
+  DESC_F_NEXT: 1,
+  DESC_F_WRITE: 2,
+  DESC_F_INDIRECT: 4,
+  DRIVER_F_NO_INTERRUPT: 1,
+  DEVICE_F_NO_NOTIFY: 1,
+};
+
+/** Device types (5). */
+export const virtioDevices = {
+  VIRTIO_NET: 1,
+  VIRTIO_BLOCK: 2,
+  VIRTIO_CONSOLE: 3,
+  VIRTIO_ENTROPY: 4,
+};

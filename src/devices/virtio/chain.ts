@@ -1,0 +1,105 @@
+// The bytes of a chain: what a driver has for the device to read, and room for what the device writes, each as one stream, however it is cut into buffers.
+// A chain was copied and checked when it was taken (queue.ts); its bytes are the guest's, which may change while they are read.
+
+import { MAX_CPUS } from "../../../build/gen/layout";
+import { VIRTQUEUE_MAX } from "../../../build/gen/virtio";
+import { Ipa, Pa } from "../../hal/addr";
+import * as cpu from "../../hal/cpu";
+import * as phys from "../../hal/phys";
+import * as arena from "../../lib/arena";
+import * as ram from "../../vm/ram";
+import { Buffer, Chain, Cursor } from "../../vm/virtio-records";
+
+/** Chains that a CPU works on at once: what is sent, and where it goes. */
+const CHAINS: u32 = 2;
+const chains: usize = memory.data(MAX_CPUS * CHAINS * 64, 8);
+const cursors: usize = memory.data(MAX_CPUS * CHAINS * 32, 8);
+
+/** Room for the buffers of a chain. */
+export function prepare(chain: Chain): void {
+  chain.firstBuffer = arena.take(VIRTQUEUE_MAX * offsetof<Buffer>(), 8);
+}
+
+/** At boot, once, if there is any device. */
+export function init(): void {
+  for (let n: u32 = 0; n < MAX_CPUS * CHAINS; n++) prepare(changetype<Chain>(chains + (n << 6)));
+}
+
+/** Chain `n` of this CPU, for as long as it works on a device. */
+export function scratch(n: u32): Chain {
+  return changetype<Chain>(chains + ((cpu.number() * CHAINS + n) << 6));
+}
+
+function bufferOf(chain: Chain, n: u32): Buffer {
+  return changetype<Buffer>(chain.firstBuffer + n * offsetof<Buffer>());
+}
+
+function cursor(n: u32, chain: Chain, first: u32, end: u32): Cursor {
+  const at = changetype<Cursor>(cursors + ((cpu.number() * CHAINS + n) << 5));
+  at.chain = chain;
+  at.buffer = first;
+  at.end = end;
+  at.offset = 0;
+  return at;
+}
+
+/** The start of what a chain has to read, or of its room: cursor `n` of this CPU. */
+export function readable(chain: Chain, n: u32): Cursor {
+  return cursor(n, chain, 0, chain.readable);
+}
+export function writable(chain: Chain, n: u32): Cursor {
+  return cursor(n, chain, chain.readable, chain.buffers);
+}
+
+/** How many bytes from the cursor on lie in one piece, `most` at most; 0 at the end. */
+function piece(at: Cursor, most: u64): u64 {
+  while (at.buffer < at.end && at.offset == bufferOf(at.chain, at.buffer).bytes) {
+    at.buffer++;
+    at.offset = 0;
+  }
+  if (at.buffer == at.end) return 0;
+  const buffer = bufferOf(at.chain, at.buffer);
+  return ram.inOnePiece(at.chain.vm, (buffer.ipa + at.offset) as Ipa, min<u64>(most, buffer.bytes - at.offset));
+}
+
+function address(at: Cursor): Pa {
+  return ram.find(at.chain.vm, (bufferOf(at.chain, at.buffer).ipa + at.offset) as Ipa);
+}
+
+/** Passes over bytes; fewer are left if there are not so many. */
+export function skip(at: Cursor, bytes: u64): void {
+  for (let left = bytes; left != 0; ) {
+    const part = piece(at, left);
+    if (part == 0) return;
+    at.offset += part;
+    left -= part;
+  }
+}
+
+/** Reads 1 to 8 bytes, little-endian; those behind the end are zero. */
+export function get(at: Cursor, bytes: u32): u64 {
+  if (bytes == 8 && piece(at, 8) == 8) {
+    const word = phys.read64(address(at));
+    at.offset += 8;
+    return word;
+  }
+  let value: u64 = 0;
+  for (let n: u32 = 0; n < bytes && piece(at, 1) != 0; n++) {
+    value |= (phys.read8(address(at)) as u64) << (n << 3);
+    at.offset++;
+  }
+  return value;
+}
+
+/** Writes the low 1 to 8 bytes of a value; what does not fit is lost. */
+export function put(at: Cursor, value: u64, bytes: u32): void {
+  if (bytes == 8 && piece(at, 8) == 8) {
+    phys.write64(address(at), value);
+    at.offset += 8;
+    return;
+  }
+  for (let n: u32 = 0; n < bytes && piece(at, 1) != 0; n++) {
+    phys.write8(address(at), ((value >> (n << 3)) & 0xff) as u32);
+    at.offset++;
+  }
+}

@@ -1,0 +1,90 @@
+// The records of VMs' virtio devices: layouts and no logic.
+
+import { Lock } from "../lib/lock";
+import { Vm } from "./records";
+
+/** A split virtqueue (virtio 1.2, 2.7). Guarded by its device's lock. */
+@unmanaged
+export class Virtqueue {
+  device: VirtioDevice;
+  /** The most entries that it may have, and how many the driver has chosen: a power of two. */
+  maxSize: u32;
+  size: u32;
+  /** The driver has said where its areas are, and all of them are RAM: devices use it from then on. */
+  ready: u32;
+  /** Indices as the ring counts them, modulo 2^16: the entry that is taken next; those that the driver was last seen to offer. */
+  next: u32;
+  offered: u32;
+  /** Entries used up to now, those the driver has been shown, and those at the last decision about an interrupt. */
+  used: u32;
+  shown: u32;
+  decided: u32;
+  /** IPAs of the descriptors, and of what the driver and the device write; physical addresses, where each is in one piece; else 0. */
+  descriptors: u64;
+  driver: u64;
+  deviceArea: u64;
+  descriptorsAt: u64;
+  driverAt: u64;
+  deviceAt: u64;
+}
+
+/** A virtio device behind its transport (4.2). What is not said to be atomic is guarded by its lock. */
+@unmanaged
+export class VirtioDevice {
+  lock: Lock;
+  vm: Vm;
+  /** Its number in its VM: where its registers lie, and its SPI. */
+  slot: u32;
+  /** One of virtioDevices. */
+  type: u32;
+  status: u32;
+  /** Atomic. Bits of InterruptStatus, and whether its line is high. */
+  interruptStatus: u32;
+  line: u32;
+  /** What it offers, and what the driver has taken. */
+  features: u64;
+  taken: u64;
+  deviceFeaturesSel: u32;
+  driverFeaturesSel: u32;
+  queueSel: u32;
+  queues: u32;
+  firstQueue: Virtqueue;
+  /** Changes of the configuration space. */
+  generation: u32;
+  /** The driver wants event indices (VIRTIO_F_EVENT_IDX). */
+  eventIdx: u32;
+  /** Its size is a multiple of 8: they lie in a row. */
+  reserved: u32;
+}
+
+/** What a descriptor names, as it was when it was copied: inside of the VM's RAM. */
+@unmanaged
+export class Buffer {
+  ipa: u64;
+  bytes: u64;
+}
+
+/** A chain of descriptors as it was when it was taken: first those that the device reads, then those that it writes. */
+@unmanaged
+export class Chain {
+  vm: Vm;
+  /** The index of its first descriptor, by which it is given back. */
+  head: u32;
+  /** How many buffers it has, and how many of them are read. */
+  buffers: u32;
+  readable: u32;
+  readableBytes: u64;
+  writableBytes: u64;
+  /** Room for QUEUE_MAX of them, in a row. */
+  firstBuffer: usize;
+}
+
+/** A place in one half of a chain, from which bytes are read or written on. */
+@unmanaged
+export class Cursor {
+  chain: Chain;
+  /** The buffer, the one behind the last of its half, and how far the place is in the buffer. */
+  buffer: u32;
+  end: u32;
+  offset: u64;
+}
