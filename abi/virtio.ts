@@ -75,6 +75,43 @@ export const virtqueue = {
   DEVICE_F_NO_NOTIFY: 1,
 };
 
+/** A block device (5.2): feature bits, its configuration space, and requests: type u32 | reserved u32 | sector u64, data, status u8. */
+export const virtioBlock = {
+  BLOCK_F_SEG_MAX: 1n << 2n,
+  BLOCK_F_RO: 1n << 5n,
+  BLOCK_F_BLK_SIZE: 1n << 6n,
+  BLOCK_F_FLUSH: 1n << 9n,
+  BLOCK_F_DISCARD: 1n << 13n,
+  BLOCK_F_WRITE_ZEROES: 1n << 14n,
+
+  BLOCK_CAPACITY: 0,
+  BLOCK_SEG_MAX: 12,
+  BLOCK_BLK_SIZE: 20,
+  BLOCK_MAX_DISCARD_SECTORS: 36,
+  BLOCK_MAX_DISCARD_SEG: 40,
+  BLOCK_DISCARD_SECTOR_ALIGNMENT: 44,
+  BLOCK_MAX_WRITE_ZEROES_SECTORS: 48,
+  BLOCK_MAX_WRITE_ZEROES_SEG: 52,
+  BLOCK_WRITE_ZEROES_MAY_UNMAP: 56,
+  BLOCK_CONFIG_BYTES: 60,
+
+  BLOCK_HEADER: 16,
+  BLOCK_T_IN: 0,
+  BLOCK_T_OUT: 1,
+  BLOCK_T_FLUSH: 4,
+  BLOCK_T_GET_ID: 8,
+  BLOCK_T_DISCARD: 11,
+  BLOCK_T_WRITE_ZEROES: 13,
+  BLOCK_S_OK: 0,
+  BLOCK_S_IOERR: 1,
+  BLOCK_S_UNSUPP: 2,
+  /** Bytes of a serial number. */
+  BLOCK_ID: 20,
+  /** Bytes of a segment of DISCARD and WRITE_ZEROES: sector u64 | sectors u32 | flags u32. */
+  BLOCK_SEGMENT: 16,
+  SECTOR: 512,
+};
+
 /** Device types (5). */
 export const virtioDevices = {
   VIRTIO_NET: 1,

@@ -4,8 +4,10 @@ import { type ConsoleMode, writeBundle } from "../tool/bundle.ts";
 import { doorbellsOf, windowsOf } from "../tool/config/links.ts";
 import { parseSystem } from "../tool/config/parse.ts";
 import type { LogLevels, System, Vm } from "../tool/config/schema.ts";
+import { placeDisk } from "../tool/disks.ts";
 import { type LoadedRegion, type LoadedVm, placeVm } from "../tool/layout.ts";
 import { MIB } from "../tool/size.ts";
+import { virtioOf } from "../tool/virtio.ts";
 
 export interface VmOptions extends Partial<Omit<Vm, "kernel" | "initrd" | "regions">> {
   readonly kernel?: Buffer;
@@ -13,7 +15,16 @@ export interface VmOptions extends Partial<Omit<Vm, "kernel" | "initrd" | "regio
   readonly regions?: readonly (Omit<LoadedRegion, "file"> & { readonly file?: Buffer })[];
 }
 
+/** A disk by its name, and what is on it. */
+export interface DiskOptions {
+  readonly name: string;
+  readonly file?: Buffer;
+  readonly size?: number;
+  readonly writable?: boolean;
+}
+
 export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "doorbells">> {
+  readonly disks?: readonly DiskOptions[];
   /** As the bundle has it, be it right or not: `vgic=debug,sched=info`. */
   readonly logLevels?: string;
   readonly console?: ConsoleMode;
@@ -33,15 +44,26 @@ const usual = (): { system: System; vm: Vm } => {
   return { system, vm };
 };
 
-export const bundleOfSystem = ({ vms: options, logLevels = "", console = "lines", ...settings }: SystemOptions): Buffer => {
+export const bundleOfSystem = ({
+  vms: options,
+  logLevels = "",
+  console = "lines",
+  disks = [],
+  ...settings
+}: SystemOptions): Buffer => {
   const { system: usualSystem, vm: usualVm } = usual();
   const named = options.map((vm, n) => ({ name: options.length === 1 ? "guest" : `vm${n}`, ...vm }));
   const vms = named.map((vm): Vm => ({ ...usualVm, ...vm, kernel: "", initrd: undefined, regions: [] }));
-  const system: System = { ...usualSystem, ...settings, vms };
+  const system: System = {
+    ...usualSystem,
+    ...settings,
+    vms,
+    disks: disks.map((disk) => ({ writable: false, ...disk, file: "" })),
+  };
   const loaded = named.map(({ kernel = Buffer.from("kernel"), initrd, regions = [] }, id): LoadedVm => {
     const files = regions.map(({ file, ...region }) => ({ ...region, file: file && payload("file", file) }));
     const shared = windowsOf(system, id).filter((window) => window !== undefined);
-    const links = { shared, doorbells: doorbellsOf(system, id) };
+    const links = { shared, doorbells: doorbellsOf(system, id), virtio: virtioOf(system, vms[id]!) };
     return {
       ...vms[id]!,
       ...links,
@@ -50,9 +72,10 @@ export const bundleOfSystem = ({ vms: options, logLevels = "", console = "lines"
       regions: files,
     };
   });
+  const placed = disks.map(({ file, ...disk }) => placeDisk({ ...disk, file: file && payload("disk", file) }));
   const [first = "", rest = ""] = logLevels.split(/=(.*)/s);
   const levels = (logLevels === "" ? {} : { [first]: rest }) as LogLevels;
-  return writeBundle({ ...system, console, logLevels: levels, vms: loaded.map((vm) => placeVm(vm)) });
+  return writeBundle({ ...system, disks: placed, console, logLevels: levels, vms: loaded.map((vm) => placeVm(vm)) });
 };
 
 /** The bundle of one VM, with what is said of its system. */

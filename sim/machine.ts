@@ -185,6 +185,7 @@ export class Machine {
     const virtio = new VirtioDevices({
       view: () => this.view,
       vmRecord: (vm) => this.#vmRecord(vm),
+      records: () => new Set(Array.from(this.#guests.keys(), (vcpu) => this.#vmOf(vcpu))),
       exit: () => (run.mode === undefined ? run.exits : undefined),
     });
     this.isolation = new Isolation({ ram, owners: door.owners, cpus: () => this.cpus, acting: () => run.acting, virtio });
@@ -218,9 +219,11 @@ export class Machine {
 
   /** The record of a VM that has run. */
   #vmRecord(vm: number): number | undefined {
-    for (const { vmid, vcpu } of this.#guests.values())
-      if (vmid === vm + 1) return this.view.getUint32(vcpu + fieldOffset("Vcpu", "vm"), true);
+    for (const { vmid, vcpu } of this.#guests.values()) if (vmid === vm + 1) return this.#vmOf(vcpu);
     return undefined;
+  }
+  #vmOf(vcpu: number): number {
+    return this.view.getUint32(vcpu + fieldOffset("Vcpu", "vm"), true);
   }
 
   /** vCPU number `vcpu` of VM number `vm`, if it is on a CPU. */

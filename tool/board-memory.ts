@@ -6,6 +6,7 @@ import type { Mistake } from "./config/mistakes.ts";
 import type { Draft } from "./config/parse.ts";
 import { rules } from "./config/rules.ts";
 import type { Region, System } from "./config/schema.ts";
+import { memoryOf, type PlacedDisk } from "./disks.ts";
 import { alignUp, MIB } from "./size.ts";
 
 const FRAME = 2 * MIB;
@@ -21,10 +22,15 @@ const framesOfRegion = ({ ipa, size }: Draft<Region>): number => ((ipa ?? 0) % F
 const mib = (bytes: number): string => `${bytes / MIB} MiB`;
 
 /**
- * Whether the system fits into its board, as far as sizes are known; `bundleSize` is 0 where there is no bundle yet, `place` is where the
+ * Whether the system fits into its board, as far as sizes are known; `bundleSize` is 0, and there are no `disks`, where there is no bundle yet; `place` is where the
  * board's memory was said.
  */
-export const checkBoardMemory = (system: Draft<System>, bundleSize: number, place: string): Mistake[] => {
+export const checkBoardMemory = (
+  system: Draft<System>,
+  bundleSize: number,
+  disks: readonly PlacedDisk[],
+  place: string,
+): Mistake[] => {
   const has = system.board?.memory;
   if (has === undefined) return [];
   const vms = system.vms ?? [];
@@ -33,6 +39,7 @@ export const checkBoardMemory = (system: Draft<System>, bundleSize: number, plac
   const parts: [string, number][] = [
     ["VMs", ofVms],
     ["shared regions", shared],
+    ["disks", frames(disks.map(memoryOf))],
     ["bundle", alignUp(bundleSize, FRAME)],
     ["Hyper-LITE", OWN],
   ];

@@ -6,6 +6,7 @@ import { virtBoard } from "../abi/virt-board.ts";
 import type { Mistake } from "./config/mistakes.ts";
 import { rules } from "./config/rules.ts";
 import type { System } from "./config/schema.ts";
+import { memoryOf, type PlacedDisk } from "./disks.ts";
 import { alignUp, MIB } from "./size.ts";
 
 const FRAME = 2 * MIB;
@@ -54,7 +55,7 @@ class FreeRows {
 }
 
 /** The mistakes of a system that is right else, and whose sizes fit into its board. */
-export const checkBoardRows = (system: System, bundleSize: number): Mistake[] => {
+export const checkBoardRows = (system: System, bundleSize: number, disks: readonly PlacedDisk[]): Mistake[] => {
   const free = new FreeRows(system.board.memory, bundleSize);
   const mistakes: Mistake[] = [];
   const takeRow = (frames: number, place: string): void => {
@@ -66,6 +67,7 @@ export const checkBoardRows = (system: System, bundleSize: number): Mistake[] =>
   // The pages of stolen time.
   free.take(1, false);
   for (const [index, { size }] of system.shared.entries()) takeRow(framesIn(size), `shared[${index}]`);
+  for (const [index, disk] of disks.entries()) if (memoryOf(disk) > 0) takeRow(framesIn(memoryOf(disk)), `disks[${index}]`);
   for (const [id, vm] of system.vms.entries()) {
     // What is free when another VM starts this one cannot be known.
     if (!vm.autostart) continue;

@@ -4,10 +4,12 @@
 import { bundle, crashPolicies, bundleNames as names, policies } from "../abi/bundle.ts";
 import type { Doorbell, SharedWindow } from "./config/links.ts";
 import type { LogLevels, System, Vm } from "./config/schema.ts";
+import type { PlacedDisk } from "./disks.ts";
 import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "./fdt.ts";
 import { kernelEnd, type Segment } from "./kernel.ts";
 import type { LoadedRegion, PlacedVm } from "./layout.ts";
 import { alignUp } from "./size.ts";
+import type { VirtioDevice } from "./virtio.ts";
 
 /** "terminal": one terminal for all VMs, with keys that choose; "lines": whole lines, for machines. */
 export type ConsoleMode = "terminal" | "lines";
@@ -18,6 +20,7 @@ export interface BundleContents {
   readonly logLevels: LogLevels;
   readonly scheduler: System["scheduler"];
   readonly shared: System["shared"];
+  readonly disks: readonly PlacedDisk[];
   readonly vms: readonly PlacedVm[];
 }
 
@@ -104,6 +107,21 @@ const doorbellProperties = ({ peer, number }: Doorbell): Record<string, FdtValue
   [names.NUMBER]: BigInt(number),
 });
 
+const diskProperties =
+  (payloads: Payloads) =>
+  ({ size, file, writable }: PlacedDisk): Record<string, FdtValue> => ({
+    [names.SIZE]: BigInt(size),
+    [names.FILE]: file !== undefined && payloads.add(file),
+    [names.WRITABLE]: writable,
+  });
+
+const virtioProperties = ({ type, disk, readOnly = false, serial }: VirtioDevice): Record<string, FdtValue> => ({
+  [names.TYPE]: BigInt(type),
+  [names.DISK]: disk !== undefined && BigInt(disk),
+  [names.READ_ONLY]: readOnly,
+  [names.SERIAL]: serial !== undefined && serial,
+});
+
 const kernelProperties = (vm: PlacedVm, payloads: Payloads): Record<string, FdtValue> => {
   const { segments, entry } = vm.kernel;
   const { load, bytes } = segments[0]!;
@@ -141,7 +159,7 @@ const vmNode = (vm: PlacedVm, index: number, payloads: Payloads): FdtNode => {
     ...listNode(names.REGIONS, "region", vm.regions, regionProperties(payloads)),
     ...listNode(names.SHARED, "shared", vm.shared, windowProperties),
     ...listNode(names.DOORBELLS, "doorbell", vm.doorbells, doorbellProperties),
-    ...listNode(names.VIRTIO, "virtio", vm.virtio, ({ type }) => ({ [names.TYPE]: BigInt(type) })),
+    ...listNode(names.VIRTIO, "virtio", vm.virtio, virtioProperties),
   ]);
 };
 
@@ -149,6 +167,7 @@ const vmNode = (vm: PlacedVm, index: number, payloads: Payloads): FdtNode => {
 const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer; payloads: Payloads } => {
   const payloads = new Payloads(manifestSize);
   const vms = contents.vms.map((vm, index) => vmNode(vm, index, payloads));
+  const disks = listNode(names.DISKS, "disk", contents.disks, diskProperties(payloads));
   const levels = Object.entries(contents.logLevels).map(([module, level]) => `${module}=${level}`);
   const properties = {
     compatible: names.COMPATIBLE,
@@ -160,7 +179,7 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
     [names.SLICE]: BigInt(contents.scheduler.slice),
   };
   const shared = listNode(names.SHARED, "shared", contents.shared, ({ size }) => ({ [names.SIZE]: BigInt(size) }));
-  return { fdt: writeFdt(fdtNode("", properties, [...shared, fdtNode(names.VMS, {}, vms)])), payloads };
+  return { fdt: writeFdt(fdtNode("", properties, [...shared, ...disks, fdtNode(names.VMS, {}, vms)])), payloads };
 };
 
 export const writeBundle = (contents: BundleContents): Buffer => {

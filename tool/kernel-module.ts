@@ -11,6 +11,13 @@ export interface KernelModule {
   readonly bytes: Buffer;
 }
 
+/** A kernel does not have a module that a configuration names. */
+export class NoModule extends Error {
+  constructor(name: string) {
+    super(rules.NO_SUCH_MODULE(name));
+  }
+}
+
 const nameOf = (file: string): string => basename(file, ".ko").replaceAll("-", "_");
 
 //  Elf64_Ehdr   40 shoff   58 shentsize   60 shnum   62 shstrndx
@@ -40,7 +47,7 @@ const dependsOf = (bytes: Buffer): string[] => {
     .map(nameOf);
 };
 
-/** The modules of these names and all that they need, each behind those that it needs. `folder` holds the kernel's; throws where there is no such. */
+/** The modules of these names and all that they need, each behind those that it needs. `folder` holds the kernel's; throws NoModule where there is no such. */
 export const modulesFor = (names: readonly string[], folder: string): KernelModule[] => {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ko"));
   const paths = new Map(files.map((file) => [nameOf(file), join(folder, file)]));
@@ -48,7 +55,7 @@ export const modulesFor = (names: readonly string[], folder: string): KernelModu
   const add = (name: string): void => {
     if (found.has(name)) return;
     const path = paths.get(name);
-    if (path === undefined) throw new Error(rules.NO_SUCH_MODULE(name));
+    if (path === undefined) throw new NoModule(name);
     const bytes = readFileSync(path);
     for (const other of dependsOf(bytes)) add(other);
     found.set(name, { name, bytes });

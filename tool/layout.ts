@@ -13,7 +13,7 @@ import { guestTree } from "./guest-tree.ts";
 import { describeKernel, type Kernel, kernelEnd, type Segment } from "./kernel.ts";
 import { alignUp, formatSize, hex } from "./size.ts";
 import type { Payload } from "./sources.ts";
-import { type VirtioDevice, virtioOf } from "./virtio.ts";
+import type { VirtioDevice } from "./virtio.ts";
 
 export interface LoadedRegion extends Omit<Region, "file"> {
   readonly file?: Payload | undefined;
@@ -26,6 +26,7 @@ export interface LoadedVm extends Omit<Vm, "kernel" | "initrd" | "regions" | "sh
   readonly regions: readonly LoadedRegion[];
   readonly shared: readonly SharedWindow[];
   readonly doorbells: readonly Doorbell[];
+  readonly virtio: readonly VirtioDevice[];
 }
 
 /** What there is of a VM: nothing where a setting is wrong, or a file could not be read. */
@@ -45,7 +46,6 @@ export interface PlacedVm extends Omit<LoadedVm, "kernel" | "initrd"> {
   readonly kernel: Kernel;
   readonly initrd?: Segment | undefined;
   readonly fdt: Segment;
-  readonly virtio: readonly VirtioDevice[];
 }
 
 const FDT_LOAD = 0;
@@ -151,8 +151,7 @@ export const placeVm = (vm: LoadedVm): PlacedVm => {
   const kernel = describeKernel(vm.kernel, vm.kernelLoad);
   if (typeof kernel === "string") throw new RangeError(kernel);
   const initrd = vm.initrd && { load: initrdLoadBehind(kernel), bytes: vm.initrd.bytes };
-  const virtio = virtioOf(vm);
   const at = initrd && { start: guest.RAM_BASE + initrd.load, size: initrd.bytes.length };
-  const fdt = guestTree({ ...vm, virtio: virtio.length, initrd: at });
-  return { ...vm, kernel, initrd, virtio, fdt: { load: FDT_LOAD, bytes: fdt } };
+  const fdt = guestTree({ ...vm, virtio: vm.virtio.length, initrd: at });
+  return { ...vm, kernel, initrd, fdt: { load: FDT_LOAD, bytes: fdt } };
 };

@@ -9,7 +9,7 @@ import { rules } from "./config/rules.ts";
 import type { FileSource, KernelSource } from "./config/schema.ts";
 import { debianBusybox, debianFile, type Fetchable } from "./debian.ts";
 import { makeInitramfs } from "./initramfs.ts";
-import { modulesFor } from "./kernel-module.ts";
+import { modulesFor, NoModule } from "./kernel-module.ts";
 import { messageOf, UserError } from "./user-error.ts";
 
 /** A file in memory, with the path that messages name. */
@@ -124,7 +124,7 @@ export class Files {
   }
 
   #ruleFor(thrown: unknown, path: string): string {
-    if (thrown instanceof NoPath) return thrown.message;
+    if (thrown instanceof NoPath || thrown instanceof NoModule) return thrown.message;
     const { code, path: named } = (thrown ?? {}) as NodeJS.ErrnoException;
     if (code === "ENOENT") return rules.FILE_MISSING(named ?? path);
     return code === "EISDIR" ? rules.FILE_IS_FOLDER(path) : rules.FILE_FAILS(messageOf(thrown));

@@ -11,8 +11,10 @@ import { ConfigError, type Mistake } from "./config/mistakes.ts";
 import { type Draft, parseSystem } from "./config/parse.ts";
 import type { Board, LogLevels, System } from "./config/schema.ts";
 import { findConfig, loadConfig } from "./config-file.ts";
+import { checkDisks, loadDisks, type PlacedDisk, placeDisk } from "./disks.ts";
 import { checkVm, type DraftVm, type LoadedRegion, type LoadedVm, placeVm } from "./layout.ts";
 import { Files } from "./sources.ts";
+import { virtioOf } from "./virtio.ts";
 
 export interface BuildOptions {
   /** Overrides the configuration's `scrubAtBoot`. */
@@ -67,9 +69,16 @@ const loadedVms = (system: System, drafts: readonly DraftVm[]): LoadedVm[] =>
     regions: drafts[id]!.regions as LoadedRegion[],
     shared: drafts[id]!.shared as SharedWindow[],
     doorbells: doorbellsOf(system, id),
+    virtio: virtioOf(system, vm),
   }));
 
-const build = (system: System, drafts: readonly DraftVm[], folder: string, options: BuildOptions): BuiltSystem => ({
+const build = (
+  system: System,
+  drafts: readonly DraftVm[],
+  disks: readonly PlacedDisk[],
+  folder: string,
+  options: BuildOptions,
+): BuiltSystem => ({
   name: system.name ?? basename(folder),
   board: system.board,
   bundle: writeBundle({
@@ -78,6 +87,7 @@ const build = (system: System, drafts: readonly DraftVm[], folder: string, optio
     logLevels: { ...system.logLevels, ...options.logLevels },
     scheduler: system.scheduler,
     shared: system.shared,
+    disks,
     vms: loadedVms(system, drafts).map(placeVm),
   }),
 });
@@ -89,19 +99,22 @@ const examine = async (value: unknown, folder: string, options: BuildOptions, of
   const files = new Files(folder, offline);
   const drafts: DraftVm[] = [];
   for (const id of (draft.vms ?? []).keys()) drafts.push(await loadVm(draft, id, files));
+  const disks = await loadDisks(draft, files);
   const mistakes = [
     ...parsed.mistakes,
     ...checkSystem(draft),
     ...files.mistakes,
+    ...checkDisks(disks),
     ...drafts.flatMap((vm, id) => checkVm(vm, `vms[${id}]`)),
   ];
   const complete = parsed.system !== undefined && mistakes.length === 0 && files.unseen.length === 0;
-  const built = complete ? build(withBoard(parsed.system, options), drafts, folder, options) : undefined;
+  const placed = complete ? disks.map(placeDisk) : [];
+  const built = complete ? build(withBoard(parsed.system, options), drafts, placed, folder, options) : undefined;
   mistakes.push(
-    ...checkBoardMemory(draft, built?.bundle.length ?? 0, options.memory === undefined ? "board.memory" : "--memory"),
+    ...checkBoardMemory(draft, built?.bundle.length ?? 0, placed, options.memory === undefined ? "board.memory" : "--memory"),
   );
   if (built !== undefined && mistakes.length === 0)
-    mistakes.push(...checkBoardRows(withBoard(parsed.system!, options), built.bundle.length));
+    mistakes.push(...checkBoardRows(withBoard(parsed.system!, options), built.bundle.length, placed));
   return { mistakes, unseen: files.unseen, built: mistakes.length === 0 ? built : undefined };
 };
 

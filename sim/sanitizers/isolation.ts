@@ -196,7 +196,7 @@ export class Isolation {
   /** EL2 reads memory: the bundle, or what the VM has for which it does that. */
   read(pa: number, bytes: number): void {
     if (!this.#isBooted || this.#bundle === undefined) return;
-    const { owners, acting } = this.#board;
+    const { owners, acting, virtio } = this.#board;
     const { root } = acting().stage2;
     const last = this.#lastRead;
     if (last?.changes === owners.changes && last.mapping.space.root === root && pa >= last.mapping.pa) {
@@ -205,6 +205,7 @@ export class Isolation {
     if (pa >= this.#bundle.at && pa + bytes <= this.#bundle.at + this.#bundle.bytes.length) return;
     const mapping = owners.in(pa, bytes).find(({ space }) => space.root === root);
     if (mapping === undefined) {
+      if (virtio.isDisk(pa, bytes)) return;
       if (owners.in(pa, bytes).some((one) => this.#isOfDevice("mayRead", one, pa, bytes))) return;
       throw new Violation(`EL2 reads ${hex(pa)}, which is no memory of the VM on CPU ${acting().index}`);
     }
@@ -245,7 +246,8 @@ export class Isolation {
         throw new Violation(`EL2 writes to ${hex(pa)} of ${nameOf(space)}, while that is on CPU ${holder.index}`);
       this.#requireLetGo(space);
     }
-    if (this.#isBooted && this.#bundle !== undefined && owned < bytes)
+    const isDisk = owned === 0 && this.#isBooted && this.#board.virtio.isDisk(pa, bytes);
+    if (this.#isBooted && this.#bundle !== undefined && owned < bytes && !isDisk)
       throw new Violation(`EL2 writes ${hex(bytes)} bytes at ${hex(pa)}, not all of which some VM has`);
     return !isCoherent;
   }

@@ -1,12 +1,14 @@
 // The virtio devices of all VMs, as far as what EL2 does on their behalf is concerned: what it may touch in this exit.
 
 import { fieldOffset } from "../fields.ts";
+import { disksOf } from "./disks.ts";
 import { Grants, type Read } from "./grants.ts";
 
 interface Board {
   readonly view: () => DataView;
-  /** The record of a VM that has run, by its number. */
+  /** The record of a VM that has run, by its number; and of all that have. */
   readonly vmRecord: (vm: number) => number | undefined;
+  readonly records: () => Iterable<number>;
   /** Which exit this is; undefined: several are under way at once, and guests change their rings meanwhile. */
   readonly exit: () => number | undefined;
 }
@@ -17,6 +19,13 @@ export class VirtioDevices {
 
   constructor(board: Board) {
     this.#board = board;
+  }
+
+  /** Whether a range is blocks of a disk in RAM, or the map of those that were written. */
+  isDisk(pa: number, bytes: number): boolean {
+    const { view, records } = this.#board;
+    for (const vm of records()) if (disksOf(view(), vm).some(({ from, end }) => pa >= from && pa + bytes <= end)) return true;
+    return false;
   }
 
   /** Whether EL2 may read or write `bytes` at an IPA of a VM's RAM for its devices. `read` reads its memory. */

@@ -6,6 +6,7 @@ import { Ipa } from "../hal/addr";
 import { Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as guard from "./guard";
+import { part } from "./part";
 import * as virtio from "./virtio/access";
 import * as vgicRegisters from "./vgic-registers";
 import * as vrtc from "./vrtc";
@@ -31,12 +32,6 @@ export function find(vcpu: Vcpu, ipa: Ipa, bytes: u32): Device {
   if (bytes == 8) return Device.NONE;
   if (at - RTC_BASE < RTC_SIZE) return Device.RTC;
   return virtio.answers(vcpu.vm, at) ? Device.VIRTIO : Device.NONE;
-}
-
-/** The bytes that a narrower read takes out of a register of 32 bits. */
-function part(register: u32, at: u64, bytes: u32): u64 {
-  const shifted = (register as u64) >> ((at & 3) << 3);
-  return bytes == 4 ? shifted : shifted & (((1 as u64) << (bytes << 3)) - 1);
 }
 
 /** The vCPU whose redistributor an IPA lies in, and the offset in it. */

@@ -15,6 +15,7 @@ import { FRAME } from "../mmu/frames";
 import * as stage2 from "../mmu/stage2";
 import { Mapped } from "../mmu/stage2";
 import * as tablePool from "../mmu/table-pool";
+import * as disks from "./disks";
 import { Region, Vm } from "./records";
 import * as table from "./table";
 
@@ -27,7 +28,7 @@ function takeForSystem(bytes: u64): u64 {
   const row = frames.take(wholeFrames(bytes), false);
   if (row == 0)
     crash(
-      "too little RAM: %d MiB that VMs share in one piece, %d MiB are free",
+      "too little RAM: %d MiB in one piece for shared memory or a disk, %d MiB are free",
       wholeFrames(bytes) >> 20,
       frames.freeBytes() >> 20,
     );
@@ -43,6 +44,14 @@ export function init(): void {
     shared.pa = takeForSystem(shared.bytes);
     phys.zero(shared.pa as Pa, shared.bytes);
     cache.cleanInvalidate(shared.pa as Pa, shared.bytes);
+  }
+  for (let n: u32 = 0; n < disks.count(); n++) {
+    const disk = disks.nth(n);
+    const bytes = disks.memoryOf(disk);
+    if (bytes == 0) continue;
+    const pa = takeForSystem(bytes) as Pa;
+    phys.zero(pa, bytes);
+    disks.give(disk, pa);
   }
   barrier.dsbSy();
 }

@@ -27,6 +27,7 @@ import * as fdt from "../lib/fdt";
 import { crash } from "../log/halt";
 import * as log from "../log/log";
 import * as bundle from "./bundle";
+import * as disks from "./disks";
 import { tree } from "./bundle";
 import * as table from "./table";
 import * as vmNode from "./vm-node";
@@ -151,6 +152,7 @@ export function read(cpus: u32): void {
   system.policy = bundle.within(0, DT_POLICY, 0, POLICY_SHARE, "the bundle is corrupt: scheduling policy %d");
   system.slice = bundle.within(0, DT_SLICE, MIN_SLICE, MAX_SLICE, "the bundle is corrupt: a time slice of %d microseconds");
   readShared();
+  disks.read();
   if (bundle.countOf(0, DT_VMS, MAX_VMS, "the bundle is corrupt: more than %d VMs") == 0) crash("the bundle has no VM");
   for (let node = bundle.firstOf(0, DT_VMS); node != fdt.NONE; node = bundle.nextOf(node)) {
     const vm = table.add(bundle.within(node, DT_VCPUS, 1, MAX_VCPUS, "the bundle is corrupt: a VM with %d vCPUs"));

@@ -53,8 +53,8 @@ export class VirtioDevice {
   generation: u32;
   /** The driver wants event indices (VIRTIO_F_EVENT_IDX). */
   eventIdx: u32;
-  /** Its size is a multiple of 8: they lie in a row. */
-  reserved: u32;
+  /** What it has of its own, by its type: a BlockDevice. Null: nothing. Their size is a multiple of 8: they lie in a row. */
+  own: usize;
 }
 
 /** What a descriptor names, as it was when it was copied: inside of the VM's RAM. */
@@ -87,4 +87,37 @@ export class Cursor {
   buffer: u32;
   end: u32;
   offset: u64;
+}
+
+/** A disk in RAM: a file of the bundle, and where it is writable the blocks that were written. */
+@unmanaged
+export class Disk {
+  bytes: u64;
+  /** Physical address and size of its file. */
+  file: u64;
+  fileBytes: u64;
+  /** Physical address of its blocks in RAM, of which those of the file are there once they were written; 0: it is read-only. */
+  blocks: u64;
+  /** Physical address of one bit a block of the file: it was written. */
+  written: u64;
+}
+
+/** A block device: its disk, and the request that it is at. */
+@unmanaged
+export class BlockDevice {
+  disk: Disk;
+  readOnly: u32;
+  /** A chain was taken, and is not given back yet. */
+  busy: u32;
+  chain: Chain;
+  /** The request: its type, its first byte on the disk, its bytes, and how many of them are done. */
+  request: u32;
+  reserved: u32;
+  at: u64;
+  bytes: u64;
+  done: u64;
+  /** BLOCK_ID bytes. */
+  serial0: u64;
+  serial1: u64;
+  serial2: u64;
 }

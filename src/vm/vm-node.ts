@@ -33,8 +33,6 @@ import {
   DT_SIZE,
   DT_TABLE_QUOTA,
   DT_TIME_RUNS,
-  DT_TYPE,
-  DT_VIRTIO,
   GUEST_FDT_MAX,
   MAX_DOORBELLS_OF_VM,
   MAX_NAME,
@@ -44,11 +42,9 @@ import {
   MAX_SEGMENTS,
   MAX_SHARE,
   MAX_SHARES_OF_VM,
-  MAX_VIRTIO_OF_VM,
 } from "../../build/gen/bundle";
 import { IPA_LIMIT, RAM_BASE, STOLEN_BASE, STOLEN_SIZE } from "../../build/gen/guest";
 import { HYP_SIZE } from "../../build/gen/layout";
-import { VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
 import { Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
 import * as arena from "../lib/arena";
@@ -60,7 +56,7 @@ import * as bundle from "./bundle";
 import { tree } from "./bundle";
 import { Doorbell, Region, Segment, Share, Vm } from "./records";
 import * as table from "./table";
-import * as virtioTable from "./virtio-table";
+import * as virtioNode from "./virtio-node";
 
 /** The device tree of the guest that is being read. */
 const guestTree = changetype<Fdt>(memory.data(64, 8));
@@ -232,20 +228,6 @@ function readDoorbells(vm: Vm, node: u32): void {
   }
 }
 
-/** Which devices there are; those that are to be made know what is theirs (src/devices/virtio/). */
-function readVirtio(vm: Vm, node: u32): void {
-  virtioTable.make(
-    vm,
-    bundle.countOf(node, DT_VIRTIO, MAX_VIRTIO_OF_VM, "the bundle is corrupt: a VM has more than %d virtio devices"),
-  );
-  let at = bundle.firstOf(node, DT_VIRTIO);
-  for (let slot: u32 = 0; slot < vm.virtioDevices; slot++) {
-    const device = virtioTable.device(vm, slot);
-    device.type = bundle.within(at, DT_TYPE, VIRTIO_NET, VIRTIO_ENTROPY, "the bundle is corrupt: a virtio device of type %d");
-    at = bundle.nextOf(at);
-  }
-}
-
 /** The start and the size of each range that is mapped: RAM, the page of stolen time, regions, shared regions. */
 function startOf(vm: Vm, n: u32): u64 {
   if (n == 0) return RAM_BASE;
@@ -282,6 +264,6 @@ export function read(vm: Vm, node: u32, cpus: u32): void {
   readRegions(vm, node);
   readShares(vm, node);
   readDoorbells(vm, node);
-  readVirtio(vm, node);
+  virtioNode.read(vm, node);
   requireApart(vm);
 }

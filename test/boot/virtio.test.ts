@@ -1,8 +1,12 @@
 // Linux's own virtio drivers, in a VM: each device does what a user asks of it.
 
 import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { VmConfig } from "../../tool/config.ts";
+import { scratch } from "../unit/scratch.ts";
 import { boot } from "./expect.ts";
 
 /** A VM of Linux with some modules. */
@@ -26,4 +30,44 @@ test("entropy: the kernel takes random bytes from the device", async () => {
   assert.ok(Number(packed) > 8000, "random bytes are not compressed");
   vm.send("poweroff -f\n");
   assert.equal((await vm.end()).halted?.off, true);
+});
+
+/** The same, which does what is said and switches itself off. */
+const doing = (command: string, modules: readonly string[], vm: Partial<VmConfig>): VmConfig =>
+  linux(modules, { ...vm, initrd: { busybox: { modules: ["virtio_mmio", ...modules], command: `${command}; poweroff -f` } } });
+
+const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+test("block: a file system on a disk in RAM, and a read-only disk that two VMs have", async () => {
+  const file = join(scratch(), "files");
+  const bytes = randomBytes(3_000_000);
+  writeFileSync(file, bytes);
+  const sum = (path: string): string => `head -c ${bytes.length} ${path} | sha256sum`;
+  const one = [
+    sum("/dev/vda"),
+    "cat /sys/block/vdb/serial",
+    "mke2fs -q /dev/vdb && mkdir /data && mount -t ext4 /dev/vdb /data && cp /dev/vda /data/copy && umount /data",
+    "echo 3 >/proc/sys/vm/drop_caches && mount -t ext4 -o ro /dev/vdb /data",
+    sum("/data/copy"),
+  ];
+  const two = [sum("/dev/vda"), "echo x 2>/dev/null >/dev/vda || echo refused"];
+  await using vm = await boot({
+    system: {
+      board: { memory: "1G" },
+      disks: [
+        { name: "files", file },
+        { name: "data", size: "32M", writable: true },
+      ],
+      vms: [
+        doing(one.join("; "), ["virtio_blk"], { name: "one", disks: [{ disk: "files" }, { disk: "data", serial: "HL-7" }] }),
+        doing(two.join("; "), ["virtio_blk"], { name: "two", disks: [{ disk: "files" }] }),
+      ],
+    },
+  });
+  const end = await vm.end();
+  assert.equal(end.halted?.off, true);
+  assert.equal(end.of("one").split(digest(bytes)).length, 3, end.of("one"));
+  assert.match(end.of("one"), /^HL-7$/m);
+  assert.equal(end.of("two").split(digest(bytes)).length, 2, end.of("two"));
+  assert.match(end.of("two"), /^refused$/m);
 });

@@ -5,7 +5,7 @@ import { guest } from "../../abi/guest.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Draft } from "./parse.ts";
 import { rules } from "./rules.ts";
-import type { System, Vm } from "./schema.ts";
+import type { Disk, System, Vm } from "./schema.ts";
 
 type Named = { readonly name?: string | undefined };
 
@@ -62,6 +62,48 @@ const sharedMistakes = (system: Draft<System>): Mistake[] => {
   return [...inVms, ...unused];
 };
 
+/** Whether a VM may write to a disk that it has. */
+const writes = (disk: Draft<Disk> | undefined, { readOnly }: Draft<Vm["disks"][number]>): boolean =>
+  disk?.writable === true && readOnly !== true;
+
+const diskMistakes = (system: Draft<System>): Mistake[] => {
+  const disks = system.disks ?? [];
+  const vms = system.vms ?? [];
+  const complete = disks.every((disk) => disk.name !== undefined);
+  const inVms = vms.flatMap((vm, id) =>
+    (vm.disks ?? []).flatMap((used, index, list) => {
+      const place = `vms[${id}].disks[${index}]`;
+      const name = used.disk;
+      if (name === undefined) return [];
+      const disk = disks.find((one) => one.name === name);
+      if (complete && disk === undefined) return [{ place: `${place}.disk`, rule: rules.NO_SUCH_DISK(name) }];
+      if (list.findIndex((other) => other.disk === name) < index)
+        return [{ place: `${place}.disk`, rule: rules.DISK_TWICE(name) }];
+      if (used.readOnly === false && disk?.writable === false)
+        return [{ place: `${place}.readOnly`, rule: rules.DISK_READ_ONLY(name) }];
+      const other = vms.findIndex((one, n) => n !== id && one.disks?.some((its) => its.disk === name));
+      if (!writes(disk, used) || other < 0) return [];
+      return [{ place, rule: rules.DISK_WRITERS(name, `vms[${other}]`) }];
+    }),
+  );
+  const alone = disks.flatMap((disk, index) => {
+    const place = `disks[${index}]`;
+    if (disk.name === undefined) return [];
+    if (disk.file === undefined && (disk.size === undefined || disk.writable === false))
+      return [{ place, rule: rules.DISK_EMPTY() }];
+    if (disk.size !== undefined && disk.writable === false) return [{ place: `${place}.size`, rule: rules.DISK_SIZE() }];
+    const used = vms.some((vm) => vm.disks?.some((one) => one.disk === disk.name));
+    return used ? [] : [{ place, rule: rules.DISK_UNUSED(disk.name) }];
+  });
+  return [...inVms, ...alone];
+};
+
+/** How many virtio devices a VM has. */
+const virtioMistakes = (vm: Draft<Vm>, place: string): Mistake[] => {
+  const count = (vm.disks?.length ?? 0) + (vm.devices?.entropy === true ? 1 : 0);
+  return count > bundle.MAX_VIRTIO_OF_VM ? [{ place, rule: rules.VIRTIO_MAX() }] : [];
+};
+
 const startMistakes = (vms: readonly Draft<Vm>[]): Mistake[] => {
   if (vms.length > 0 && vms.every((vm) => vm.autostart === false)) return [{ place: "vms", rule: rules.NOTHING_STARTS() }];
   return vms.flatMap((vm, id) => {
@@ -102,6 +144,9 @@ export const checkSystem = (system: Draft<System>): Mistake[] => {
     ...startMistakes(vms),
     ...vms.flatMap((vm, id) => cpuMistakes(vm, `vms[${id}]`, system.board?.cpus)),
     ...vms.flatMap((vm, id) => moduleMistakes(vm, `vms[${id}]`)),
+    ...vms.flatMap((vm, id) => virtioMistakes(vm, `vms[${id}]`)),
+    ...duplicateNames(system.disks ?? [], "disks"),
+    ...diskMistakes(system),
     ...sharedMistakes(system),
   ];
 };

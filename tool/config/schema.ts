@@ -136,6 +136,19 @@ const shareOfVm = settings(
   rule.SHARE_OF_VM,
 );
 
+const diskOfVm = settings(
+  {
+    disk: z.string(rule.NAME).describe("The name of one of the system's `disks`."),
+    readOnly: z.boolean(rule.BOOLEAN).optional().describe("The VM may not write; by default it may if the disk is writable."),
+    serial: z
+      .string(rule.SERIAL)
+      .regex(/^[ -~]{1,20}$/, rule.SERIAL)
+      .optional()
+      .describe("What the driver is told as its serial number; by default the name of the disk."),
+  },
+  rule.DISK_OF_VM,
+);
+
 const memory = size
   .refine((bytes) => bytes >= MEMORY_MIN, { error: rule.MEMORY_MIN, abort: true })
   .refine((bytes) => bytes % MEMORY_UNIT === 0, { error: rule.MEMORY_UNIT, abort: true })
@@ -194,6 +207,7 @@ const vmSchema = settings(
       .max(bundle.MAX_SHARES_OF_VM, rule.SHARES)
       .default([])
       .describe("Regions of the system's `shared` that it sees."),
+    disks: z.array(diskOfVm, rule.DISKS_OF_VM).default([]).describe("Virtio block devices, each on one of the system's `disks`."),
     crashPolicy: choice(["stop", "reset", "stop-all"], rule.CRASH_POLICY)
       .default("stop")
       .describe("What follows when it crashes: it stops, it is reset, or the run ends."),
@@ -237,6 +251,18 @@ const sharedRegion = settings(
   rule.SHARED,
 );
 
+const disk = settings(
+  {
+    name: name.describe("What VMs call it."),
+    file: file.optional().describe("What is on it; it goes into the bundle."),
+    size: pages
+      .optional()
+      .describe("Its size, a multiple of 4 KiB: by default that of the file. Zeros behind the end of the file."),
+    writable: flag(false).describe("It lies in RAM: what is written is kept until the run ends, and the file stays as it was."),
+  },
+  rule.DISK,
+);
+
 export const systemSchema = settings(
   {
     $schema: z
@@ -253,6 +279,11 @@ export const systemSchema = settings(
       .max(bundle.MAX_SHARED, rule.SHARED_LIST)
       .default([])
       .describe("Regions of memory that VMs share."),
+    disks: z
+      .array(disk, rule.DISKS)
+      .max(bundle.MAX_DISKS, rule.DISKS)
+      .default([])
+      .describe("Disks, which VMs have as block devices."),
     doorbells: z
       .array(z.tuple([z.string(rule.DOORBELL), z.string(rule.DOORBELL)], rule.DOORBELL), rule.DOORBELLS)
       .default([])
@@ -267,6 +298,7 @@ export type VmConfig = z.input<typeof vmSchema>;
 export type System = z.output<typeof systemSchema>;
 export type Vm = z.output<typeof vmSchema>;
 export type Region = z.output<typeof region>;
+export type Disk = z.output<typeof disk>;
 export type Board = z.output<typeof board>;
 export type LogLevels = z.output<typeof logLevels>;
 /** How a configuration names a file: a path relative to it, one of the forms that JSON can say as well, or a function. */

@@ -15,6 +15,7 @@ import * as table from "../../vm/table";
 import { VirtioDevice } from "../../vm/virtio-records";
 import * as virtioTable from "../../vm/virtio-table";
 import * as guard from "../guard";
+import { part } from "../part";
 import * as chains from "./chain";
 import * as types from "./types";
 import * as transport from "./transport";
@@ -45,7 +46,8 @@ export function answers(vm: Vm, at: u64): bool {
 export function read(vm: Vm, at: u64, bytes: u32): u64 {
   const device = deviceAt(vm, at);
   const offset = (at as u32) & (VIRTIO_STRIDE - 1);
-  if (offset >= VIRTIO_CONFIG || bytes != 4) return 0;
+  if (offset >= VIRTIO_CONFIG) return part(types.configWord(device, (offset - VIRTIO_CONFIG) & ~(3 as u32)), at, bytes);
+  if (bytes != 4) return 0;
   if (offset == VIRTIO_INTERRUPT_STATUS) return transport.interruptStatus(device);
   guard.enter(vm);
   const value = transport.read(device, offset);

@@ -76,6 +76,26 @@ export function skip(at: Cursor, bytes: u64): void {
   }
 }
 
+/** Copies bytes from physical memory to the chain, or from the chain to there; what is behind the end is left. */
+export function write(to: Cursor, from: Pa, bytes: u64): void {
+  for (let done: u64 = 0; done != bytes; ) {
+    const part = piece(to, bytes - done);
+    if (part == 0) return;
+    phys.copy(address(to), ((from as u64) + done) as Pa, part);
+    to.offset += part;
+    done += part;
+  }
+}
+export function read(from: Cursor, to: Pa, bytes: u64): void {
+  for (let done: u64 = 0; done != bytes; ) {
+    const part = piece(from, bytes - done);
+    if (part == 0) return;
+    phys.copy(((to as u64) + done) as Pa, address(from), part);
+    from.offset += part;
+    done += part;
+  }
+}
+
 /** Reads 1 to 8 bytes, little-endian; those behind the end are zero. */
 export function get(at: Cursor, bytes: u32): u64 {
   if (bytes == 8 && piece(at, 8) == 8) {

@@ -42,6 +42,7 @@ import { VirtioDevice, Virtqueue } from "../../vm/virtio-records";
 import * as guard from "../guard";
 import * as vgic from "../vgic";
 import * as queues from "./queue";
+import * as types from "./types";
 
 /** The status bits that a driver sets. */
 const DRIVER_STATUS: u32 = 0x8f;
@@ -106,6 +107,7 @@ export function reset(device: VirtioDevice): void {
     queue.driver = 0;
     queue.deviceArea = 0;
   }
+  types.reset(device);
   atomic.store32(statusAt(device), 0);
   locks.release(device.lock);
   updateLine(device);

@@ -7,5 +7,6 @@ test("a proxy that was revoked", async () => {
   await refusedAll(withVm({ devices: proxy }), [
     ["vms[0].devices.uart", "cannot be read: "],
     ["vms[0].devices.rtc", "cannot be read: "],
+    ["vms[0].devices.entropy", "cannot be read: "],
   ]);
 });

@@ -1,0 +1,224 @@
+// The block device (virtio 1.2, 5.2) on a disk in RAM. A request is done in pieces, at the kicks of its driver: where it is, is in the device's record.
+//
+//   readable: type u32 | reserved u32 | sector u64 [data]     writable: [data] status u8
+
+import {
+  BLOCK_BLK_SIZE,
+  BLOCK_CAPACITY,
+  BLOCK_DISCARD_SECTOR_ALIGNMENT,
+  BLOCK_F_BLK_SIZE,
+  BLOCK_F_DISCARD,
+  BLOCK_F_FLUSH,
+  BLOCK_F_RO,
+  BLOCK_F_SEG_MAX,
+  BLOCK_F_WRITE_ZEROES,
+  BLOCK_HEADER,
+  BLOCK_ID,
+  BLOCK_MAX_DISCARD_SECTORS,
+  BLOCK_MAX_DISCARD_SEG,
+  BLOCK_MAX_WRITE_ZEROES_SECTORS,
+  BLOCK_MAX_WRITE_ZEROES_SEG,
+  BLOCK_S_IOERR,
+  BLOCK_S_OK,
+  BLOCK_S_UNSUPP,
+  BLOCK_SEG_MAX,
+  BLOCK_SEGMENT,
+  BLOCK_T_DISCARD,
+  BLOCK_T_FLUSH,
+  BLOCK_T_GET_ID,
+  BLOCK_T_IN,
+  BLOCK_T_OUT,
+  BLOCK_T_WRITE_ZEROES,
+  BLOCK_WRITE_ZEROES_MAY_UNMAP,
+  F_EVENT_IDX,
+  F_INDIRECT_DESC,
+  F_VERSION_1,
+  SECTOR,
+} from "../../../build/gen/virtio";
+import { DISK_BLOCK } from "../../../build/gen/bundle";
+import * as disks from "../../vm/disks";
+import { BlockDevice, Cursor, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
+import * as virtioTable from "../../vm/virtio-table";
+import * as chains from "./chain";
+import * as queues from "./queue";
+
+const REQUESTS: u32 = 0;
+const QUEUE_SIZE: u32 = 128;
+/** Header and status take two buffers of a chain. */
+const SEG_MAX: u32 = QUEUE_SIZE - 2;
+/** What one piece of work moves, in bytes, and how many requests it takes, at most. */
+const PIECE: u64 = 0x8000;
+const REQUESTS_A_PIECE: u32 = 16;
+/** Sectors that one request may clear. */
+const CLEARED: u64 = 0x10000;
+
+function ownOf(device: VirtioDevice): BlockDevice {
+  return changetype<BlockDevice>(device.own);
+}
+
+/** At boot; its record names its disk. */
+export function make(device: VirtioDevice): void {
+  const own = ownOf(device);
+  device.features = F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX | BLOCK_F_SEG_MAX | BLOCK_F_BLK_SIZE | BLOCK_F_FLUSH;
+  device.features |= own.readOnly != 0 ? BLOCK_F_RO : BLOCK_F_DISCARD | BLOCK_F_WRITE_ZEROES;
+  device.lock = virtioTable.newLock();
+  virtioTable.makeQueues(device, 1, QUEUE_SIZE);
+  chains.prepare(own.chain);
+}
+
+/** A word of the configuration space (5.2.4), which starts at a multiple of 4. */
+export function configWord(device: VirtioDevice, offset: u32): u32 {
+  const sectors = ownOf(device).disk.bytes / SECTOR;
+  const clears = ownOf(device).readOnly == 0;
+  switch (offset) {
+    case BLOCK_CAPACITY:
+      return sectors as u32;
+    case BLOCK_CAPACITY + 4:
+      return (sectors >> 32) as u32;
+    case BLOCK_SEG_MAX:
+      return SEG_MAX;
+    case BLOCK_BLK_SIZE:
+      return SECTOR;
+    case BLOCK_MAX_DISCARD_SECTORS:
+    case BLOCK_MAX_WRITE_ZEROES_SECTORS:
+      return clears ? (CLEARED as u32) : 0;
+    case BLOCK_MAX_DISCARD_SEG:
+    case BLOCK_MAX_WRITE_ZEROES_SEG:
+    case BLOCK_WRITE_ZEROES_MAY_UNMAP:
+      return u32(clears);
+    case BLOCK_DISCARD_SECTOR_ALIGNMENT:
+      return clears ? DISK_BLOCK / SECTOR : 0;
+    default:
+      return 0;
+  }
+}
+
+// --- a request
+
+/** Whether `bytes` from byte `at` on are whole sectors of the disk. */
+function isOnDisk(own: BlockDevice, sector: u64, bytes: u64): bool {
+  const sectors = own.disk.bytes / SECTOR;
+  return (bytes & (SECTOR - 1)) == 0 && sector <= sectors && bytes / SECTOR <= sectors - sector;
+}
+
+/** What a request is about, into its device's record; returns the status that it fails with, or BLOCK_S_OK. */
+function begin(own: BlockDevice): u32 {
+  const chain = own.chain;
+  const from = chains.readable(chain, 0);
+  const header = chains.get(from, 8);
+  const sector = chains.get(from, 8);
+  own.request = header as u32;
+  own.at = sector * SECTOR;
+  own.done = 0;
+  own.bytes = 0;
+  switch (own.request) {
+    case BLOCK_T_IN:
+      own.bytes = chain.writableBytes - 1;
+      return isOnDisk(own, sector, own.bytes) ? BLOCK_S_OK : BLOCK_S_IOERR;
+    case BLOCK_T_OUT:
+      own.bytes = chain.readableBytes - BLOCK_HEADER;
+      return own.readOnly == 0 && isOnDisk(own, sector, own.bytes) ? BLOCK_S_OK : BLOCK_S_IOERR;
+    case BLOCK_T_FLUSH:
+      return BLOCK_S_OK;
+    case BLOCK_T_GET_ID:
+      own.bytes = min<u64>(BLOCK_ID, chain.writableBytes - 1);
+      return BLOCK_S_OK;
+    case BLOCK_T_DISCARD:
+    case BLOCK_T_WRITE_ZEROES:
+      return own.readOnly != 0 ? BLOCK_S_IOERR : beginClearing(own, from);
+    default:
+      return BLOCK_S_UNSUPP;
+  }
+}
+
+/** One segment (5.2.6): what is discarded reads as zeros. */
+function beginClearing(own: BlockDevice, from: Cursor): u32 {
+  if (own.chain.readableBytes != BLOCK_HEADER + BLOCK_SEGMENT) return BLOCK_S_UNSUPP;
+  const sector = chains.get(from, 8);
+  const sectors = chains.get(from, 4);
+  const flags = chains.get(from, 4);
+  // Bit 0 is `unmap`, which discarding does not know; the others are reserved.
+  if (flags > (own.request == BLOCK_T_DISCARD ? 0 : 1) || sectors > CLEARED) return BLOCK_S_UNSUPP;
+  if (!isOnDisk(own, sector, sectors * SECTOR)) return BLOCK_S_IOERR;
+  own.at = sector * SECTOR;
+  own.bytes = sectors * SECTOR;
+  return BLOCK_S_OK;
+}
+
+/** Moves up to `most` bytes; returns how many. */
+function move(own: BlockDevice, most: u64): u64 {
+  const bytes = min<u64>(most, own.bytes - own.done);
+  const isRead = own.request == BLOCK_T_IN;
+  const cursor = isRead ? chains.writable(own.chain, 0) : chains.readable(own.chain, 0);
+  chains.skip(cursor, isRead ? own.done : own.done + BLOCK_HEADER);
+  for (let left = bytes; left != 0; ) {
+    const at = own.at + own.done;
+    const part = disks.inBlock(at, left);
+    if (isRead) chains.write(cursor, disks.find(own.disk, at), part);
+    else if (own.request == BLOCK_T_OUT) chains.read(cursor, disks.own(own.disk, at, part), part);
+    else disks.zero(own.disk, at, part);
+    own.done += part;
+    left -= part;
+  }
+  return bytes;
+}
+
+function putSerial(own: BlockDevice): void {
+  const to = chains.writable(own.chain, 0);
+  for (let at: u32 = 0; at < (own.bytes as u32); at++)
+    chains.put(to, load<u8>(changetype<usize>(own) + at, offsetof<BlockDevice>("serial0")), 1);
+}
+
+/** Ends a request with a status, in the last byte that the driver has for the device. */
+function end(queue: Virtqueue, own: BlockDevice, status: u32): void {
+  const chain = own.chain;
+  const isRead = own.request == BLOCK_T_IN || own.request == BLOCK_T_GET_ID;
+  const to = chains.writable(chain, 0);
+  chains.skip(to, chain.writableBytes - 1);
+  chains.put(to, status, 1);
+  // Of a read that ends early, nothing but the status was written for the driver to count on.
+  queues.give(queue, chain.head, isRead && status == BLOCK_S_OK ? ((own.bytes + 1) as u32) : 1);
+  own.busy = 0;
+}
+
+/** Takes the next request; false: there is none. One that has no header or no status breaks the device. */
+function take(device: VirtioDevice, queue: Virtqueue, own: BlockDevice): bool {
+  if (!queues.take(queue, own.chain)) return false;
+  if (own.chain.readableBytes < BLOCK_HEADER || own.chain.writableBytes == 0) {
+    queues.broken(device, "virtio device %d: a request of %d bytes without header or status", own.chain.readableBytes);
+    return false;
+  }
+  own.busy = 1;
+  const status = begin(own);
+  if (status != BLOCK_S_OK) end(queue, own, status);
+  else if (own.request == BLOCK_T_GET_ID) {
+    putSerial(own);
+    own.done = own.bytes;
+  }
+  return true;
+}
+
+/** Does a piece of the requests that wait; true: there is more. The device's lock is held. */
+export function kick(device: VirtioDevice): bool {
+  const queue = queues.nth(device, REQUESTS);
+  const own = ownOf(device);
+  let budget = PIECE;
+  let requests: u32 = 0;
+  do {
+    while (budget != 0 && requests < REQUESTS_A_PIECE && (own.busy != 0 || take(device, queue, own))) {
+      if (own.busy != 0) {
+        budget -= move(own, budget);
+        if (own.done == own.bytes) end(queue, own, BLOCK_S_OK);
+      }
+      requests++;
+    }
+    queues.show(queue);
+    queues.wantKick(queue);
+  } while (budget != 0 && requests < REQUESTS_A_PIECE && queues.hasMore(queue));
+  return own.busy != 0 || queues.hasMore(queue);
+}
+
+/** Nothing is under way any more. */
+export function reset(device: VirtioDevice): void {
+  ownOf(device).busy = 0;
+}

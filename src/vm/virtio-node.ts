@@ -1,0 +1,45 @@
+// The virtio devices of a VM in the manifest (abi/bundle.ts): read into their records. Making them is for those who know what they are (src/devices/virtio/).
+
+import { DT_DISK, DT_READ_ONLY, DT_SERIAL, DT_TYPE, DT_VIRTIO, MAX_VIRTIO_OF_VM } from "../../build/gen/bundle";
+import { BLOCK_ID, VIRTIO_BLOCK, VIRTIO_ENTROPY } from "../../build/gen/virtio";
+import { Pa } from "../hal/addr";
+import * as phys from "../hal/phys";
+import * as arena from "../lib/arena";
+import * as fdt from "../lib/fdt";
+import { crash } from "../log/halt";
+import * as bundle from "./bundle";
+import { tree } from "./bundle";
+import * as disks from "./disks";
+import { Vm } from "./records";
+import { BlockDevice, Chain } from "./virtio-records";
+import * as virtioTable from "./virtio-table";
+
+/** A block device's disk, and what its driver is told of it. */
+function readBlock(node: u32): BlockDevice {
+  const own = changetype<BlockDevice>(arena.take(offsetof<BlockDevice>(), 8));
+  const index = bundle.number(node, DT_DISK);
+  if (index >= disks.count()) crash("the bundle is corrupt: a block device on disk %d, of %d", index, disks.count());
+  own.disk = disks.nth(index as u32);
+  own.readOnly = bundle.has(node, DT_READ_ONLY) | u32(disks.memoryOf(own.disk) == 0);
+  own.chain = changetype<Chain>(arena.take(offsetof<Chain>(), 8));
+  const serial = fdt.property(tree, node, DT_SERIAL);
+  const from = fdt.value(tree, serial) as u64;
+  for (let n: u32 = 0; n < min<u32>(fdt.length(tree, serial), BLOCK_ID); n++)
+    store<u8>(changetype<usize>(own) + n, phys.read8((from + n) as Pa), offsetof<BlockDevice>("serial0"));
+  return own;
+}
+
+/** Reads those of one VM. */
+export function read(vm: Vm, node: u32): void {
+  virtioTable.make(
+    vm,
+    bundle.countOf(node, DT_VIRTIO, MAX_VIRTIO_OF_VM, "the bundle is corrupt: a VM has more than %d virtio devices"),
+  );
+  let at = bundle.firstOf(node, DT_VIRTIO);
+  for (let slot: u32 = 0; slot < vm.virtioDevices; slot++) {
+    const device = virtioTable.device(vm, slot);
+    device.type = bundle.within(at, DT_TYPE, 1, VIRTIO_ENTROPY, "the bundle is corrupt: a virtio device of type %d");
+    if (device.type == VIRTIO_BLOCK) device.own = changetype<usize>(readBlock(at));
+    at = bundle.nextOf(at);
+  }
+}
