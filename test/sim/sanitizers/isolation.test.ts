@@ -113,17 +113,13 @@ const bugs: Bug[] = [
   },
   {
     what: "a kernel's last bytes are left out",
-    changes: [
-      { file: WORK, find: "for (let at = whole; at < bytes; at++)", replace: "for (let at = whole + 1; at < bytes; at++)" },
-    ],
+    changes: [{ file: WORK, find: "+ vm.workAt) as Pa, bytes);", replace: "+ vm.workAt) as Pa, bytes & ~(63 as u64));" }],
     run: successors,
     report: /which is not as the bundle has it/,
   },
   {
     what: "the last bytes of a device tree are left out, where a loader's bytes lie",
-    changes: [
-      { file: WORK, find: "for (let at = whole; at < bytes; at++)", replace: "for (let at = whole + 1; at < bytes; at++)" },
-    ],
+    changes: [{ file: WORK, find: "+ vm.workAt) as Pa, bytes);", replace: "+ vm.workAt) as Pa, bytes & ~(63 as u64));" }],
     run: leftovers,
     report: /VM \d starts with a byte of 0x\w+ at 0x\w+ \(0x\w+\), which is not as the bundle has it/,
   },
