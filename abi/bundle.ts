@@ -5,6 +5,7 @@
 //     console = "terminal" | "lines"; policy = <u64>; slice = <u64>;
 //     shared { shared@0 { size = <u64>; } }
 //     disks { disk@0 { size = <u64>; [file = <u64 u64>;] [writable;] } }
+//     switches { switch@0 { [capture = <u64>;] } }
 //     vms { vm@0 { vm-name = "linux"; memory = <u64>; vcpus = <u64>; priority = <u64>; affinity = <u64>; share = <u64>; cap = <u64>;
 //                  crash-policy = <u64>; [no-autostart;] [controller;] [time-runs-on-pause;] table-quota = <u64>;
 //                  kernel = <u64 u64>; kernel-load = <u64>; kernel-reserve = <u64>; kernel-entry = <u64>;
@@ -13,11 +14,12 @@
 //                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } }
 //                  shared { shared@0 { index = <u64>; ipa = <u64>; [read-only;] } }
 //                  doorbells { doorbell@0 { peer = <u64>; number = <u64>; } }
-//                  virtio { virtio@0 { type = <u64>; [disk = <u64>; [read-only;] [serial = "…";]] } } } } }
+//                  virtio { virtio@0 { type = <u64>; [disk = <u64>; [read-only;] [serial = "…";]] [switch = <u64>; mac = <u64>; [rate = <u64>;]] } } } } }
 //
 // VMs are numbered from 0 in the order of their nodes; that is a VM's id at run time as well. `index` is that of a node of /shared, in order. Doorbell n
 // of a VM rings at VM `peer`, as that VM's doorbell `number`. Node n of /virtio is transport n; `type` is a device type of virtio, `disk` is that
-// of a node of /disks, in order: what a writable disk holds is a copy of its file, made where it is written, zeros behind that. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
+// of a node of /disks, and `switch` that of one of /switches, in order; `mac` is an address as its six bytes lie in memory, `rate` is in bytes a second (0: no limit),
+// `capture` in bytes. What a writable disk holds is a copy of its file, made where it is written, zeros behind that. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
 // all), `cap` in percent of one CPU (0: none). A kernel that is an ELF has its segments as `segments`, the first of which is `kernel`.
 //
 // Every number is a 64-bit big-endian cell pair. A pair of numbers is an offset from the start of the bundle and a size, in bytes;
@@ -42,6 +44,14 @@ export const bundle = {
   MAX_DOORBELLS_OF_VM: 8,
   MAX_VIRTIO_OF_VM: 16,
   MAX_DISKS: 64,
+  MAX_SWITCHES: 16,
+  /** Ports of a switch. */
+  MAX_PORTS: 64,
+  /** What a port may send, in bytes a second. */
+  MIN_RATE: 1000,
+  MAX_RATE: 125_000_000_000,
+  /** What a switch captures, in bytes: whole pages. */
+  MAX_CAPTURE: 0x1000_0000,
   /** Disks are whole blocks of this size, in which copies of a writable one are made. */
   DISK_BLOCK: 4096,
   /** Priorities are 0 to 31, the highest is the most urgent. */
@@ -119,4 +129,9 @@ export const bundleNames = {
   DISK: "disk",
   WRITABLE: "writable",
   SERIAL: "serial",
+  SWITCHES: "switches",
+  SWITCH: "switch",
+  MAC: "mac",
+  RATE: "rate",
+  CAPTURE: "capture",
 };

@@ -112,6 +112,48 @@ export const virtioBlock = {
   SECTOR: 512,
 };
 
+/**
+ * A network device (5.1): feature bits, its configuration space, and the header of each packet:
+ *
+ *   flags u8 | gso_type u8 | hdr_len u16 | gso_size u16 | csum_start u16 | csum_offset u16 | num_buffers u16
+ */
+export const virtioNet = {
+  NET_F_CSUM: 1n << 0n,
+  NET_F_GUEST_CSUM: 1n << 1n,
+  NET_F_MAC: 1n << 5n,
+  NET_F_GUEST_TSO4: 1n << 7n,
+  NET_F_GUEST_TSO6: 1n << 8n,
+  NET_F_HOST_TSO4: 1n << 11n,
+  NET_F_HOST_TSO6: 1n << 12n,
+  NET_F_MRG_RXBUF: 1n << 15n,
+  NET_F_STATUS: 1n << 16n,
+
+  NET_MAC: 0,
+  NET_STATUS: 6,
+  NET_S_LINK_UP: 1,
+  NET_CONFIG_BYTES: 8,
+
+  NET_RECEIVE: 0,
+  NET_TRANSMIT: 1,
+  NET_HEADER: 12,
+  NET_NUM_BUFFERS: 10,
+  NET_HDR_F_NEEDS_CSUM: 1,
+  NET_HDR_F_DATA_VALID: 2,
+  NET_GSO_NONE: 0,
+  NET_GSO_TCPV4: 1,
+  NET_GSO_TCPV6: 4,
+};
+
+/** Ethernet (IEEE 802.3): bytes of the addresses and the type, of a tag, of the largest frame and of the largest packet that is to be cut up. */
+export const ethernet = {
+  ETHERNET_HEADER: 14,
+  ETHERNET_TAG: 4,
+  ETHERNET_MAX: 1518,
+  ETHERNET_MAX_GSO: 14 + 4 + 65_535,
+  /** Of an address as six bytes in memory, read as a number: the group bit. */
+  ETHERNET_GROUP: 1,
+};
+
 /** Device types (5). */
 export const virtioDevices = {
   VIRTIO_NET: 1,

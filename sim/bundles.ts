@@ -23,7 +23,7 @@ export interface DiskOptions {
   readonly writable?: boolean;
 }
 
-export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "doorbells">> {
+export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "switches" | "doorbells">> {
   readonly disks?: readonly DiskOptions[];
   /** As the bundle has it, be it right or not: `vgic=debug,sched=info`. */
   readonly logLevels?: string;

@@ -40,6 +40,7 @@ export const checkBoardMemory = (
     ["VMs", ofVms],
     ["shared regions", shared],
     ["disks", frames(disks.map(memoryOf))],
+    ["captures", frames((system.switches ?? []).map(({ capture }) => capture))],
     ["bundle", alignUp(bundleSize, FRAME)],
     ["Hyper-LITE", OWN],
   ];

@@ -67,6 +67,8 @@ export const checkBoardRows = (system: System, bundleSize: number, disks: readon
   // The pages of stolen time.
   free.take(1, false);
   for (const [index, { size }] of system.shared.entries()) takeRow(framesIn(size), `shared[${index}]`);
+  for (const [index, { capture = 0 }] of system.switches.entries())
+    if (capture > 0) takeRow(framesIn(capture), `switches[${index}].capture`);
   for (const [index, disk] of disks.entries()) if (memoryOf(disk) > 0) takeRow(framesIn(memoryOf(disk)), `disks[${index}]`);
   for (const [id, vm] of system.vms.entries()) {
     // What is free when another VM starts this one cannot be known.

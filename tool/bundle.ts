@@ -21,6 +21,7 @@ export interface BundleContents {
   readonly scheduler: System["scheduler"];
   readonly shared: System["shared"];
   readonly disks: readonly PlacedDisk[];
+  readonly switches: System["switches"];
   readonly vms: readonly PlacedVm[];
 }
 
@@ -115,11 +116,22 @@ const diskProperties =
     [names.WRITABLE]: writable,
   });
 
-const virtioProperties = ({ type, disk, readOnly = false, serial }: VirtioDevice): Record<string, FdtValue> => ({
+const virtioProperties = ({
+  type,
+  disk,
+  readOnly = false,
+  serial,
+  switch: net,
+  mac,
+  rate,
+}: VirtioDevice): Record<string, FdtValue> => ({
   [names.TYPE]: BigInt(type),
   [names.DISK]: disk !== undefined && BigInt(disk),
   [names.READ_ONLY]: readOnly,
   [names.SERIAL]: serial !== undefined && serial,
+  [names.SWITCH]: net !== undefined && BigInt(net),
+  [names.MAC]: mac !== undefined && mac,
+  [names.RATE]: rate !== undefined && BigInt(rate),
 });
 
 const kernelProperties = (vm: PlacedVm, payloads: Payloads): Record<string, FdtValue> => {
@@ -168,6 +180,9 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
   const payloads = new Payloads(manifestSize);
   const vms = contents.vms.map((vm, index) => vmNode(vm, index, payloads));
   const disks = listNode(names.DISKS, "disk", contents.disks, diskProperties(payloads));
+  const switches = listNode(names.SWITCHES, "switch", contents.switches, ({ capture }) => ({
+    [names.CAPTURE]: capture !== undefined && BigInt(capture),
+  }));
   const levels = Object.entries(contents.logLevels).map(([module, level]) => `${module}=${level}`);
   const properties = {
     compatible: names.COMPATIBLE,
@@ -179,7 +194,7 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
     [names.SLICE]: BigInt(contents.scheduler.slice),
   };
   const shared = listNode(names.SHARED, "shared", contents.shared, ({ size }) => ({ [names.SIZE]: BigInt(size) }));
-  return { fdt: writeFdt(fdtNode("", properties, [...shared, ...disks, fdtNode(names.VMS, {}, vms)])), payloads };
+  return { fdt: writeFdt(fdtNode("", properties, [...shared, ...disks, ...switches, fdtNode(names.VMS, {}, vms)])), payloads };
 };
 
 export const writeBundle = (contents: BundleContents): Buffer => {

@@ -88,6 +88,7 @@ const build = (
     scheduler: system.scheduler,
     shared: system.shared,
     disks,
+    switches: system.switches,
     vms: loadedVms(system, drafts).map(placeVm),
   }),
 });

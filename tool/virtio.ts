@@ -1,6 +1,7 @@
 // The virtio devices of a VM, in the order of their transports.
 
 import { virtioBlock, virtioDevices } from "../abi/virtio.ts";
+import { macNumber, macOf } from "./config/mac.ts";
 import type { System, Vm } from "./config/schema.ts";
 
 /** What the bundle says about a device. */
@@ -11,10 +12,23 @@ export interface VirtioDevice {
   readonly disk?: number;
   readonly readOnly?: boolean;
   readonly serial?: string;
+  /** Of a network device: the number of its switch, its address (macNumber), bytes a second. */
+  readonly switch?: number;
+  readonly mac?: bigint;
+  readonly rate?: number | undefined;
 }
 
 /** Those of a VM of a system. */
-export const virtioOf = (system: Pick<System, "disks">, { disks, devices }: Pick<Vm, "disks" | "devices">): VirtioDevice[] => [
+export const virtioOf = (
+  system: Pick<System, "disks" | "switches">,
+  { name: vm, nets, disks, devices }: Pick<Vm, "name" | "nets" | "disks" | "devices">,
+): VirtioDevice[] => [
+  ...nets.map((net, index) => ({
+    type: virtioDevices.VIRTIO_NET,
+    switch: system.switches.findIndex(({ name }) => name === net.switch),
+    mac: macNumber(macOf(vm, index, net.mac)),
+    rate: net.rate,
+  })),
   ...disks.map(({ disk, readOnly = false, serial }) => ({
     type: virtioDevices.VIRTIO_BLOCK,
     disk: system.disks.findIndex(({ name }) => name === disk),

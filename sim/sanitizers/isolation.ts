@@ -205,7 +205,7 @@ export class Isolation {
     if (pa >= this.#bundle.at && pa + bytes <= this.#bundle.at + this.#bundle.bytes.length) return;
     const mapping = owners.in(pa, bytes).find(({ space }) => space.root === root);
     if (mapping === undefined) {
-      if (virtio.isDisk(pa, bytes)) return;
+      if (virtio.isBacking(pa, bytes)) return;
       if (owners.in(pa, bytes).some((one) => this.#isOfDevice("mayRead", one, pa, bytes))) return;
       throw new Violation(`EL2 reads ${hex(pa)}, which is no memory of the VM on CPU ${acting().index}`);
     }
@@ -246,8 +246,8 @@ export class Isolation {
         throw new Violation(`EL2 writes to ${hex(pa)} of ${nameOf(space)}, while that is on CPU ${holder.index}`);
       this.#requireLetGo(space);
     }
-    const isDisk = owned === 0 && this.#isBooted && this.#board.virtio.isDisk(pa, bytes);
-    if (this.#isBooted && this.#bundle !== undefined && owned < bytes && !isDisk)
+    const isBacking = owned === 0 && this.#isBooted && this.#board.virtio.isBacking(pa, bytes);
+    if (this.#isBooted && this.#bundle !== undefined && owned < bytes && !isBacking)
       throw new Violation(`EL2 writes ${hex(bytes)} bytes at ${hex(pa)}, not all of which some VM has`);
     return !isCoherent;
   }

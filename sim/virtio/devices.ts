@@ -1,7 +1,7 @@
 // The virtio devices of all VMs, as far as what EL2 does on their behalf is concerned: what it may touch in this exit.
 
 import { fieldOffset } from "../fields.ts";
-import { disksOf } from "./disks.ts";
+import { backingOf } from "./backing.ts";
 import { Grants, type Read } from "./grants.ts";
 
 interface Board {
@@ -21,10 +21,10 @@ export class VirtioDevices {
     this.#board = board;
   }
 
-  /** Whether a range is blocks of a disk in RAM, or the map of those that were written. */
-  isDisk(pa: number, bytes: number): boolean {
+  /** Whether a range is memory of the system's behind a device. */
+  isBacking(pa: number, bytes: number): boolean {
     const { view, records } = this.#board;
-    for (const vm of records()) if (disksOf(view(), vm).some(({ from, end }) => pa >= from && pa + bytes <= end)) return true;
+    for (const vm of records()) if (backingOf(view(), vm).some(({ from, end }) => pa >= from && pa + bytes <= end)) return true;
     return false;
   }
 

@@ -17,6 +17,7 @@ import { Mapped } from "../mmu/stage2";
 import * as tablePool from "../mmu/table-pool";
 import * as disks from "./disks";
 import { Region, Vm } from "./records";
+import * as switches from "./switches";
 import * as table from "./table";
 
 function wholeFrames(bytes: u64): u64 {
@@ -28,7 +29,7 @@ function takeForSystem(bytes: u64): u64 {
   const row = frames.take(wholeFrames(bytes), false);
   if (row == 0)
     crash(
-      "too little RAM: %d MiB in one piece for shared memory or a disk, %d MiB are free",
+      "too little RAM: %d MiB in one piece for shared memory, a disk or a capture, %d MiB are free",
       wholeFrames(bytes) >> 20,
       frames.freeBytes() >> 20,
     );
@@ -44,6 +45,10 @@ export function init(): void {
     shared.pa = takeForSystem(shared.bytes);
     phys.zero(shared.pa as Pa, shared.bytes);
     cache.cleanInvalidate(shared.pa as Pa, shared.bytes);
+  }
+  for (let n: u32 = 0; n < switches.count(); n++) {
+    const one = switches.nth(n);
+    if (one.captureSize != 0) one.capture = takeForSystem(one.captureSize);
   }
   for (let n: u32 = 0; n < disks.count(); n++) {
     const disk = disks.nth(n);

@@ -1,7 +1,19 @@
 // The virtio devices of a VM in the manifest (abi/bundle.ts): read into their records. Making them is for those who know what they are (src/devices/virtio/).
 
-import { DT_DISK, DT_READ_ONLY, DT_SERIAL, DT_TYPE, DT_VIRTIO, MAX_VIRTIO_OF_VM } from "../../build/gen/bundle";
-import { BLOCK_ID, VIRTIO_BLOCK, VIRTIO_ENTROPY } from "../../build/gen/virtio";
+import {
+  DT_DISK,
+  DT_MAC,
+  DT_RATE,
+  DT_READ_ONLY,
+  DT_SERIAL,
+  DT_SWITCH,
+  DT_TYPE,
+  DT_VIRTIO,
+  MAX_RATE,
+  MAX_VIRTIO_OF_VM,
+  MIN_RATE,
+} from "../../build/gen/bundle";
+import { BLOCK_ID, ETHERNET_GROUP, ETHERNET_MAX_GSO, VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
 import { Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
 import * as arena from "../lib/arena";
@@ -11,7 +23,8 @@ import * as bundle from "./bundle";
 import { tree } from "./bundle";
 import * as disks from "./disks";
 import { Vm } from "./records";
-import { BlockDevice, Chain } from "./virtio-records";
+import * as switches from "./switches";
+import { BlockDevice, Chain, Port } from "./virtio-records";
 import * as virtioTable from "./virtio-table";
 
 /** A block device's disk, and what its driver is told of it. */
@@ -29,6 +42,24 @@ function readBlock(node: u32): BlockDevice {
   return own;
 }
 
+/** A network device's port of a switch. */
+function readNet(node: u32): Port {
+  const index = bundle.number(node, DT_SWITCH);
+  if (index >= switches.count()) crash("the bundle is corrupt: a port of switch %d, of %d", index, switches.count());
+  const port = switches.addPort(switches.nth(index as u32));
+  port.mac = bundle.number(node, DT_MAC);
+  if (port.mac == 0 || port.mac >> 48 != 0 || (port.mac & ETHERNET_GROUP) != 0)
+    crash("the bundle is corrupt: a port with the address 0x%x", port.mac);
+  const rate = bundle.number(node, DT_RATE);
+  if (rate == bundle.MISSING) return port;
+  if (rate < MIN_RATE || rate > MAX_RATE) crash("the bundle is corrupt: a port that sends %d bytes a second", rate);
+  port.rate = rate;
+  // A tenth of a second, and a large packet at least.
+  port.burst = max<u64>(rate / 10, ETHERNET_MAX_GSO);
+  port.tokens = port.burst;
+  return port;
+}
+
 /** Reads those of one VM. */
 export function read(vm: Vm, node: u32): void {
   virtioTable.make(
@@ -39,7 +70,8 @@ export function read(vm: Vm, node: u32): void {
   for (let slot: u32 = 0; slot < vm.virtioDevices; slot++) {
     const device = virtioTable.device(vm, slot);
     device.type = bundle.within(at, DT_TYPE, 1, VIRTIO_ENTROPY, "the bundle is corrupt: a virtio device of type %d");
-    if (device.type == VIRTIO_BLOCK) device.own = changetype<usize>(readBlock(at));
+    if (device.type == VIRTIO_NET) device.own = changetype<usize>(readNet(at));
+    else if (device.type == VIRTIO_BLOCK) device.own = changetype<usize>(readBlock(at));
     at = bundle.nextOf(at);
   }
 }

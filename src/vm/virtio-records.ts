@@ -121,3 +121,90 @@ export class BlockDevice {
   serial1: u64;
   serial2: u64;
 }
+
+/** An address that a port has been seen to send from, and the board's count then; 0: none. */
+@unmanaged
+export class Station {
+  mac: u64;
+  seen: u64;
+}
+
+/** A port of a switch, guarded by its lock. An address is its six bytes as they lie in memory, read as a number. */
+@unmanaged
+export class Port {
+  net: Switch;
+  /** Its number in the switch. */
+  number: u32;
+  /** The device of a VM's port. */
+  device: VirtioDevice;
+  /** The link is up. */
+  up: u32;
+  /** Its own address, which no other port may send from. */
+  mac: u64;
+  /** STATIONS others that it sends from. */
+  firstStation: usize;
+  /** Where it sent last: the port that has the address. */
+  peer: u32;
+  peerMac: u64;
+
+  /** Bytes a second that it may send, and at once; 0: no limit. What it may send now, and the board's count up to which that is counted. */
+  rate: u64;
+  burst: u64;
+  tokens: u64;
+  tokensAt: u64;
+
+  /** Of the entries of its receive queue that the driver has not offered again: who sent what is in them, one byte each, in order. */
+  senders: usize;
+  firstSender: u32;
+  held: u32;
+  /** The index up to which the driver had offered entries when that was counted. */
+  seenOffered: u32;
+  /** How many of those entries are of each port: MAX_PORTS words. */
+  holds: usize;
+
+  /** Counted since boot: what its VM has sent, what was delivered to it, and what was not, by whose fault: too fast or wrong; no room. */
+  sentPackets: u64;
+  sentBytes: u64;
+  receivedPackets: u64;
+  receivedBytes: u64;
+  refusedPackets: u64;
+  droppedPackets: u64;
+}
+
+/** A switch: what is sent on a port goes to the one that has the address, or to all others. */
+@unmanaged
+export class Switch {
+  lock: Lock;
+  ports: u32;
+  /** Ports, one bit each: those whose drivers are to be interrupted when the lock has been let go of. */
+  touched: u64;
+  firstPort: usize;
+  /** The capture: a ring of whole records as pcap has them. Its physical address and size (0: none), and counts of bytes: written ever, and where the oldest
+   * whole record begins. */
+  captureSize: u32;
+  capture: u64;
+  captured: u64;
+  captureStart: u64;
+}
+
+/** A packet on its way: from `offset` on, the rest of what a chain has to read. */
+@unmanaged
+export class Packet {
+  chain: Chain;
+  offset: u32;
+  /** Bytes of the frame. */
+  bytes: u32;
+  /** Its first bytes, as they were read once: destination and source. */
+  to: u64;
+  from: u64;
+  /** As in its header: virtioNet. */
+  flags: u32;
+  gsoType: u32;
+  headerBytes: u32;
+  gsoSize: u32;
+  csumStart: u32;
+  csumOffset: u32;
+  /** Bytes of the core's memory that stand in place of its first ones. */
+  head: usize;
+  headBytes: u32;
+}

@@ -45,7 +45,7 @@ test("block: a file system on a disk in RAM, and a read-only disk that two VMs h
   const sum = (path: string): string => `head -c ${bytes.length} ${path} | sha256sum`;
   const one = [
     sum("/dev/vda"),
-    "cat /sys/block/vdb/serial",
+    "echo serial $(cat /sys/block/vdb/serial)",
     "mke2fs -q /dev/vdb && mkdir /data && mount -t ext4 /dev/vdb /data && cp /dev/vda /data/copy && umount /data",
     "echo 3 >/proc/sys/vm/drop_caches && mount -t ext4 -o ro /dev/vdb /data",
     sum("/data/copy"),
@@ -67,7 +67,45 @@ test("block: a file system on a disk in RAM, and a read-only disk that two VMs h
   const end = await vm.end();
   assert.equal(end.halted?.off, true);
   assert.equal(end.of("one").split(digest(bytes)).length, 3, end.of("one"));
-  assert.match(end.of("one"), /^HL-7$/m);
+  assert.match(end.of("one"), /^serial HL-7$/m);
   assert.equal(end.of("two").split(digest(bytes)).length, 2, end.of("two"));
   assert.match(end.of("two"), /^refused$/m);
+});
+
+/** Brings the VM's network device up with an address. */
+const up = (last: number): string => `ip addr add 10.0.0.${last}/24 dev eth0; ip link set eth0 up`;
+
+test("net: ping, and 64 MiB over HTTP between two VMs", async () => {
+  const nets = [{ switch: "lan" }];
+  const server = [
+    up(1),
+    "mkdir /www && head -c 67108864 /dev/urandom >/www/file && sha256sum /www/file >/www/sum",
+    "httpd -p 80 -h /www",
+    // The client says that it is done.
+    "nc -l -p 9",
+  ];
+  const get = (what: string): string => `until wget -q -O /tmp/${what} http://10.0.0.1/${what} 2>/dev/null; do sleep 1; done`;
+  const client = [
+    up(2),
+    "ping -c 3 10.0.0.1",
+    get("sum"),
+    get("file"),
+    "sha256sum </tmp/file | grep -q $(cut -c 1-64 /tmp/sum) && echo same $(stat -c %s /tmp/file)",
+    "echo done | nc 10.0.0.1 9",
+  ];
+  await using vm = await boot({
+    system: {
+      board: { cpus: 2, memory: "1G" },
+      switches: [{ name: "lan" }],
+      vms: [
+        doing(server.join("; "), ["virtio_net"], { name: "server", memory: "192M", nets }),
+        doing(client.join("; "), ["virtio_net"], { name: "client", memory: "192M", nets }),
+      ],
+    },
+  });
+  const end = await vm.end();
+  assert.equal(end.halted?.off, true);
+  assert.match(end.of("client"), /3 packets received, 0% packet loss/);
+  assert.match(end.of("client"), /^same 67108864$/m);
+  assert.match(end.of("server"), /^done$/m);
 });

@@ -39,7 +39,16 @@ import {
   spsr,
   virtBoard,
 } from "../../abi/virt-board.ts";
-import { virtioBlock, virtioDevices, virtioFeatures, virtioMmio, virtioStatus, virtqueue } from "../../abi/virtio.ts";
+import {
+  ethernet,
+  virtioBlock,
+  virtioDevices,
+  virtioFeatures,
+  virtioMmio,
+  virtioNet,
+  virtioStatus,
+  virtqueue,
+} from "../../abi/virtio.ts";
 import { ROOT } from "../paths.ts";
 
 type Constant = number | bigint | string;
@@ -75,7 +84,16 @@ const files: Record<string, Constants> = {
   pl031: { ...pl031, ...identification("PL031_ID", pl031Ids) },
   controls: { ...hcr, ...hcrRules, ...el2Controls },
   "virt-board": { ...virtBoard, ...pl061, ...romAreas, ...scr, ...spsr },
-  virtio: { ...virtioMmio, ...virtioStatus, ...virtioFeatures, ...virtqueue, ...virtioBlock, ...virtioDevices },
+  virtio: {
+    ...virtioMmio,
+    ...virtioStatus,
+    ...virtioFeatures,
+    ...virtqueue,
+    ...virtioBlock,
+    ...virtioNet,
+    ...ethernet,
+    ...virtioDevices,
+  },
   trapped: Object.fromEntries(Object.entries(trappedRegisters).map(([name, encoding]) => [`SYS_${name}`, syndrome(encoding)])),
 };
 

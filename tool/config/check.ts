@@ -2,6 +2,7 @@
 
 import { bundle } from "../../abi/bundle.ts";
 import { guest } from "../../abi/guest.ts";
+import { macOf } from "./mac.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Draft } from "./parse.ts";
 import { rules } from "./rules.ts";
@@ -98,9 +99,39 @@ const diskMistakes = (system: Draft<System>): Mistake[] => {
   return [...inVms, ...alone];
 };
 
+const netMistakes = (system: Draft<System>): Mistake[] => {
+  const switches = system.switches ?? [];
+  const vms = system.vms ?? [];
+  const complete = switches.every((one) => one.name !== undefined);
+  /** Whose an address on a switch is. */
+  const owners = new Map<string, string>();
+  const ports = new Map<string, number>();
+  const inVms = vms.flatMap((vm, id) =>
+    (vm.nets ?? []).flatMap((net, index) => {
+      const place = `vms[${id}].nets[${index}]`;
+      const name = net.switch;
+      if (name === undefined) return [];
+      if (complete && !switches.some((one) => one.name === name))
+        return [{ place: `${place}.switch`, rule: rules.NO_SUCH_SWITCH(name) }];
+      ports.set(name, (ports.get(name) ?? 0) + 1);
+      if (ports.get(name)! > bundle.MAX_PORTS) return [{ place: `${place}.switch`, rule: rules.SWITCH_PORTS(name) }];
+      if (vm.name === undefined) return [];
+      const address = `${name} ${macOf(vm.name, index, net.mac).toLowerCase()}`;
+      const other = owners.get(address);
+      owners.set(address, other ?? place);
+      return other === undefined ? [] : [{ place: `${place}.mac`, rule: rules.SAME_MAC(other) }];
+    }),
+  );
+  const unused = switches.flatMap(({ name }, index) => {
+    const used = name === undefined || vms.some((vm) => vm.nets?.some((net) => net.switch === name));
+    return used ? [] : [{ place: `switches[${index}]`, rule: rules.SWITCH_UNUSED(name) }];
+  });
+  return [...inVms, ...unused];
+};
+
 /** How many virtio devices a VM has. */
 const virtioMistakes = (vm: Draft<Vm>, place: string): Mistake[] => {
-  const count = (vm.disks?.length ?? 0) + (vm.devices?.entropy === true ? 1 : 0);
+  const count = (vm.nets?.length ?? 0) + (vm.disks?.length ?? 0) + (vm.devices?.entropy === true ? 1 : 0);
   return count > bundle.MAX_VIRTIO_OF_VM ? [{ place, rule: rules.VIRTIO_MAX() }] : [];
 };
 
@@ -147,6 +178,8 @@ export const checkSystem = (system: Draft<System>): Mistake[] => {
     ...vms.flatMap((vm, id) => virtioMistakes(vm, `vms[${id}]`)),
     ...duplicateNames(system.disks ?? [], "disks"),
     ...diskMistakes(system),
+    ...duplicateNames(system.switches ?? [], "switches"),
+    ...netMistakes(system),
     ...sharedMistakes(system),
   ];
 };

@@ -136,6 +136,29 @@ const shareOfVm = settings(
   rule.SHARE_OF_VM,
 );
 
+const mac = z
+  .string(rule.MAC)
+  .regex(/^[\da-fA-F]{2}(:[\da-fA-F]{2}){5}$/, { error: rule.MAC, abort: true })
+  .refine((text) => (Number.parseInt(text, 16) & 1) === 0 && !/^[0:]+$/.test(text), rule.MAC);
+
+const RATE_UNITS: Readonly<Record<string, number>> = { kbit: 1e3, Mbit: 1e6, Gbit: 1e9 };
+
+/** Bytes a second, of a text such as "100Mbit". */
+const rate = z
+  .string(rule.RATE)
+  .regex(/^\d{1,7}(kbit|Mbit|Gbit)$/, { error: rule.RATE, abort: true })
+  .transform((text) => (Number.parseInt(text, 10) * RATE_UNITS[text.replace(/^\d+/, "")]!) / 8)
+  .refine((bytes) => bytes >= bundle.MIN_RATE && bytes <= bundle.MAX_RATE, rule.RATE);
+
+const netOfVm = settings(
+  {
+    switch: z.string(rule.NAME).describe("The name of one of the system's `switches`."),
+    mac: mac.optional().describe('Its address, such as "02:00:00:00:00:01"; by default one that follows from the VM\'s name.'),
+    rate: rate.optional().describe('The most that it may send, such as "100Mbit"; by default there is no limit.'),
+  },
+  rule.NET_OF_VM,
+);
+
 const diskOfVm = settings(
   {
     disk: z.string(rule.NAME).describe("The name of one of the system's `disks`."),
@@ -207,6 +230,10 @@ const vmSchema = settings(
       .max(bundle.MAX_SHARES_OF_VM, rule.SHARES)
       .default([])
       .describe("Regions of the system's `shared` that it sees."),
+    nets: z
+      .array(netOfVm, rule.NETS_OF_VM)
+      .default([])
+      .describe("Virtio network devices, each a port of one of the system's `switches`."),
     disks: z.array(diskOfVm, rule.DISKS_OF_VM).default([]).describe("Virtio block devices, each on one of the system's `disks`."),
     crashPolicy: choice(["stop", "reset", "stop-all"], rule.CRASH_POLICY)
       .default("stop")
@@ -263,6 +290,17 @@ const disk = settings(
   rule.DISK,
 );
 
+const virtualSwitch = settings(
+  {
+    name: name.describe("What VMs call it."),
+    capture: size
+      .refine((bytes) => bytes >= PAGE && bytes <= bundle.MAX_CAPTURE && bytes % PAGE === 0, rule.CAPTURE)
+      .optional()
+      .describe("How much RAM keeps the packets that it has carried last; by default none."),
+  },
+  rule.SWITCH,
+);
+
 export const systemSchema = settings(
   {
     $schema: z
@@ -284,6 +322,11 @@ export const systemSchema = settings(
       .max(bundle.MAX_DISKS, rule.DISKS)
       .default([])
       .describe("Disks, which VMs have as block devices."),
+    switches: z
+      .array(virtualSwitch, rule.SWITCHES)
+      .max(bundle.MAX_SWITCHES, rule.SWITCHES)
+      .default([])
+      .describe("Virtual switches, which VMs are connected to by network devices."),
     doorbells: z
       .array(z.tuple([z.string(rule.DOORBELL), z.string(rule.DOORBELL)], rule.DOORBELL), rule.DOORBELLS)
       .default([])

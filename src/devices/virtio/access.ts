@@ -6,6 +6,7 @@ import {
   STATUS_NEEDS_RESET,
   VIRTIO_CONFIG,
   VIRTIO_INTERRUPT_STATUS,
+  VIRTIO_NET,
   VIRTIO_QUEUE_NOTIFY,
 } from "../../../build/gen/virtio";
 import * as locks from "../../lib/lock";
@@ -17,6 +18,7 @@ import * as virtioTable from "../../vm/virtio-table";
 import * as guard from "../guard";
 import { part } from "../part";
 import * as chains from "./chain";
+import * as net from "./net";
 import * as types from "./types";
 import * as transport from "./transport";
 
@@ -61,20 +63,22 @@ export function write(vcpu: Vcpu, at: u64, bytes: u32, value: u32): bool {
   const device = deviceAt(vm, at);
   const offset = (at as u32) & (VIRTIO_STRIDE - 1);
   if (offset >= VIRTIO_CONFIG || bytes != 4) return false;
-  if (offset == VIRTIO_QUEUE_NOTIFY) return kick(device);
+  if (offset == VIRTIO_QUEUE_NOTIFY) return kick(device, value);
   guard.enter(vm);
   if (sched.mayAct(vcpu)) transport.write(device, offset, value);
   guard.leave(vm);
   return false;
 }
 
-/** A piece of what the driver has for the device; true: there is more. */
-function kick(device: VirtioDevice): bool {
+/** A piece of what a queue has for its device; true: there is more. Those that it was for are interrupted. */
+function kick(device: VirtioDevice, queue: u32): bool {
   locks.acquire(device.lock);
   const runs = (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
-  const more = runs && types.kick(device);
+  const more = runs && queue < device.queues && types.kick(device, queue);
+  let touched = device.type == VIRTIO_NET ? net.touched(device) : 0;
   locks.release(device.lock);
   transport.interrupt(device);
+  for (; touched != 0; touched &= touched - 1) transport.interrupt(net.deviceAt(device, ctz<u64>(touched) as u32));
   return more;
 }
 

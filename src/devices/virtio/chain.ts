@@ -8,12 +8,16 @@ import * as cpu from "../../hal/cpu";
 import * as phys from "../../hal/phys";
 import * as arena from "../../lib/arena";
 import * as ram from "../../vm/ram";
-import { Buffer, Chain, Cursor } from "../../vm/virtio-records";
+import { Buffer, Chain, Cursor, Packet } from "../../vm/virtio-records";
 
 /** Chains that a CPU works on at once: what is sent, and where it goes. */
-const CHAINS: u32 = 2;
+const CHAINS: u32 = 3;
 const chains: usize = memory.data(MAX_CPUS * CHAINS * 64, 8);
-const cursors: usize = memory.data(MAX_CPUS * CHAINS * 32, 8);
+/** Places in chains: where it reads, and where it writes. */
+const CURSORS: u32 = 2;
+const cursors: usize = memory.data(MAX_CPUS * CURSORS * 32, 8);
+/** The packet that a CPU has in hand. */
+const packets: usize = memory.data(MAX_CPUS * 128, 8);
 
 /** Room for the buffers of a chain. */
 export function prepare(chain: Chain): void {
@@ -30,12 +34,17 @@ export function scratch(n: u32): Chain {
   return changetype<Chain>(chains + ((cpu.number() * CHAINS + n) << 6));
 }
 
+/** This CPU's packet. */
+export function packet(): Packet {
+  return changetype<Packet>(packets + (cpu.number() << 7));
+}
+
 function bufferOf(chain: Chain, n: u32): Buffer {
   return changetype<Buffer>(chain.firstBuffer + n * offsetof<Buffer>());
 }
 
 function cursor(n: u32, chain: Chain, first: u32, end: u32): Cursor {
-  const at = changetype<Cursor>(cursors + ((cpu.number() * CHAINS + n) << 5));
+  const at = changetype<Cursor>(cursors + ((cpu.number() * CURSORS + n) << 5));
   at.chain = chain;
   at.buffer = first;
   at.end = end;
@@ -94,6 +103,23 @@ export function read(from: Cursor, to: Pa, bytes: u64): void {
     from.offset += part;
     done += part;
   }
+}
+
+/** Copies bytes from one chain to another. */
+export function move(from: Cursor, to: Cursor, bytes: u64): void {
+  for (let left = bytes; left != 0; ) {
+    const part = piece(to, piece(from, left));
+    if (part == 0) return;
+    phys.copy(address(to), address(from), part);
+    from.offset += part;
+    to.offset += part;
+    left -= part;
+  }
+}
+
+/** Writes bytes of the core's memory. */
+export function putBytes(to: Cursor, at: usize, bytes: u32): void {
+  for (let n: u32 = 0; n < bytes; n += 8) put(to, load<u64>(at + n), min<u32>(8, bytes - n));
 }
 
 /** Reads 1 to 8 bytes, little-endian; those behind the end are zero. */

@@ -130,9 +130,26 @@ export function take(queue: Virtqueue, chain: Chain): bool {
   return true;
 }
 
-/** What was taken last is taken again later. */
-export function putBack(queue: Virtqueue): void {
-  queue.next = (queue.next - 1) & INDEX;
+/** Looks how many chains are offered now; false: none. */
+export function refresh(queue: Virtqueue): bool {
+  if (queue.ready == 0) return false;
+  queue.offered = phys.load16(inDriver(queue, IDX));
+  return hasMore(queue);
+}
+
+/** How many chains were offered when that was looked at last, and not taken. */
+export function free(queue: Virtqueue): u32 {
+  return (queue.offered - queue.next) & INDEX;
+}
+
+/** What was taken and given back, to go back there. */
+export function mark(queue: Virtqueue): u32 {
+  return (queue.next << 16) | queue.used;
+}
+/** What was taken since is taken again later, and what was given back since was not. Nothing of it may have been shown. */
+export function rollBack(queue: Virtqueue, mark: u32): void {
+  queue.next = mark >> 16;
+  queue.used = mark & INDEX;
 }
 
 function begin(chain: Chain, vm: Vm, head: u32): void {

@@ -1,19 +1,23 @@
 // What differs between the types of virtio devices, by their ids.
 
-import { VIRTIO_BLOCK, VIRTIO_ENTROPY } from "../../../build/gen/virtio";
+import { VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../../build/gen/virtio";
 import { VirtioDevice } from "../../vm/virtio-records";
 import * as block from "./block";
 import * as entropy from "./entropy";
+import * as net from "./net";
 
 /** Makes a device of the type that its record names. At boot. */
 export function make(device: VirtioDevice): void {
-  if (device.type == VIRTIO_BLOCK) block.make(device);
+  if (device.type == VIRTIO_NET) net.make(device);
+  else if (device.type == VIRTIO_BLOCK) block.make(device);
   else if (device.type == VIRTIO_ENTROPY) entropy.make(device);
 }
 
-/** Does a piece of what waits in the queues; true: there is more. The device's lock is held. */
-export function kick(device: VirtioDevice): bool {
+/** Does a piece of what waits in a queue; true: there is more. The device's lock is held. */
+export function kick(device: VirtioDevice, queue: u32): bool {
   switch (device.type) {
+    case VIRTIO_NET:
+      return net.kick(device, queue);
     case VIRTIO_BLOCK:
       return block.kick(device);
     case VIRTIO_ENTROPY:
@@ -25,10 +29,18 @@ export function kick(device: VirtioDevice): bool {
 
 /** The word of the configuration space at `offset`, a multiple of 4; zero where there is none. Changes only with `generation`. */
 export function configWord(device: VirtioDevice, offset: u32): u32 {
-  return device.type == VIRTIO_BLOCK ? block.configWord(device, offset) : 0;
+  switch (device.type) {
+    case VIRTIO_NET:
+      return net.configWord(device, offset);
+    case VIRTIO_BLOCK:
+      return block.configWord(device, offset);
+    default:
+      return 0;
+  }
 }
 
 /** Forgets what a device is at. Its lock is held. */
 export function reset(device: VirtioDevice): void {
-  if (device.type == VIRTIO_BLOCK) block.reset(device);
+  if (device.type == VIRTIO_NET) net.reset(device);
+  else if (device.type == VIRTIO_BLOCK) block.reset(device);
 }

@@ -169,7 +169,7 @@ const mistakes: Record<string, [Contents, RegExp]> = {
   "a shared region without a size": [{ shared: [{}] }, /a shared region of 0xffffffffffffffff bytes$/],
   "a shared region larger than the board": [
     { shared: [{ [names.SIZE]: 1n << 33n }] },
-    /too little RAM: 8192 MiB in one piece for shared memory or a disk, \d+ MiB are free$/,
+    /too little RAM: 8192 MiB in one piece for shared memory, a disk or a capture, \d+ MiB are free$/,
   ],
   "a VM with too many shared regions": [
     { shares: many(9, (n) => share({ [names.IPA]: BigInt(n * 4096) })) },

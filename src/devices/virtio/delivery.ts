@@ -1,0 +1,68 @@
+// A packet on its way into a driver's receive queue (virtio 1.2, 5.1.6.4): the header, and the bytes of the frame by one copy. The caller holds the switch's lock.
+
+import { NET_F_MRG_RXBUF, NET_HEADER, NET_NUM_BUFFERS } from "../../../build/gen/virtio";
+import { Chain, Cursor, Packet, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
+import * as chains from "./chain";
+import * as queues from "./queue";
+
+/** Chains of this CPU: the first one that a packet goes into, and a further one. What was sent is chain 0. */
+const FIRST: u32 = 1;
+const FURTHER: u32 = 2;
+
+/** The header of what a driver receives, but for num_buffers. */
+function putHeader(chain: Chain, packet: Packet): void {
+  const to = chains.writable(chain, 1);
+  const low = (packet.flags as u64) | ((packet.gsoType as u64) << 8) | ((packet.headerBytes as u64) << 16);
+  chains.put(to, low | ((packet.gsoSize as u64) << 32) | ((packet.csumStart as u64) << 48), 8);
+  chains.put(to, (packet.csumOffset as u64) | (1 << 16), 4);
+}
+
+/** Copies the next `bytes` of a packet, of which `done` were copied: first those that stand in the core's memory. */
+function fill(packet: Packet, done: u64, from: Cursor, to: Cursor, bytes: u64): void {
+  const head = done < packet.headBytes ? min<u64>(bytes, packet.headBytes - done) : 0;
+  if (head != 0) chains.putBytes(to, packet.head + (done as usize), head as u32);
+  if (bytes != head) chains.move(from, to, bytes - head);
+}
+
+/**
+ * Copies a packet into as many chains as it takes, one where the driver has not asked for more (5.1.6.4). False: they do not do, and all is as before.
+ */
+export function put(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
+  const first = chains.scratch(FIRST);
+  const mark = queues.mark(queue);
+  if (!queues.take(queue, first)) return false;
+  const from = chains.readable(packet.chain, 0);
+  chains.skip(from, packet.offset + packet.headBytes);
+  let left: u64 = packet.bytes;
+  let part = min<u64>(left, first.writableBytes > NET_HEADER ? first.writableBytes - NET_HEADER : 0);
+  const mergeable = (device.taken & NET_F_MRG_RXBUF) != 0;
+  if (first.writableBytes < NET_HEADER || (part < left && !mergeable)) {
+    queues.rollBack(queue, mark);
+    return false;
+  }
+  putHeader(first, packet);
+  const to = chains.writable(first, 1);
+  chains.skip(to, NET_HEADER);
+  fill(packet, 0, from, to, part);
+  queues.give(queue, first.head, (NET_HEADER + part) as u32);
+  left -= part;
+  let buffers: u32 = 1;
+  while (left != 0) {
+    const further = chains.scratch(FURTHER);
+    if (!queues.take(queue, further)) {
+      queues.rollBack(queue, mark);
+      return false;
+    }
+    part = min<u64>(left, further.writableBytes);
+    fill(packet, packet.bytes - left, from, chains.writable(further, 1), part);
+    queues.give(queue, further.head, part as u32);
+    left -= part;
+    buffers++;
+  }
+  if (buffers != 1) {
+    const count = chains.writable(first, 1);
+    chains.skip(count, NET_NUM_BUFFERS);
+    chains.put(count, buffers, 2);
+  }
+  return true;
+}

@@ -1,0 +1,129 @@
+// The virtual switch: what a port sends goes to the port that has the address, or to all others (IEEE 802.1D, 7.7 and 7.8: forwarding and learning).
+//
+// Each port has one address of its own, which no other may send from, and up to STATIONS that it was seen to send from, as bridges among the guests do:
+// nobody can push out what others have. The caller holds the switch's lock.
+
+import { ETHERNET_GROUP, NET_GSO_NONE } from "../../../build/gen/virtio";
+import * as timer from "../../drivers/timer";
+import * as sysreg from "../../hal/sysreg";
+import { Packet, Port, Station, Switch } from "../../vm/virtio-records";
+import * as switches from "../../vm/switches";
+import { STATIONS } from "../../vm/switches";
+import * as capture from "./capture";
+import { receive } from "./receive";
+
+/** An address that has not sent for so long is forgotten (802.1D, 7.9.2). */
+const AGE_SECONDS: u64 = 300;
+const NONE: u32 = 0xffffffff;
+
+function station(port: Port, n: u32): Station {
+  return changetype<Station>(port.firstStation + n * offsetof<Station>());
+}
+
+/** The station of a port with an address; null: it has none. */
+function stationOf(port: Port, mac: u64): Station {
+  for (let n: u32 = 0; n < STATIONS; n++) {
+    if (station(port, n).mac == mac) return station(port, n);
+  }
+  return changetype<Station>(0);
+}
+
+/** Whether an address is that of a port, or was seen there lately. */
+function has(port: Port, mac: u64, now: u64): bool {
+  if (port.mac == mac) return true;
+  const found = stationOf(port, mac);
+  return changetype<usize>(found) != 0 && now - found.seen < AGE_SECONDS * sysreg.readCntfrqEl0();
+}
+
+/** Which port has an address; NONE: it is not known. */
+function find(on: Switch, mac: u64, now: u64): u32 {
+  for (let n: u32 = 0; n < on.ports; n++) {
+    if (has(switches.port(on, n), mac, now)) return n;
+  }
+  return NONE;
+}
+
+/** The same for who sends to one peer again and again. */
+function peerOf(port: Port, mac: u64, now: u64): u32 {
+  if (port.peerMac == mac && has(switches.port(port.net, port.peer), mac, now)) return port.peer;
+  const found = find(port.net, mac, now);
+  if (found != NONE) {
+    port.peer = found;
+    port.peerMac = mac;
+  }
+  return found;
+}
+
+/** Learns where an address is; false: it is another port's own, or none that a station may have. */
+function learn(port: Port, mac: u64, now: u64): bool {
+  if (port.mac == mac) return true;
+  if (mac == 0 || (mac & ETHERNET_GROUP) != 0) return false;
+  const known = stationOf(port, mac);
+  if (changetype<usize>(known) != 0) {
+    known.seen = now;
+    return true;
+  }
+  for (let n: u32 = 0; n < port.net.ports; n++) {
+    const other = switches.port(port.net, n);
+    if (other.mac == mac) return false;
+    // It has moved.
+    const moved = stationOf(other, mac);
+    if (changetype<usize>(moved) != 0) moved.mac = 0;
+  }
+  let oldest = station(port, 0);
+  for (let n: u32 = 1; n < STATIONS; n++) {
+    const one = station(port, n);
+    if (oldest.mac != 0 && (one.mac == 0 || one.seen < oldest.seen)) oldest = one;
+  }
+  oldest.mac = mac;
+  oldest.seen = now;
+  return true;
+}
+
+/** Whether a port may send so many bytes now. */
+function mayAfford(port: Port, bytes: u64, now: u64): bool {
+  if (port.rate == 0) return true;
+  const frequency = max<u64>(sysreg.readCntfrqEl0(), 1);
+  // What was earned since: no more than the burst, however long that is.
+  const counts = min<u64>(now - port.tokensAt, (port.burst * frequency) / port.rate + 1);
+  port.tokens = min<u64>(port.burst, port.tokens + (counts * port.rate) / frequency);
+  port.tokensAt = now;
+  if (port.tokens < bytes) return false;
+  port.tokens -= bytes;
+  return true;
+}
+
+function deliver(from: Port, to: Port, packet: Packet): void {
+  if (to.up == 0 || !receive(to, from.number, packet)) {
+    to.droppedPackets++;
+    return;
+  }
+  to.receivedPackets++;
+  to.receivedBytes += packet.bytes;
+  to.net.touched |= (1 as u64) << (to.number as u64);
+}
+
+/** Takes a packet that a port has sent; returns to how many others it went. */
+export function send(port: Port, packet: Packet): u32 {
+  const on = port.net;
+  const now = timer.now();
+  if (port.up == 0 || !mayAfford(port, packet.bytes, now) || !learn(port, packet.from, now)) {
+    port.refusedPackets++;
+    return 0;
+  }
+  port.sentPackets++;
+  port.sentBytes += packet.bytes;
+  if (on.captureSize != 0) capture.add(on, packet, now);
+  const isGroup = (packet.to & ETHERNET_GROUP) != 0;
+  const one = isGroup ? NONE : peerOf(port, packet.to, now);
+  if (one != NONE) {
+    if (one != port.number) deliver(port, switches.port(on, one), packet);
+    return 1;
+  }
+  // Who sends large packets has found its peer before.
+  if (packet.gsoType != NET_GSO_NONE) return 0;
+  for (let n: u32 = 0; n < on.ports; n++) {
+    if (n != port.number) deliver(port, switches.port(on, n), packet);
+  }
+  return on.ports - 1;
+}
