@@ -30,6 +30,12 @@ export const virtioMmio = {
   VIRTIO_CONFIG_GENERATION: 0x0fc,
   VIRTIO_CONFIG: 0x100,
 
+  /** Of the legacy interface (4.2.4), version 1. */
+  VIRTIO_GUEST_PAGE_SIZE: 0x028,
+  VIRTIO_QUEUE_ALIGN: 0x03c,
+  VIRTIO_QUEUE_PFN: 0x040,
+  VIRTIO_LEGACY: 1,
+
   /** "virt". */
   VIRTIO_MAGIC: 0x7472_6976,
   VIRTIO_MODERN: 2,
@@ -136,6 +142,8 @@ export const virtioNet = {
   NET_RECEIVE: 0,
   NET_TRANSMIT: 1,
   NET_HEADER: 12,
+  /** Without num_buffers, as the legacy interface has it. */
+  NET_HEADER_LEGACY: 10,
   NET_NUM_BUFFERS: 10,
   NET_HDR_F_NEEDS_CSUM: 1,
   NET_HDR_F_DATA_VALID: 2,

@@ -14,7 +14,7 @@ const FRAME = 0x2_0000;
 /** GICD_IROUTER: any CPU takes it (12.9.22). */
 const ANY_CPU = 1n << 31n;
 
-export const intids = { MAINTENANCE: 25, HYPERVISOR_TIMER: 26, VIRTUAL_TIMER: 27, UART: 33, RTC: 34 };
+export const intids = { MAINTENANCE: 25, HYPERVISOR_TIMER: 26, VIRTUAL_TIMER: 27, UART: 33, RTC: 34, VIRTIO: 48 };
 
 /** What MPIDR_EL1 says of a CPU's place: Aff3 in bits 39-32, Aff2 to Aff0 below bit 24. */
 export const affinityOf = (mpidr: bigint): bigint => mpidr & 0xff_00ff_ffffn;

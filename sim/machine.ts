@@ -4,6 +4,7 @@
 
 import { ichHcr } from "../abi/gic.ts";
 import { layout } from "../abi/layout.ts";
+import { BoardVirtio, Transports, type VirtioOptions } from "./board-virtio.ts";
 import { compiledCore, instantiate } from "./compiled.ts";
 import { Kept } from "./context.ts";
 import { Cpu } from "./cpu.ts";
@@ -80,6 +81,8 @@ export interface MachineOptions {
   readonly uartAt?: number;
   /** No redistributor says that it is the last. */
   readonly endlessRedistributors?: boolean;
+  /** What is behind the board's first two virtio transports. */
+  readonly virtio?: readonly (VirtioOptions | undefined)[];
   /** Which CPU enters the core next, of those that something waits for; by default the first. */
   readonly pick?: Pick;
   /** In place of core.wasm: the core with a change (test/sim/planted.ts), or with more than the HAL (instrument.ts). */
@@ -105,6 +108,8 @@ export class Machine {
   readonly counter = new Counter();
   readonly uart: BoardUart;
   readonly clock = new BoardClock();
+  /** Its virtio devices, by transport. */
+  readonly virtio: readonly (BoardVirtio | undefined)[];
   readonly firmware: Firmware;
   readonly interrupts: InterruptController;
   readonly cpus: readonly Cpu[];
@@ -166,9 +171,12 @@ export class Machine {
       );
     this.firmware = new Firmware(this.cpus);
     interrupts.connect(intids.UART, () => this.uart.line);
+    this.virtio = (options.virtio ?? []).map((one) => one && new BoardVirtio(this.ram, one));
+    for (const [n, device] of this.virtio.entries()) if (device) interrupts.connect(intids.VIRTIO + n, () => device.line);
     this.#devices = [
       this.uart,
       this.clock,
+      new Transports(this.ram, this.virtio),
       interrupts.distributor(DISTRIBUTOR),
       interrupts.redistributors(REDISTRIBUTORS, options.redistributors, options.endlessRedistributors),
     ];
@@ -185,6 +193,7 @@ export class Machine {
     const virtio = new VirtioDevices({
       view: () => this.view,
       vmRecord: (vm) => this.#vmRecord(vm),
+      isOfBoard: (pa) => this.virtio.some((device) => device?.isOwnMemory(pa) === true),
       records: () => new Set(Array.from(this.#guests.keys(), (vcpu) => this.#vmOf(vcpu))),
       exit: () => (run.mode === undefined ? run.exits : undefined),
     });

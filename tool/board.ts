@@ -25,6 +25,8 @@ export interface BoardOptions {
   readonly icount?: boolean | undefined;
   /** The ring that the run is recorded in: the recording image runs in place of the ordinary one. From EL2 alone. */
   readonly record?: Ring | undefined;
+  /** Network devices, each connected to QEMU's user network: its gateway is the host, 10.0.2.2, where the host's loopback is reached. */
+  readonly nets?: readonly { readonly mac?: string | undefined }[] | undefined;
   /** Further arguments for QEMU. */
   readonly qemuArgs?: readonly string[] | undefined;
 }
@@ -71,6 +73,11 @@ const ringDevice = ({ file, bytes }: Ring): string[] => [
   ...["-device", `ivshmem-plain,memdev=record,bus=pcie.0,addr=${record.RECORD_SLOT}`],
 ];
 
+const netDevice = ({ mac }: { readonly mac?: string | undefined }, n: number): string[] => [
+  ...["-netdev", `user,id=net${n}`],
+  ...["-device", `virtio-net-device,netdev=net${n}${mac === undefined ? "" : `,mac=${mac}`}`],
+];
+
 /** `hostCpus` are those that QEMU can use at a time. */
 export const qemuArguments = (
   bundle: string | undefined,
@@ -98,6 +105,7 @@ export const qemuArguments = (
     ...["-nic", "none", "-display", "none", "-monitor", "none", "-serial", "stdio"],
     ...[options.el3 ? "-bios" : "-kernel", file],
     ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),
+    ...(options.nets ?? []).flatMap(netDevice),
     ...(options.record === undefined ? [] : ringDevice(options.record)),
     ...(options.qemuArgs ?? []),
   ];

@@ -3,6 +3,7 @@
 
 import { bundle, crashPolicies, bundleNames as names, policies } from "../abi/bundle.ts";
 import type { Doorbell, SharedWindow } from "./config/links.ts";
+import { macNumber } from "./config/mac.ts";
 import type { LogLevels, System, Vm } from "./config/schema.ts";
 import type { PlacedDisk } from "./disks.ts";
 import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "./fdt.ts";
@@ -180,8 +181,9 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
   const payloads = new Payloads(manifestSize);
   const vms = contents.vms.map((vm, index) => vmNode(vm, index, payloads));
   const disks = listNode(names.DISKS, "disk", contents.disks, diskProperties(payloads));
-  const switches = listNode(names.SWITCHES, "switch", contents.switches, ({ capture }) => ({
+  const switches = listNode(names.SWITCHES, "switch", contents.switches, ({ capture, uplink }) => ({
     [names.CAPTURE]: capture !== undefined && BigInt(capture),
+    [names.UPLINK]: uplink !== undefined && (uplink === true ? 0n : macNumber(uplink.mac)),
   }));
   const levels = Object.entries(contents.logLevels).map(([module, level]) => `${module}=${level}`);
   const properties = {

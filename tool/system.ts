@@ -32,6 +32,8 @@ export interface BuiltSystem {
   readonly name: string;
   /** What it runs on: as configured, or as overridden. */
   readonly board: Board;
+  /** Network devices that it wants of its board. */
+  readonly nets: readonly { readonly mac?: string }[];
   readonly bundle: Buffer;
 }
 
@@ -81,6 +83,7 @@ const build = (
 ): BuiltSystem => ({
   name: system.name ?? basename(folder),
   board: system.board,
+  nets: system.switches.flatMap(({ uplink }) => (uplink === undefined ? [] : [uplink === true ? {} : uplink])),
   bundle: writeBundle({
     console: options.console ?? "lines",
     scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,

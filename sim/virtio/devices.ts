@@ -9,6 +9,8 @@ interface Board {
   /** The record of a VM that has run, by its number; and of all that have. */
   readonly vmRecord: (vm: number) => number | undefined;
   readonly records: () => Iterable<number>;
+  /** Whether an address is memory for the board's own virtio devices. */
+  readonly isOfBoard: (pa: number) => boolean;
   /** Which exit this is; undefined: several are under way at once, and guests change their rings meanwhile. */
   readonly exit: () => number | undefined;
 }
@@ -23,7 +25,8 @@ export class VirtioDevices {
 
   /** Whether a range is memory of the system's behind a device. */
   isBacking(pa: number, bytes: number): boolean {
-    const { view, records } = this.#board;
+    const { view, records, isOfBoard } = this.#board;
+    if (isOfBoard(pa)) return true;
     for (const vm of records()) if (backingOf(view(), vm).some(({ from, end }) => pa >= from && pa + bytes <= end)) return true;
     return false;
   }

@@ -10,6 +10,7 @@ import * as cpus from "../sched/cpus";
 import { Cpu, IPI, Request, Resched } from "../sched/cpus";
 import * as sched from "../sched/sched";
 import { Vcpu } from "../vm/records";
+import * as boardVirtio from "./board-virtio";
 import * as vgic from "./vgic";
 import * as lists from "./vgic-lists";
 import * as vtimer from "./vtimer";
@@ -94,7 +95,7 @@ export function handle(): void {
     else if (intid == sources.maintenance) {
       if (changetype<usize>(self.loaded) != 0) vgic.maintain(self.loaded);
     } else if (intid == sources.uart) vuart.boardInterrupt();
-    else {
+    else if (!boardVirtio.interrupt(intid)) {
       log.err(IN_GIC, "interrupt %d, which nobody asked for", intid);
       gicv3.disable(intid);
     }

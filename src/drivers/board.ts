@@ -11,6 +11,7 @@ const MAX_BANKS: u32 = 8;
 const MAX_GICR: u32 = 4;
 const MAX_DEPTH: u32 = 6;
 const MAX_RESERVED: u32 = 128;
+const MAX_TRANSPORTS: u32 = 32;
 /** Kinds of interrupt in a specifier's first cell (arm,gic-v3), and cells that a specifier may have. */
 const SPI: u32 = 0;
 const PPI: u32 = 1;
@@ -21,6 +22,8 @@ const MAX_CELLS: u32 = 8;
 const affinities: usize = memory.data(64, 8);
 /** Ranges of reserved memory, address and size each. */
 const reservedRanges: usize = memory.data(2048, 8);
+/** Virtio transports, in the order of the tree: address, size, and the node, or the INTID once that is known. */
+const transports: usize = memory.data(32 * 24, 8);
 
 export const enum Gic {
   NONE = 0,
@@ -84,6 +87,8 @@ export class Board {
   /** How many ranges are reserved; more than fit are an error. */
   reserved: u32;
   tooManyReserved: u32;
+  /** How many virtio transports are used: the first MAX_TRANSPORTS that keep caches coherent. */
+  transports: u32;
   /** Nodes that are read again when the tree has been seen; 0: none. */
   gicNode: u32;
   timerNode: u32;
@@ -126,6 +131,17 @@ function interrupt(tree: Fdt, node: u32, index: u32, cells: u32, kind: u32): u32
   return number < 988 ? number + 32 : 0;
 }
 
+/** Registers, their size and the INTID (0: none) of virtio transport `n`. */
+export function transportBase(n: u32): u64 {
+  return load<u64>(transports + n * 24);
+}
+export function transportSize(n: u32): u64 {
+  return load<u64>(transports + n * 24 + 8);
+}
+export function transportInterrupt(n: u32): u32 {
+  return load<u32>(transports + n * 24 + 16);
+}
+
 /** All interrupts, by the GIC's #interrupt-cells. */
 function interrupts(board: Board, tree: Fdt): void {
   if (board.gicNode == 0) return;
@@ -134,6 +150,9 @@ function interrupts(board: Board, tree: Fdt): void {
   board.virtualTimer = interrupt(tree, board.timerNode, 2, cells, PPI);
   board.hypervisorTimer = interrupt(tree, board.timerNode, 3, cells, PPI);
   board.uartInterrupt = interrupt(tree, board.uartNode, 0, cells, SPI);
+  for (let n: u32 = 0; n < board.transports; n++) {
+    store<u32>(transports + n * 24 + 16, interrupt(tree, transportInterrupt(n), 0, cells, SPI));
+  }
 }
 
 /** Pairs of address and size of `reg`, stored from `at` on. Returns how many there are, `limit` at most; pairs of size 0 are left out. */
@@ -196,6 +215,15 @@ function cpu(board: Board, tree: Fdt, node: u32, cells: u32): void {
   board.cpus++;
 }
 
+/** A transport whose device reads memory past the caches is of no use to us. */
+function transport(board: Board, tree: Fdt, node: u32, cells: u32): void {
+  if (board.transports == MAX_TRANSPORTS || fdt.property(tree, node, "dma-coherent") == 0) return;
+  const at = transports + board.transports * 24;
+  if (ranges(tree, node, cells, at, 1) != 1) return;
+  store<u32>(at + 16, node);
+  board.transports++;
+}
+
 /** One node; `cells`: #address-cells << 4 | #size-cells of its parent. */
 function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
   if (!isOkay(tree, node)) return;
@@ -221,6 +249,8 @@ function visit(board: Board, tree: Fdt, node: u32, cells: u32): void {
     }
   } else if (fdt.includes(tree, compatible, "arm,pl031")) {
     ranges(tree, node, cells, changetype<usize>(board) + offsetof<Board>("rtc"), 1);
+  } else if (fdt.includes(tree, compatible, "virtio,mmio")) {
+    transport(board, tree, node, cells);
   } else if (fdt.includes(tree, compatible, "arm,psci-0.2") || fdt.includes(tree, compatible, "arm,psci-1.0")) {
     const method = fdt.property(tree, node, "method");
     board.firmware = fdt.includes(tree, method, "smc") ? 1 : 0;

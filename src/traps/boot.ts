@@ -6,6 +6,7 @@ import { IN_CPU, IN_GIC, IN_MAIN } from "../../build/gen/console";
 import { BOARD_RAM_MIN, BOOT_OWN_EL3, EARLY_UART, HYP_SIZE, MAX_CPUS, PHYS_LIMIT, ROM_BUNDLE } from "../../build/gen/layout";
 import * as el2 from "../cpu/el2";
 import * as features from "../cpu/features";
+import * as boardVirtio from "../devices/board-virtio";
 import * as exchange from "../devices/exchange";
 import * as interrupt from "../devices/interrupt";
 import * as listRegisters from "../devices/list-registers";
@@ -174,6 +175,7 @@ function mapBoard(): void {
 
   mapDevice(theBoard.distributor, theBoard.distributorSize);
   for (let n: u32 = 0; n < theBoard.redistributors; n++) mapDevice(board.gicrBase(theBoard, n), board.gicrSize(theBoard, n));
+  for (let n: u32 = 0; n < theBoard.transports; n++) mapDevice(board.transportBase(n), board.transportSize(n));
   if (theBoard.rtc != 0) mapDevice(theBoard.rtc, theBoard.rtcSize);
   phys.restrict(low as Pa, high as Pa);
   stage1Lock.lock();
@@ -255,6 +257,7 @@ function openBundle(flags: u64): void {
   manifest.read(cpus.online());
   create.init();
   virtio.init();
+  boardVirtio.connect();
   console.setMode(manifest.isTerminal(), table.count());
   sched.init(manifest.policy(), manifest.slice());
 }
@@ -301,6 +304,7 @@ export function boot(fdtAt: u64, flags: u64): Vcpu {
   mapBoard();
   log.info(IN_MAIN, "Hyper-LITE, CPUs: %d, RAM for VMs: %d MiB", theBoard.cpus, frames.freeBytes() >> 20);
   startInterrupts();
+  boardVirtio.init(theBoard);
   startOthers();
   openBundle(flags);
   startVms();

@@ -1,6 +1,6 @@
 // The virtual switches that the manifest names, and their ports, which are made one by one as VMs have them.
 
-import { DT_CAPTURE, DT_SWITCHES, MAX_CAPTURE, MAX_PORTS, MAX_SWITCHES } from "../../build/gen/bundle";
+import { DT_CAPTURE, DT_SWITCHES, DT_UPLINK, MAX_CAPTURE, MAX_PORTS, MAX_SWITCHES } from "../../build/gen/bundle";
 import * as arena from "../lib/arena";
 import { crash } from "../log/halt";
 import * as bundle from "./bundle";
@@ -35,6 +35,8 @@ export function read(): void {
     net.firstPort = arena.take(offsetof<Port>() * MAX_PORTS, 8);
     if (bundle.has(node, DT_CAPTURE) != 0)
       net.captureSize = bundle.within(node, DT_CAPTURE, 4096, MAX_CAPTURE, "the bundle is corrupt: a capture of %d bytes");
+    net.wantsUplink = bundle.has(node, DT_UPLINK);
+    if (net.wantsUplink != 0) net.uplinkMac = bundle.number(node, DT_UPLINK);
     if ((net.captureSize & 4095) != 0) crash("the bundle is corrupt: a capture of %d bytes", net.captureSize);
     node = bundle.nextOf(node);
   }

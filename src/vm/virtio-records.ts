@@ -1,5 +1,6 @@
 // The records of VMs' virtio devices: layouts and no logic.
 
+import { BoardNet } from "../drivers/virtio/net";
 import { Lock } from "../lib/lock";
 import { Vm } from "./records";
 
@@ -135,10 +136,13 @@ export class Port {
   net: Switch;
   /** Its number in the switch. */
   number: u32;
-  /** The device of a VM's port. */
+  /** The device of a VM's port; null: it is the uplink. */
   device: VirtioDevice;
+  /** The board's device of the uplink. */
+  uplink: BoardNet;
   /** The link is up. */
   up: u32;
+  padding: u32;
   /** Its own address, which no other port may send from. */
   mac: u64;
   /** STATIONS others that it sends from. */
@@ -176,6 +180,10 @@ export class Port {
 export class Switch {
   lock: Lock;
   ports: u32;
+  /** The number of its uplink plus one; 0: it has none. Whether it wants one, and the address of the board's device that is to be it; 0: any. */
+  uplink: u32;
+  wantsUplink: u32;
+  uplinkMac: u64;
   /** Ports, one bit each: those whose drivers are to be interrupted when the lock has been let go of. */
   touched: u64;
   firstPort: usize;

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { VmConfig } from "../../tool/config.ts";
@@ -109,3 +111,51 @@ test("net: ping, and 64 MiB over HTTP between two VMs", async () => {
   assert.match(end.of("client"), /^same 67108864$/m);
   assert.match(end.of("server"), /^done$/m);
 });
+
+/** A server on the host's loopback that sends `bytes`, and one that keeps what it is sent. */
+const servers = async (bytes: Buffer): Promise<{ ports: readonly number[]; taken: () => Buffer; close: () => void }> => {
+  const parts: Buffer[] = [];
+  const http = createHttpServer((_, response) => void response.end(bytes));
+  const sink = createServer({ allowHalfOpen: false }, (socket) => void socket.on("data", (part) => parts.push(part)));
+  const all = [http, sink];
+  await Promise.all(all.map((server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))));
+  return {
+    ports: all.map((server) => (server.address() as AddressInfo).port),
+    taken: () => Buffer.concat(parts),
+    close: () => {
+      for (const server of all) server.close();
+    },
+  };
+};
+
+/** What busybox's nc sends goes by 1 KiB, and takes as long as much more that comes. */
+const UPLOAD = 2 ** 21;
+
+for (const [kind, size] of [
+  ["legacy", 64],
+  ["modern", 4],
+] as const) {
+  test(`uplink: ping, ${size} MiB from and 2 MiB to the host's loopback, by a ${kind} device`, async () => {
+    const bytes = randomBytes(size * 2 ** 20);
+    const { ports, taken, close } = await servers(bytes);
+    const client = [
+      "ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up",
+      "ping -c 3 10.0.2.2",
+      `wget -q -O /tmp/file http://10.0.2.2:${ports[0]}/ && sha256sum </tmp/file`,
+      `head -c ${UPLOAD} /tmp/file | nc 10.0.2.2 ${ports[1]}`,
+    ];
+    await using vm = await boot({
+      system: {
+        switches: [{ name: "out", uplink: true }],
+        vms: [doing(client.join("; "), ["virtio_net"], { memory: "192M", nets: [{ switch: "out" }] })],
+      },
+      qemuArgs: kind === "modern" ? ["-global", "virtio-mmio.force-legacy=false"] : [],
+    });
+    const end = await vm.end();
+    close();
+    assert.equal(end.halted?.off, true);
+    assert.match(end.output, /3 packets received, 0% packet loss/);
+    assert.ok(end.output.includes(digest(bytes)), end.output);
+    assert.equal(digest(taken()), digest(bytes.subarray(0, UPLOAD)), "what the VM has sent");
+  });
+}

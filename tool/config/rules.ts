@@ -54,6 +54,7 @@ export const valueRules = {
   DISK: must("{ name, file, … }"),
   SWITCHES: must(`a list of at most ${bundle.MAX_SWITCHES} switches { name, … }`),
   SWITCH: must("{ name, … }"),
+  UPLINK: must('true, or { mac: "…" }: the address of one of the board\'s network devices'),
   CAPTURE: `must be a multiple of 4 KiB, at most ${formatSize(bundle.MAX_CAPTURE)}`,
   DOORBELLS: must('a list of pairs of VMs, such as [["a", "b"]]'),
   DOORBELL: must('a pair of names of VMs, such as ["a", "b"]'),

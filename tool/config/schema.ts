@@ -297,6 +297,10 @@ const virtualSwitch = settings(
       .refine((bytes) => bytes >= PAGE && bytes <= bundle.MAX_CAPTURE && bytes % PAGE === 0, rule.CAPTURE)
       .optional()
       .describe("How much RAM keeps the packets that it has carried last; by default none."),
+    uplink: z
+      .union([z.literal(true), settings({ mac }, rule.UPLINK)], rule.UPLINK)
+      .optional()
+      .describe("A network device of the board is one of its ports: any, or the one with this address."),
   },
   rule.SWITCH,
 );

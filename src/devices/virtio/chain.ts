@@ -8,6 +8,7 @@ import * as cpu from "../../hal/cpu";
 import * as phys from "../../hal/phys";
 import * as arena from "../../lib/arena";
 import * as ram from "../../vm/ram";
+import { Vm } from "../../vm/records";
 import { Buffer, Chain, Cursor, Packet } from "../../vm/virtio-records";
 
 /** Chains that a CPU works on at once: what is sent, and where it goes. */
@@ -60,6 +61,19 @@ export function writable(chain: Chain, n: u32): Cursor {
   return cursor(n, chain, chain.readable, chain.buffers);
 }
 
+/** A chain of one buffer of physical memory that is no VM's, to read or to write. */
+export function ofMemory(chain: Chain, pa: Pa, bytes: u64, writable: bool): void {
+  chain.vm = changetype<Vm>(0);
+  chain.buffers = 1;
+  chain.readable = u32(!writable);
+  bufferOf(chain, 0).ipa = pa as u64;
+  bufferOf(chain, 0).bytes = bytes;
+}
+
+function isMemory(at: Cursor): bool {
+  return changetype<usize>(at.chain.vm) == 0;
+}
+
 /** How many bytes from the cursor on lie in one piece, `most` at most; 0 at the end. */
 function piece(at: Cursor, most: u64): u64 {
   while (at.buffer < at.end && at.offset == bufferOf(at.chain, at.buffer).bytes) {
@@ -68,11 +82,13 @@ function piece(at: Cursor, most: u64): u64 {
   }
   if (at.buffer == at.end) return 0;
   const buffer = bufferOf(at.chain, at.buffer);
-  return ram.inOnePiece(at.chain.vm, (buffer.ipa + at.offset) as Ipa, min<u64>(most, buffer.bytes - at.offset));
+  const bytes = min<u64>(most, buffer.bytes - at.offset);
+  return isMemory(at) ? bytes : ram.inOnePiece(at.chain.vm, (buffer.ipa + at.offset) as Ipa, bytes);
 }
 
 function address(at: Cursor): Pa {
-  return ram.find(at.chain.vm, (bufferOf(at.chain, at.buffer).ipa + at.offset) as Ipa);
+  const address = bufferOf(at.chain, at.buffer).ipa + at.offset;
+  return isMemory(at) ? (address as Pa) : ram.find(at.chain.vm, address as Ipa);
 }
 
 /** Passes over bytes; fewer are left if there are not so many. */

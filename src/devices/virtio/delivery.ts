@@ -1,7 +1,10 @@
-// A packet on its way into a driver's receive queue (virtio 1.2, 5.1.6.4): the header, and the bytes of the frame by one copy. The caller holds the switch's lock.
+// A packet on its way into a driver's receive queue (virtio 1.2, 5.1.6.4): the header, and the bytes of the frame by one copy; or onto the wire, from a buffer of
+// the hypervisor's own. The caller holds the switch's lock.
 
-import { NET_F_MRG_RXBUF, NET_HEADER, NET_NUM_BUFFERS } from "../../../build/gen/virtio";
-import { Chain, Cursor, Packet, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
+import { NET_F_MRG_RXBUF, NET_HEADER, NET_NUM_BUFFERS, NET_RECEIVE } from "../../../build/gen/virtio";
+import * as boardNet from "../../drivers/virtio/net";
+import { BoardNet } from "../../drivers/virtio/net";
+import { Chain, Cursor, Packet, Port, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
 import * as chains from "./chain";
 import * as queues from "./queue";
 
@@ -27,7 +30,7 @@ function fill(packet: Packet, done: u64, from: Cursor, to: Cursor, bytes: u64): 
 /**
  * Copies a packet into as many chains as it takes, one where the driver has not asked for more (5.1.6.4). False: they do not do, and all is as before.
  */
-export function put(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
+function putInQueue(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
   const first = chains.scratch(FIRST);
   const mark = queues.mark(queue);
   if (!queues.take(queue, first)) return false;
@@ -65,4 +68,22 @@ export function put(device: VirtioDevice, queue: Virtqueue, packet: Packet): boo
     chains.put(count, buffers, 2);
   }
   return true;
+}
+
+/** Sends a packet by the board's device; false: it has no buffer left, or the packet is too large. */
+function putOnWire(net: BoardNet, packet: Packet): bool {
+  if (net.freeCount == 0 || packet.bytes > boardNet.frameMax(net)) return false;
+  const frame = chains.scratch(FIRST);
+  chains.ofMemory(frame, boardNet.frameIn(net, boardNet.freeBuffer(net, net.freeCount - 1)), packet.bytes, true);
+  const from = chains.readable(packet.chain, 0);
+  chains.skip(from, packet.offset + packet.headBytes);
+  fill(packet, 0, from, chains.writable(frame, 1), packet.bytes);
+  boardNet.send(net, packet.bytes);
+  return true;
+}
+
+/** Delivers a packet at a port, which can take it as it is; false: there is no room for it. */
+export function put(to: Port, packet: Packet): bool {
+  if (changetype<usize>(to.uplink) != 0) return putOnWire(to.uplink, packet);
+  return putInQueue(to.device, queues.nth(to.device, NET_RECEIVE), packet);
 }

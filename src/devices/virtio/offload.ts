@@ -13,7 +13,7 @@ import {
 } from "../../../build/gen/virtio";
 import { MAX_CPUS } from "../../../build/gen/layout";
 import * as cpu from "../../hal/cpu";
-import { Packet, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
+import { Packet, Port } from "../../vm/virtio-records";
 import * as chains from "./chain";
 import * as delivery from "./delivery";
 
@@ -95,7 +95,7 @@ function copyHeaders(packet: Packet, bytes: u32): usize {
   return at;
 }
 
-function sum(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
+function sum(to: Port, packet: Packet): bool {
   const field = packet.csumStart + packet.csumOffset;
   // The headers of any packet that is summed are shorter.
   if (field + 2 > HEADERS_MAX) return false;
@@ -103,7 +103,7 @@ function sum(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
   const part = partOf(packet, 0, packet.bytes, at, field + 2);
   // The field holds the sum of what is not in the packet (5.1.6.2).
   store<u16>(at + field, checksum(sumOfPacket(packet, packet.csumStart, packet.bytes - packet.csumStart, 0)));
-  return delivery.put(device, queue, part);
+  return delivery.put(to, part);
 }
 
 /** A packet that begins with `head` bytes at `at`, behind which come those of another one from `offset` + `head` on. */
@@ -128,7 +128,7 @@ function putBig16(at: usize, value: u32): void {
 }
 
 /** Cuts a large packet up (what its driver says of its headers but for where TCP is, is not needed). False: not all segments were delivered. */
-function segment(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
+function segment(to: Port, packet: Packet): bool {
   const tcp = packet.csumStart;
   const at = copyHeaders(packet, min<u32>(HEADERS_MAX, packet.bytes));
   let ip = ETHERNET_HEADER;
@@ -170,12 +170,12 @@ function segment(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
     let total = addresses + (TCP << 8) + bswap<u16>(length as u16) + sumOfMemory(at + tcp, head - tcp);
     total = sumOfPacket(packet, head + done, bytes, total);
     store<u16>(at + tcp + 16, checksum(total));
-    if (!delivery.put(device, queue, partOf(packet, done, head + bytes, at, head))) return false;
+    if (!delivery.put(to, partOf(packet, done, head + bytes, at, head))) return false;
   }
   return true;
 }
 
 /** Delivers a packet that the receiver cannot take as it is; false: there is no room, or it cannot be done. */
-export function receive(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
-  return packet.gsoType == NET_GSO_NONE ? sum(device, queue, packet) : segment(device, queue, packet);
+export function receive(to: Port, packet: Packet): bool {
+  return packet.gsoType == NET_GSO_NONE ? sum(to, packet) : segment(to, packet);
 }

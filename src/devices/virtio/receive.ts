@@ -11,6 +11,7 @@ import {
   STATUS_DRIVER_OK,
   VIRTQUEUE_MAX,
 } from "../../../build/gen/virtio";
+import * as boardNet from "../../drivers/virtio/net";
 import { Packet, Port, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
 import * as delivery from "./delivery";
 import * as offload from "./offload";
@@ -60,15 +61,42 @@ function canTake(device: VirtioDevice, packet: Packet): bool {
   }
 }
 
-/** Puts a packet of port number `sender` into the receive queue of a port's driver; false: there is no room, or no driver. */
-export function receive(port: Port, sender: u32, packet: Packet): bool {
+/** Puts a packet into the receive queue of a driver. */
+function receiveAtDriver(port: Port, sender: u32, packet: Packet): bool {
   const device = port.device;
   if ((device.status & STATUS_DRIVER_OK) == 0) return false;
   const queue = queues.nth(device, NET_RECEIVE);
   if (!mayHold(port, sender, queue)) return false;
   const before = queue.used;
-  const done = canTake(device, packet) ? delivery.put(device, queue, packet) : offload.receive(device, queue, packet);
+  const done = canTake(device, packet) ? delivery.put(port, packet) : offload.receive(port, packet);
   hold(port, sender, (queue.used - before) & 0xffff);
   queues.show(queue);
   return done;
+}
+
+/** The same for the buffers of the uplink, which come free in any order: who has filled each of them is written down. */
+function receiveAtUplink(port: Port, sender: u32, packet: Packet): bool {
+  const net = port.uplink;
+  // The device has no more than that.
+  for (let n: u32 = 0; n < boardNet.NO_BUFFER; n++) {
+    const sent = boardNet.reclaim(net);
+    if (sent == boardNet.NO_BUFFER) break;
+    const holds = port.holds + ((load<u8>(port.senders + sent) as usize) << 2);
+    store<u32>(holds, load<u32>(holds) - 1);
+  }
+  const holds = port.holds + (sender << 2);
+  if (load<u32>(holds) > net.freeCount) return false;
+  const before = net.freeCount;
+  const plain = (packet.flags & NET_HDR_F_NEEDS_CSUM) == 0 && packet.gsoType == NET_GSO_NONE;
+  const done = plain ? delivery.put(port, packet) : offload.receive(port, packet);
+  for (let n = net.freeCount; n < before; n++) store<u8>(port.senders + boardNet.freeBuffer(net, n), sender as u8);
+  store<u32>(holds, load<u32>(holds) + (before - net.freeCount));
+  if (before != net.freeCount) boardNet.flush(net);
+  return done;
+}
+
+/** Delivers a packet of port number `sender` at a port; false: there is no room, or no driver. */
+export function receive(port: Port, sender: u32, packet: Packet): bool {
+  if (changetype<usize>(port.uplink) != 0) return receiveAtUplink(port, sender, packet);
+  return receiveAtDriver(port, sender, packet);
 }

@@ -1,6 +1,6 @@
 // The virtual switch: what a port sends goes to the port that has the address, or to all others (IEEE 802.1D, 7.7 and 7.8: forwarding and learning).
 //
-// Each port has one address of its own, which no other may send from, and up to STATIONS that it was seen to send from, as bridges among the guests do:
+// Behind the uplink, if there is one, is everybody else. Each other port has one address of its own, which no other may send from, and up to STATIONS that it was seen to send from, as bridges among the guests do:
 // nobody can push out what others have. The caller holds the switch's lock.
 
 import { ETHERNET_GROUP, NET_GSO_NONE } from "../../../build/gen/virtio";
@@ -54,10 +54,20 @@ function peerOf(port: Port, mac: u64, now: u64): u32 {
   return found;
 }
 
+/** Whether an address is no port's own. */
+function isNobodys(on: Switch, mac: u64): bool {
+  for (let n: u32 = 0; n < on.ports; n++) {
+    if (switches.port(on, n).mac == mac) return false;
+  }
+  return true;
+}
+
 /** Learns where an address is; false: it is another port's own, or none that a station may have. */
 function learn(port: Port, mac: u64, now: u64): bool {
-  if (port.mac == mac) return true;
   if (mac == 0 || (mac & ETHERNET_GROUP) != 0) return false;
+  if (port.mac == mac) return true;
+  // Behind the uplink there are too many to know.
+  if (changetype<usize>(port.uplink) != 0) return isNobodys(port.net, mac);
   const known = stationOf(port, mac);
   if (changetype<usize>(known) != 0) {
     known.seen = now;
@@ -100,7 +110,7 @@ function deliver(from: Port, to: Port, packet: Packet): void {
   }
   to.receivedPackets++;
   to.receivedBytes += packet.bytes;
-  to.net.touched |= (1 as u64) << (to.number as u64);
+  if (changetype<usize>(to.uplink) == 0) to.net.touched |= (1 as u64) << (to.number as u64);
 }
 
 /** Takes a packet that a port has sent; returns to how many others it went. */
@@ -118,6 +128,11 @@ export function send(port: Port, packet: Packet): u32 {
   const one = isGroup ? NONE : peerOf(port, packet.to, now);
   if (one != NONE) {
     if (one != port.number) deliver(port, switches.port(on, one), packet);
+    return 1;
+  }
+  // What no VM has is behind the uplink.
+  if (!isGroup && on.uplink != 0 && port.number != on.uplink - 1) {
+    deliver(port, switches.port(on, on.uplink - 1), packet);
     return 1;
   }
   // Who sends large packets has found its peer before.

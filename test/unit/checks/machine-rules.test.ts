@@ -168,6 +168,12 @@ test("a loop that lets others run, or gets on by itself, is allowed", () => {
   );
 });
 
+test("a branch back to a shared way out is no loop, one that comes round by another way is", () => {
+  const exit = (end: string): string => `f: ldr w0, [x1]\n cbnz w0, 1f\n${end}\n1: ldr w0, [x2]\n cbz w0, 2b\n ret`;
+  accepts(spinLoops, machine({ assembly: `${exit("2: ldr x3, [x4]\n b 3f")}\n3: ret` }));
+  refuses(spinLoops, machine({ assembly: exit("2: ldr x3, [x4]\n b 1f") }), WAITING);
+});
+
 const sections = (flags: string): string =>
   `  0 .text  00001000  0000800000000000  0000800000000000  00010000  2**11  ${flags}\n`;
 test("a section that is writable and executable is refused", () => {

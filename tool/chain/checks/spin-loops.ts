@@ -3,9 +3,10 @@
 //
 // How a waiting loop is known: the code from a branch's target up to the branch, if the branch goes back, calls nothing, goes on in no other function and
 // makes no progress of its own, that is, no register in it depends on its own old value (a counter, a pointer that moves on, a link that is followed).
+// A branch back to code that leads elsewhere (an exit that several paths share) is no loop.
 // A loop of exclusive accesses makes progress: it repeats only when another CPU has come in between.
 
-import { type Instruction, isBranch } from "../disassembly.ts";
+import { type Instruction, isBranch, isEnd } from "../disassembly.ts";
 import { demangle } from "../symbols.ts";
 import type { Machine } from "./machine.ts";
 import type { Rule } from "./rule.ts";
@@ -42,6 +43,23 @@ function makesProgress(loop: readonly Instruction[]): boolean {
   return [...sources.keys()].some((register) => reaches(register, register));
 }
 
+/** Whether the last instruction of some is reached from the first, without leaving them. */
+function comesRound(loop: readonly Instruction[]): boolean {
+  const places = new Map(loop.map(({ address }, n) => [address, n]));
+  const seen = new Set<number>();
+  const open = [0];
+  for (let n = open.pop(); n !== undefined; n = open.pop()) {
+    const instruction = loop[n];
+    if (instruction === undefined || seen.has(n)) continue;
+    if (n === loop.length - 1) return true;
+    seen.add(n);
+    const target = isBranch(instruction) ? places.get(instruction.target?.address ?? -1) : undefined;
+    if (target !== undefined) open.push(target);
+    if (!isEnd(instruction)) open.push(n + 1);
+  }
+  return false;
+}
+
 export const spinLoops: Rule<Machine> = {
   name: "spin-loops",
   check: ({ functions }, report) => {
@@ -57,6 +75,7 @@ export const spinLoops: Rule<Machine> = {
           waits ||
           loop.some(({ mnemonic }) => /^(bl|eret|ret)$/.test(mnemonic) || /^st\w*xr/.test(mnemonic)) ||
           loop.some(({ mnemonic, target }) => mnemonic === "b" && target?.name !== name) ||
+          !comesRound(loop) ||
           makesProgress(loop)
         )
           continue;
