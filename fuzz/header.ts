@@ -2,6 +2,7 @@
 
 import { camel } from "../abi/records.ts";
 import { el1Context, halRegisters, idRegisters } from "../abi/sysregs.ts";
+import { TRANSPORTS, TRANSPORTS_SIZE } from "../sim/board-virtio.ts";
 import { cortexA57 } from "../sim/cpu-model.ts";
 import { DISTRIBUTOR, REDISTRIBUTORS } from "../sim/machine.ts";
 import { BUNDLE_AT, FDT_AT } from "../sim/start.ts";
@@ -29,6 +30,8 @@ export const header = (): string => {
 enum { ${kinds.map((kind) => `EVENT_${kind}`).join(", ")}, EVENT_KINDS };
 enum { EVENT_BYTES = ${EVENT_BYTES}, CPUS = ${CPUS}, LIST_REGISTERS = ${listRegisters}, EL1_REGISTERS = ${el1Context.length} };
 #define BOARD_GICD ${hex(DISTRIBUTOR)}
+#define BOARD_VIRTIO ${hex(TRANSPORTS)}
+#define BOARD_VIRTIO_SIZE ${hex(TRANSPORTS_SIZE)}
 #define BOARD_GICR ${hex(REDISTRIBUTORS)}
 #define FDT_AT ${hex(FDT_AT)}
 #define BUNDLE_AT ${hex(BUNDLE_AT)}

@@ -7,6 +7,9 @@ import { Violation } from "./faults.ts";
 import type { Ram } from "./ram.ts";
 import { hex, lowHalf, wordOf } from "./words.ts";
 
+/** Where the transports lie, and how much room they take. */
+export const TRANSPORTS = 0x0a00_0000;
+export const TRANSPORTS_SIZE = 0x4000;
 const STRIDE = 0x200;
 const { DESC_BYTES, DESC_F_NEXT, DESC_F_WRITE } = virtqueue;
 const PAGE = 4096;
@@ -241,8 +244,8 @@ export class BoardVirtio {
 
 /** The transports as one device of the board: behind those without one is nothing (DeviceID 0). */
 export class Transports implements Device {
-  readonly base = 0x0a00_0000;
-  readonly size = 0x4000;
+  readonly base = TRANSPORTS;
+  readonly size = TRANSPORTS_SIZE;
   readonly #devices: readonly (BoardVirtio | undefined)[];
   readonly #nothing: BoardVirtio;
 
