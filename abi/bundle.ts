@@ -4,7 +4,7 @@
 //   / { compatible = "hyper-lite,bundle-2"; total-size = <u64>; [no-scrub;] [log-levels = "vgic=debug,…"]
 //     console = "terminal" | "lines"; policy = <u64>; slice = <u64>;
 //     shared { shared@0 { size = <u64>; } }
-//     disks { disk@0 { size = <u64>; [file = <u64 u64>;] [writable;] } }
+//     disks { disk@0 { size = <u64>; [file = <u64 u64>;] [board = "serial"; start = <u64>;] [writable;] } }
 //     switches { switch@0 { [capture = <u64>;] [uplink = <u64>;] } }
 //     vms { vm@0 { vm-name = "linux"; memory = <u64>; vcpus = <u64>; priority = <u64>; affinity = <u64>; share = <u64>; cap = <u64>;
 //                  crash-policy = <u64>; [no-autostart;] [controller;] [time-runs-on-pause;] table-quota = <u64>;
@@ -19,7 +19,8 @@
 // VMs are numbered from 0 in the order of their nodes; that is a VM's id at run time as well. `index` is that of a node of /shared, in order. Doorbell n
 // of a VM rings at VM `peer`, as that VM's doorbell `number`. Node n of /virtio is transport n; `type` is a device type of virtio, `disk` is that
 // of a node of /disks, and `switch` that of one of /switches, in order; `mac` is an address as its six bytes lie in memory, `rate` is in bytes a second (0: no limit),
-// `capture` in bytes, `uplink` the address of the board's network device that it is (0: any). What a writable disk holds is a copy of its file, made where it is written, zeros behind that. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
+// `capture` in bytes, `uplink` the address of the board's network device that it is (0: any). What a writable disk holds is a copy of its file, made where it is written, zeros behind that; one with
+// `board` is a slice, from `start` on, of the disk of the board with this serial number, to its end without `size`. Without `console` it is "lines". `slice` is in microseconds, `affinity` one bit a CPU (0:
 // all), `cap` in percent of one CPU (0: none). A kernel that is an ELF has its segments as `segments`, the first of which is `kernel`.
 //
 // Every number is a 64-bit big-endian cell pair. A pair of numbers is an offset from the start of the bundle and a size, in bytes;
@@ -135,4 +136,6 @@ export const bundleNames = {
   RATE: "rate",
   CAPTURE: "capture",
   UPLINK: "uplink",
+  BOARD: "board",
+  START: "start",
 };

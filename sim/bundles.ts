@@ -21,6 +21,8 @@ export interface DiskOptions {
   readonly file?: Buffer;
   readonly size?: number;
   readonly writable?: boolean;
+  readonly board?: { readonly serial: string };
+  readonly start?: number;
 }
 
 export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "switches" | "doorbells">> {

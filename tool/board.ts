@@ -27,6 +27,8 @@ export interface BoardOptions {
   readonly record?: Ring | undefined;
   /** Network devices, each connected to QEMU's user network: its gateway is the host, 10.0.2.2, where the host's loopback is reached. */
   readonly nets?: readonly { readonly mac?: string | undefined }[] | undefined;
+  /** Disks: raw files, by their serial numbers. */
+  readonly disks?: readonly { readonly serial: string; readonly image: string }[] | undefined;
   /** Further arguments for QEMU. */
   readonly qemuArgs?: readonly string[] | undefined;
 }
@@ -78,6 +80,11 @@ const netDevice = ({ mac }: { readonly mac?: string | undefined }, n: number): s
   ...["-device", `virtio-net-device,netdev=net${n}${mac === undefined ? "" : `,mac=${mac}`}`],
 ];
 
+const diskDevice = ({ serial, image }: { readonly serial: string; readonly image: string }, n: number): string[] => [
+  ...["-drive", `if=none,id=disk${n},format=raw,file=${quoted(image)}`],
+  ...["-device", `virtio-blk-device,drive=disk${n},serial=${quoted(serial)}`],
+];
+
 /** `hostCpus` are those that QEMU can use at a time. */
 export const qemuArguments = (
   bundle: string | undefined,
@@ -106,6 +113,7 @@ export const qemuArguments = (
     ...[options.el3 ? "-bios" : "-kernel", file],
     ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),
     ...(options.nets ?? []).flatMap(netDevice),
+    ...(options.disks ?? []).flatMap(diskDevice),
     ...(options.record === undefined ? [] : ringDevice(options.record)),
     ...(options.qemuArgs ?? []),
   ];

@@ -111,10 +111,12 @@ const doorbellProperties = ({ peer, number }: Doorbell): Record<string, FdtValue
 
 const diskProperties =
   (payloads: Payloads) =>
-  ({ size, file, writable }: PlacedDisk): Record<string, FdtValue> => ({
-    [names.SIZE]: BigInt(size),
+  ({ size, file, writable, board, start }: PlacedDisk): Record<string, FdtValue> => ({
+    [names.SIZE]: size !== undefined && BigInt(size),
     [names.FILE]: file !== undefined && payloads.add(file),
     [names.WRITABLE]: writable,
+    [names.BOARD]: board !== undefined && board,
+    [names.START]: start !== undefined && BigInt(start),
   });
 
 const virtioProperties = ({

@@ -17,17 +17,22 @@ export interface LoadedDisk extends Omit<Draft<Disk>, "file"> {
 
 /** What the bundle says about a disk. */
 export interface PlacedDisk {
-  /** Whole blocks. */
-  readonly size: number;
+  /** Whole blocks; of a slice, undefined is the rest of its disk. */
+  readonly size: number | undefined;
   readonly file?: Buffer | undefined;
   readonly writable: boolean;
+  /** Of a slice: the serial number of the board's disk, and where it begins. */
+  readonly board?: string | undefined;
+  readonly start?: number | undefined;
 }
 
-/** Bytes of a disk: whole blocks. */
-const sizeOf = ({ size, file }: LoadedDisk): number => size ?? alignUp(file?.bytes.length ?? 0, DISK_BLOCK);
+/** Bytes of a disk in RAM: whole blocks. Of a slice none: it goes to the end. */
+const sizeOf = ({ size, file, board }: LoadedDisk): number | undefined =>
+  size ?? (board === undefined ? alignUp(file?.bytes.length ?? 0, DISK_BLOCK) : undefined);
 
 /** What a disk takes of the board's RAM beside the bundle (src/vm/disks.ts). */
-export const memoryOf = ({ size, file, writable }: PlacedDisk): number => {
+export const memoryOf = ({ size = 0, file, writable, board }: PlacedDisk): number => {
+  if (board !== undefined) return 0;
   const blocksOfFile = (file?.length ?? 0) / DISK_BLOCK;
   return writable ? size + alignUp(8 * Math.ceil(blocksOfFile / 64), DISK_BLOCK) : 0;
 };
@@ -59,4 +64,5 @@ export const placeDisk = (disk: LoadedDisk): PlacedDisk => ({
   size: sizeOf(disk),
   file: disk.file && inBlocks(disk.file.bytes),
   writable: disk.writable ?? false,
+  ...(disk.board?.serial === undefined ? {} : { board: disk.board.serial, start: disk.start ?? 0 }),
 });

@@ -26,6 +26,6 @@ export const startBoard = (bundle: Buffer | undefined, options: BoardOptions, li
 
 /** Builds the system that `path` names and starts it, on a board as it says unless `options` say otherwise. */
 export const startSystem = async (path: string, options: SessionOptions, listener: BoardListener): Promise<Board> => {
-  const { bundle, board, nets } = await buildSystem(path, options);
-  return startBoard(bundle, { ...options, ...board, nets }, listener);
+  const { bundle, board, nets, disks } = await buildSystem(path, options);
+  return startBoard(bundle, { ...options, ...board, nets, disks }, listener);
 };

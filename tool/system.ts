@@ -1,7 +1,7 @@
 // From a configuration on disk to a bundle: checks what it says, fetches or makes the files that it names, places them. Every mistake
 // is found before any is told.
 
-import { basename, dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { checkBoardMemory } from "./board-memory.ts";
 import { checkBoardRows } from "./board-rows.ts";
 import { type ConsoleMode, writeBundle } from "./bundle.ts";
@@ -34,6 +34,8 @@ export interface BuiltSystem {
   readonly board: Board;
   /** Network devices that it wants of its board. */
   readonly nets: readonly { readonly mac?: string }[];
+  /** Disks that it wants of its board, and the files that QEMU takes for them. */
+  readonly disks: readonly { readonly serial: string; readonly image: string }[];
   readonly bundle: Buffer;
 }
 
@@ -74,6 +76,13 @@ const loadedVms = (system: System, drafts: readonly DraftVm[]): LoadedVm[] =>
     virtio: virtioOf(system, vm),
   }));
 
+/** Each disk of the board once, where its file is said. */
+const imagesOf = (system: System, folder: string): { serial: string; image: string }[] => {
+  const images = new Map<string, string>();
+  for (const { board } of system.disks) if (board?.image !== undefined) images.set(board.serial, resolve(folder, board.image));
+  return Array.from(images, ([serial, image]) => ({ serial, image }));
+};
+
 const build = (
   system: System,
   drafts: readonly DraftVm[],
@@ -84,6 +93,7 @@ const build = (
   name: system.name ?? basename(folder),
   board: system.board,
   nets: system.switches.flatMap(({ uplink }) => (uplink === undefined ? [] : [uplink === true ? {} : uplink])),
+  disks: imagesOf(system, folder),
   bundle: writeBundle({
     console: options.console ?? "lines",
     scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,

@@ -1,10 +1,12 @@
 // The board's virtio devices: which there are, what each is for, and their interrupts.
 
 import { IN_VIRTIO } from "../../build/gen/console";
-import { VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
+import { VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
 import * as board from "../drivers/board";
 import { Board } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
+import * as boardBlock from "../drivers/virtio/block";
+import { BoardBlock } from "../drivers/virtio/block";
 import * as dma from "../drivers/virtio/dma";
 import * as entropy from "../drivers/virtio/entropy";
 import * as boardNet from "../drivers/virtio/net";
@@ -17,8 +19,11 @@ import { crash } from "../log/halt";
 import * as log from "../log/log";
 import * as frames from "../mmu/frames";
 import { FRAME } from "../mmu/frames";
+import * as disks from "../vm/disks";
 import * as switches from "../vm/switches";
 import { Port } from "../vm/virtio-records";
+import * as virtioTable from "../vm/virtio-table";
+import * as block from "./virtio/block";
 import * as uplink from "./virtio/uplink";
 
 const MAX_NETS: u32 = 4;
@@ -36,8 +41,20 @@ function net(n: u32): Net {
   return changetype<Net>(nets + n * offsetof<Net>());
 }
 
-/** Memory for devices: a frame, taken when the first of them is found. */
+const MAX_BLOCKS: u32 = 8;
+const blocks: usize = memory.data(MAX_BLOCKS * 4, 4);
+const blockCount: usize = memory.data(4, 4);
+
+function blockAt(n: u32): BoardBlock {
+  return changetype<BoardBlock>(load<usize>(blocks + (n << 2)));
+}
+
+/** The most that one device takes. */
+const MOST: u64 = 0x100000;
+
+/** Memory for a device: a frame does for several. */
 function takeMemory(): void {
+  if (dma.left() >= MOST) return;
   const row = frames.take(FRAME, false);
   if (row == 0) crash("too little RAM: no frame for the board's devices");
   phys.zero(frames.addressOf(row), FRAME);
@@ -59,22 +76,56 @@ function openNet(device: BoardDevice): void {
   store<u32>(netCount, count + 1);
 }
 
+function openBlock(device: BoardDevice): void {
+  const count = load<u32>(blockCount);
+  if (count == MAX_BLOCKS || device.intid == 0) {
+    log.notice(IN_VIRTIO, "the disk at 0x%x is not used: one too many, or without an interrupt", device.base);
+    return;
+  }
+  const disk = changetype<BoardBlock>(arena.take(offsetof<BoardBlock>(), 8));
+  if (!boardBlock.open(disk, device)) {
+    log.err(IN_VIRTIO, "the disk at 0x%x does not come up", device.base);
+    return;
+  }
+  disk.lock = virtioTable.newLock();
+  log.info(IN_VIRTIO, "a disk at 0x%x, %d MiB", device.base, disk.bytes >> 20);
+  store<usize>(blocks + (count << 2), changetype<usize>(disk));
+  store<u32>(blockCount, count + 1);
+}
+
 /** Finds the board's devices and brings up those that are for us. At boot, when frames are there. */
 export function init(on: Board): void {
-  let any = false;
   for (let n: u32 = 0; n < on.transports; n++) {
     const device = changetype<BoardDevice>(arena.take(offsetof<BoardDevice>(), 8));
     if (!transport.probe(device, board.transportBase(n), board.transportInterrupt(n))) continue;
-    if (device.type != VIRTIO_NET && device.type != VIRTIO_ENTROPY) continue;
-    if (!any) takeMemory();
-    any = true;
+    if (device.type != VIRTIO_NET && device.type != VIRTIO_BLOCK && device.type != VIRTIO_ENTROPY) continue;
+    takeMemory();
     if (device.type == VIRTIO_NET) openNet(device);
+    else if (device.type == VIRTIO_BLOCK) openBlock(device);
     else if (!entropy.seed(device)) log.err(IN_VIRTIO, "the entropy device at 0x%x gives nothing", device.base);
   }
 }
 
-/** Gives each switch that wants one its uplink. At boot, behind the manifest. */
+/** Gives each slice its disk. */
+function connectDisks(): void {
+  for (let n: u32 = 0; n < disks.count(); n++) {
+    const disk = disks.nth(n);
+    if (!disks.isSlice(disk)) continue;
+    let found: bool = false;
+    for (let index: u32 = 0; index < load<u32>(blockCount) && !found; index++) {
+      found = disks.isOf(disk, blockAt(index)) && disks.connect(disk, blockAt(index));
+    }
+    if (!found) {
+      disks.leaveEmpty(disk);
+      log.err(IN_VIRTIO, "disk %d is empty: the board has none with its serial number, or that is too small", n);
+    }
+  }
+  for (let index: u32 = 0; index < load<u32>(blockCount); index++) gicv3.enableShared(blockAt(index).device.intid);
+}
+
+/** Gives each slice its disk, and each switch that wants one its uplink. At boot, behind the manifest, before VMs' devices are made. */
 export function connect(): void {
+  connectDisks();
   for (let n: u32 = 0; n < switches.count(); n++) {
     const one = switches.nth(n);
     if (one.wantsUplink == 0) continue;
@@ -96,6 +147,13 @@ export function interrupt(intid: u32): bool {
     if (one.net.device.intid != intid) continue;
     transport.acknowledge(one.net.device);
     uplink.receive(one.port);
+    return true;
+  }
+  for (let n: u32 = 0; n < load<u32>(blockCount); n++) {
+    const disk = blockAt(n);
+    if (disk.device.intid != intid) continue;
+    transport.acknowledge(disk.device);
+    block.boardInterrupt(disk);
     return true;
   }
   return false;

@@ -256,8 +256,8 @@ function openBundle(flags: u64): void {
   manifest.setLogLevels();
   manifest.read(cpus.online());
   create.init();
-  virtio.init();
   boardVirtio.connect();
+  virtio.init();
   console.setMode(manifest.isTerminal(), table.count());
   sched.init(manifest.policy(), manifest.slice());
 }

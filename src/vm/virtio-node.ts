@@ -33,7 +33,7 @@ function readBlock(node: u32): BlockDevice {
   const index = bundle.number(node, DT_DISK);
   if (index >= disks.count()) crash("the bundle is corrupt: a block device on disk %d, of %d", index, disks.count());
   own.disk = disks.nth(index as u32);
-  own.readOnly = bundle.has(node, DT_READ_ONLY) | u32(disks.memoryOf(own.disk) == 0);
+  own.readOnly = bundle.has(node, DT_READ_ONLY) | u32(own.disk.writable == 0);
   own.chain = changetype<Chain>(arena.take(offsetof<Chain>(), 8));
   const serial = fdt.property(tree, node, DT_SERIAL);
   const from = fdt.value(tree, serial) as u64;

@@ -1,5 +1,6 @@
 // The records of VMs' virtio devices: layouts and no logic.
 
+import { BoardBlock } from "../drivers/virtio/block";
 import { BoardNet } from "../drivers/virtio/net";
 import { Lock } from "../lib/lock";
 import { Vm } from "./records";
@@ -90,10 +91,18 @@ export class Cursor {
   offset: u64;
 }
 
-/** A disk in RAM: a file of the bundle, and where it is writable the blocks that were written. */
+/** A disk in RAM: a file of the bundle, and where it is writable the blocks that were written. Or a slice of one of the board's. */
 @unmanaged
 export class Disk {
   bytes: u64;
+  /** Of a slice: the board's disk, null: that is not there; its serial number, as it lies in the bundle; where the slice begins, in bytes. */
+  board: BoardBlock;
+  serialBytes: u32;
+  serial: u64;
+  start: u64;
+  /** It may be written. */
+  writable: u32;
+  padding: u32;
   /** Physical address and size of its file. */
   file: u64;
   fileBytes: u64;
@@ -107,13 +116,21 @@ export class Disk {
 @unmanaged
 export class BlockDevice {
   disk: Disk;
+  device: VirtioDevice;
+  /** The next one on the same disk of the board. */
+  next: BlockDevice;
+  /** The slot of the board's disk that works for it, plus one; how many bytes of data it has, and what it does. */
+  slot: u32;
+  inSlot: u32;
+  doing: u32;
+  /** It waits for a slot. */
+  waits: u32;
   readOnly: u32;
   /** A chain was taken, and is not given back yet. */
   busy: u32;
   chain: Chain;
   /** The request: its type, its first byte on the disk, its bytes, and how many of them are done. */
   request: u32;
-  reserved: u32;
   at: u64;
   bytes: u64;
   done: u64;

@@ -152,7 +152,7 @@ export const boot = async (options: BootOptions): Promise<Vm> => {
     vm.attach(await startSystem(join(ROOT, system), options, vm));
   } else {
     const built = system === undefined ? undefined : await buildConfig(system, join(BUILD, "guests"), options);
-    vm.attach(startBoard(built?.bundle ?? bundle, { ...options, ...built?.board, nets: built?.nets }, vm));
+    vm.attach(startBoard(built?.bundle ?? bundle, { ...options, ...built?.board, nets: built?.nets, disks: built?.disks }, vm));
   }
   return vm;
 };

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -159,3 +159,41 @@ for (const [kind, size] of [
     assert.equal(digest(taken()), digest(bytes.subarray(0, UPLOAD)), "what the VM has sent");
   });
 }
+
+test("storage: what one run has written to its slice of a disk is there in the next, and nothing else was touched", async () => {
+  const image = join(scratch(), "disk.img");
+  const before = randomBytes(64 * 2 ** 20);
+  writeFileSync(image, before);
+  const MIB = 2 ** 20;
+  const run = async (command: string): Promise<string> => {
+    await using vm = await boot({
+      system: {
+        disks: [
+          { name: "data", board: { serial: "DISK-1", image }, start: 8 * MIB, size: 32 * MIB, writable: true },
+          { name: "rest", board: { serial: "DISK-1" }, start: 40 * MIB },
+        ],
+        vms: [doing(command, ["virtio_blk"], { disks: [{ disk: "data" }, { disk: "rest" }] })],
+      },
+    });
+    const end = await vm.end();
+    assert.equal(end.halted?.off, true);
+    return end.output;
+  };
+  const first = await run(
+    [
+      "sha256sum </dev/vdb",
+      "mke2fs -q /dev/vda >/dev/null && mkdir /data && mount -t ext4 /dev/vda /data",
+      "head -c 5000000 /dev/vdb >/data/file && umount /data && echo written",
+    ].join("; "),
+  );
+  assert.ok(first.includes(digest(before.subarray(40 * MIB))), first);
+  assert.match(first, /^written/m);
+  const second = await run("mkdir /data && mount -t ext4 -o ro /dev/vda /data && sha256sum </data/file");
+  assert.ok(second.includes(digest(before.subarray(40 * MIB, 40 * MIB + 5_000_000))), second);
+  const after = readFileSync(image);
+  for (const [from, end] of [
+    [0, 8 * MIB],
+    [40 * MIB, 64 * MIB],
+  ] as const)
+    assert.ok(after.subarray(from, end).equals(before.subarray(from, end)), `bytes ${from} to ${end}`);
+});

@@ -67,6 +67,26 @@ const sharedMistakes = (system: Draft<System>): Mistake[] => {
 const writes = (disk: Draft<Disk> | undefined, { readOnly }: Draft<Vm["disks"][number]>): boolean =>
   disk?.writable === true && readOnly !== true;
 
+const unusedDisk = (vms: readonly Draft<Vm>[], name: string, place: string): Mistake[] =>
+  vms.some((vm) => vm.disks?.some((one) => one.disk === name)) ? [] : [{ place, rule: rules.DISK_UNUSED(name) }];
+
+/** A slice of one of the board's disks: others on the same may overlap it only if nobody writes there. */
+const sliceMistakes = (disks: readonly Draft<Disk>[], index: number, place: string): Mistake[] => {
+  const disk = disks[index]!;
+  if (disk.file !== undefined) return [{ place: `${place}.file`, rule: rules.DISK_FILE_OF_BOARD() }];
+  const span = ({ start = 0, size = Number.POSITIVE_INFINITY }: Draft<Disk>): { from: number; end: number } => ({
+    from: start,
+    end: start + size,
+  });
+  const own = span(disk);
+  const other = disks.findIndex((one, n) => {
+    const { from, end } = span(one);
+    const isOnSame = n < index && one.board?.serial !== undefined && one.board.serial === disk.board?.serial;
+    return isOnSame && from < own.end && own.from < end && (one.writable === true || disk.writable === true);
+  });
+  return other < 0 ? [] : [{ place, rule: rules.DISK_SLICES(`disks[${other}]`) }];
+};
+
 const diskMistakes = (system: Draft<System>): Mistake[] => {
   const disks = system.disks ?? [];
   const vms = system.vms ?? [];
@@ -90,11 +110,13 @@ const diskMistakes = (system: Draft<System>): Mistake[] => {
   const alone = disks.flatMap((disk, index) => {
     const place = `disks[${index}]`;
     if (disk.name === undefined) return [];
+    if (disk.board !== undefined) return [...sliceMistakes(disks, index, place), ...unusedDisk(vms, disk.name, place)];
+    if (disk.start !== undefined) return [{ place: `${place}.start`, rule: rules.DISK_START() }];
+    if ((disk.size ?? 0) % bundle.DISK_BLOCK !== 0) return [{ place: `${place}.size`, rule: rules.DISK_BLOCKS() }];
     if (disk.file === undefined && (disk.size === undefined || disk.writable === false))
       return [{ place, rule: rules.DISK_EMPTY() }];
     if (disk.size !== undefined && disk.writable === false) return [{ place: `${place}.size`, rule: rules.DISK_SIZE() }];
-    const used = vms.some((vm) => vm.disks?.some((one) => one.disk === disk.name));
-    return used ? [] : [{ place, rule: rules.DISK_UNUSED(disk.name) }];
+    return unusedDisk(vms, disk.name, place);
   });
   return [...inVms, ...alone];
 };

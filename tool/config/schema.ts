@@ -6,6 +6,7 @@ import { bundle } from "../../abi/bundle.ts";
 import { logModules } from "../../abi/console.ts";
 import { guest } from "../../abi/guest.ts";
 import { layout } from "../../abi/layout.ts";
+import { virtioBlock } from "../../abi/virtio.ts";
 import { parseSize } from "../size.ts";
 import {
   BOOTARGS_MAX,
@@ -159,15 +160,13 @@ const netOfVm = settings(
   rule.NET_OF_VM,
 );
 
+const serial = z.string(rule.SERIAL).regex(/^[ -~]{1,20}$/, rule.SERIAL);
+
 const diskOfVm = settings(
   {
     disk: z.string(rule.NAME).describe("The name of one of the system's `disks`."),
     readOnly: z.boolean(rule.BOOLEAN).optional().describe("The VM may not write; by default it may if the disk is writable."),
-    serial: z
-      .string(rule.SERIAL)
-      .regex(/^[ -~]{1,20}$/, rule.SERIAL)
-      .optional()
-      .describe("What the driver is told as its serial number; by default the name of the disk."),
+    serial: serial.optional().describe("What the driver is told as its serial number; by default the name of the disk."),
   },
   rule.DISK_OF_VM,
 );
@@ -278,14 +277,29 @@ const sharedRegion = settings(
   rule.SHARED,
 );
 
+const boardDisk = settings(
+  {
+    serial: serial.describe("Its serial number, by which it is known."),
+    image: path(rule.FILE).optional().describe("The file that `hyper-lite run` has QEMU take for it: raw, and written to."),
+  },
+  rule.BOARD_DISK,
+);
+
+const sectors = size.refine((bytes) => bytes % virtioBlock.SECTOR === 0, rule.SECTORS);
+
 const disk = settings(
   {
     name: name.describe("What VMs call it."),
     file: file.optional().describe("What is on it; it goes into the bundle."),
-    size: pages
+    board: boardDisk.optional().describe("In place of a file: a slice of one of the board's disks."),
+    start: sectors.optional().describe("Where the slice begins, a multiple of 512 bytes; by default 0."),
+    size: sectors
+      .refine((bytes) => bytes > 0, rule.SECTORS)
       .optional()
-      .describe("Its size, a multiple of 4 KiB: by default that of the file. Zeros behind the end of the file."),
-    writable: flag(false).describe("It lies in RAM: what is written is kept until the run ends, and the file stays as it was."),
+      .describe("By default that of the file, or the rest of the board's disk. Zeros behind the end of the file."),
+    writable: flag(false).describe(
+      "VMs may write to it. With a file it lies in RAM: what is written is kept until the run ends, and the file stays as it was.",
+    ),
   },
   rule.DISK,
 );
@@ -298,7 +312,7 @@ const virtualSwitch = settings(
       .optional()
       .describe("How much RAM keeps the packets that it has carried last; by default none."),
     uplink: z
-      .union([z.literal(true), settings({ mac }, rule.UPLINK)], rule.UPLINK)
+      .union([z.literal(true), settings({ mac: mac.describe("The address of that device.") }, rule.UPLINK)], rule.UPLINK)
       .optional()
       .describe("A network device of the board is one of its ports: any, or the one with this address."),
   },

@@ -20,6 +20,7 @@ import { part } from "../part";
 import * as chains from "./chain";
 import * as net from "./net";
 import * as types from "./types";
+import * as signal from "./signal";
 import * as transport from "./transport";
 
 /** Makes the devices of all VMs, as the manifest names them. At boot, once. */
@@ -50,7 +51,7 @@ export function read(vm: Vm, at: u64, bytes: u32): u64 {
   const offset = (at as u32) & (VIRTIO_STRIDE - 1);
   if (offset >= VIRTIO_CONFIG) return part(types.configWord(device, (offset - VIRTIO_CONFIG) & ~(3 as u32)), at, bytes);
   if (bytes != 4) return 0;
-  if (offset == VIRTIO_INTERRUPT_STATUS) return transport.interruptStatus(device);
+  if (offset == VIRTIO_INTERRUPT_STATUS) return signal.interruptStatus(device);
   guard.enter(vm);
   const value = transport.read(device, offset);
   guard.leave(vm);
@@ -77,8 +78,8 @@ function kick(device: VirtioDevice, queue: u32): bool {
   const more = runs && queue < device.queues && types.kick(device, queue);
   let touched = device.type == VIRTIO_NET ? net.touched(device) : 0;
   locks.release(device.lock);
-  transport.interrupt(device);
-  for (; touched != 0; touched &= touched - 1) transport.interrupt(net.deviceAt(device, ctz<u64>(touched) as u32));
+  signal.interrupt(device);
+  for (; touched != 0; touched &= touched - 1) signal.interrupt(net.deviceAt(device, ctz<u64>(touched) as u32));
   return more;
 }
 

@@ -36,11 +36,15 @@ import {
   SECTOR,
 } from "../../../build/gen/virtio";
 import { DISK_BLOCK } from "../../../build/gen/bundle";
+import * as boardBlock from "../../drivers/virtio/block";
+import { BoardBlock } from "../../drivers/virtio/block";
+import * as locks from "../../lib/lock";
 import * as disks from "../../vm/disks";
 import { BlockDevice, Cursor, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
 import * as virtioTable from "../../vm/virtio-table";
 import * as chains from "./chain";
 import * as queues from "./queue";
+import * as signal from "./signal";
 
 const REQUESTS: u32 = 0;
 const QUEUE_SIZE: u32 = 128;
@@ -60,8 +64,18 @@ function ownOf(device: VirtioDevice): BlockDevice {
 export function make(device: VirtioDevice): void {
   const own = ownOf(device);
   device.features = F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX | BLOCK_F_SEG_MAX | BLOCK_F_BLK_SIZE | BLOCK_F_FLUSH;
-  device.features |= own.readOnly != 0 ? BLOCK_F_RO : BLOCK_F_DISCARD | BLOCK_F_WRITE_ZEROES;
-  device.lock = virtioTable.newLock();
+  if (own.readOnly != 0) device.features |= BLOCK_F_RO;
+  // On the board's disks nothing is cleared: it would have to be for the slice alone, in whatever units the disk likes.
+  else if (!disks.isSlice(own.disk)) device.features |= BLOCK_F_DISCARD | BLOCK_F_WRITE_ZEROES;
+  own.device = device;
+  const board = own.disk.board;
+  if (changetype<usize>(board) != 0) {
+    device.lock = board.lock;
+    own.next = changetype<BlockDevice>(board.users);
+    board.users = changetype<usize>(own);
+  } else {
+    device.lock = virtioTable.newLock();
+  }
   virtioTable.makeQueues(device, 1, QUEUE_SIZE);
   chains.prepare(own.chain);
 }
@@ -202,6 +216,7 @@ function take(device: VirtioDevice, queue: Virtqueue, own: BlockDevice): bool {
 export function kick(device: VirtioDevice): bool {
   const queue = queues.nth(device, REQUESTS);
   const own = ownOf(device);
+  if (changetype<usize>(own.disk.board) != 0) return advance(own);
   let budget = PIECE;
   let requests: u32 = 0;
   do {
@@ -218,7 +233,123 @@ export function kick(device: VirtioDevice): bool {
   return own.busy != 0 || queues.hasMore(queue);
 }
 
-/** Nothing is under way any more. */
+/** Nothing is under way any more: what the board's disk still does for it, it does in a slot of its own, and nobody waits for that. */
 export function reset(device: VirtioDevice): void {
-  ownOf(device).busy = 0;
+  const own = ownOf(device);
+  if (own.slot != 0) boardBlock.setOwner(own.disk.board, own.slot - 1, 0);
+  own.slot = 0;
+  own.waits = 0;
+  own.busy = 0;
+}
+
+// --- slices of the board's disks: one piece of one request at a time is with the disk
+
+/** What a slot does. */
+const enum Doing {
+  DATA = 0,
+  FLUSH = 1,
+  /** Nothing: so much was answered at once that the rest has to wait. */
+  PAUSE = 2,
+}
+
+/** Whether a write is to be on the disk when it is answered: its driver does not flush (5.2.6.2). */
+function mustFlush(own: BlockDevice): bool {
+  if (own.request == BLOCK_T_FLUSH) return true;
+  return own.request == BLOCK_T_OUT && (own.device.taken & BLOCK_F_FLUSH) == 0;
+}
+
+/** Gives the board's disk something to do in a slot that was taken. */
+function submit(own: BlockDevice, slot: u32, doing: Doing, type: u32, bytes: u64): void {
+  own.slot = slot + 1;
+  own.doing = doing;
+  own.inSlot = bytes as u32;
+  boardBlock.setOwner(own.disk.board, slot, changetype<usize>(own));
+  boardBlock.submit(own.disk.board, slot, type, (own.disk.start + own.at + own.done) / SECTOR, bytes as u32);
+}
+
+/** The next step of the request at hand; false: it has to wait for a slot. */
+function step(queue: Virtqueue, own: BlockDevice): bool {
+  const board = own.disk.board;
+  const left = own.bytes - own.done;
+  if (left == 0 && (!mustFlush(own) || boardBlock.writesThrough(board))) {
+    end(queue, own, BLOCK_S_OK);
+    return true;
+  }
+  const slot = boardBlock.takeSlot(board);
+  if (!boardBlock.isSlot(slot)) return false;
+  if (left == 0) {
+    submit(own, slot, Doing.FLUSH, BLOCK_T_FLUSH, 0);
+    return true;
+  }
+  const bytes = min<u64>(left, boardBlock.CHUNK);
+  if (own.request == BLOCK_T_OUT) {
+    const from = chains.readable(own.chain, 0);
+    chains.skip(from, own.done + BLOCK_HEADER);
+    chains.read(from, boardBlock.dataOf(board, slot), bytes);
+  }
+  submit(own, slot, Doing.DATA, own.request, bytes);
+  return true;
+}
+
+/** Goes on until the disk is at work for this device, or there is nothing to do; true: there is more, but enough was done at once. */
+function advance(own: BlockDevice): bool {
+  const queue = queues.nth(own.device, REQUESTS);
+  let answered: u32 = 0;
+  do {
+    while (own.slot == 0 && answered < REQUESTS_A_PIECE && (own.busy != 0 || take(own.device, queue, own))) {
+      own.waits = u32(own.busy != 0 && !step(queue, own));
+      if (own.waits != 0) break;
+      answered++;
+    }
+    queues.show(queue);
+    queues.wantKick(queue);
+  } while (own.slot == 0 && own.busy == 0 && answered < REQUESTS_A_PIECE && queues.hasMore(queue));
+  return own.slot == 0 && answered == REQUESTS_A_PIECE;
+}
+
+/** The same where nobody kicks: the board's disk comes back to the rest. */
+function goOn(own: BlockDevice): void {
+  if (!advance(own)) return;
+  const slot = boardBlock.takeSlot(own.disk.board);
+  if (boardBlock.isSlot(slot)) submit(own, slot, Doing.PAUSE, BLOCK_T_GET_ID, BLOCK_ID);
+}
+
+/** The board's disk has done what a device waited for. */
+function finish(own: BlockDevice, slot: u32): void {
+  const board = own.disk.board;
+  const queue = queues.nth(own.device, REQUESTS);
+  own.slot = 0;
+  if (own.doing == Doing.PAUSE) return;
+  const status = boardBlock.statusOf(board, slot);
+  if (status != BLOCK_S_OK || own.doing == Doing.FLUSH) {
+    end(queue, own, status == BLOCK_S_OK ? BLOCK_S_OK : BLOCK_S_IOERR);
+    return;
+  }
+  if (own.request == BLOCK_T_IN) {
+    const to = chains.writable(own.chain, 0);
+    chains.skip(to, own.done);
+    chains.write(to, boardBlock.dataOf(board, slot), own.inSlot);
+  }
+  own.done += own.inSlot;
+}
+
+/** The board's disk has interrupted. The caller holds no VM's lock. */
+export function boardInterrupt(board: BoardBlock): void {
+  locks.acquire(board.lock);
+  for (let n: u32 = 0; n < boardBlock.SLOTS; n++) {
+    const slot = boardBlock.finished(board);
+    if (!boardBlock.isSlot(slot)) break;
+    const owner = boardBlock.ownerOf(board, slot);
+    boardBlock.setOwner(board, slot, 0);
+    if (owner != 0) finish(changetype<BlockDevice>(owner), slot);
+  }
+  // Those who wait for a slot first.
+  for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) {
+    if (own.waits != 0) goOn(own);
+  }
+  for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) {
+    if (own.slot == 0 && own.waits == 0) goOn(own);
+  }
+  locks.release(board.lock);
+  for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) signal.interrupt(own.device);
 }

@@ -96,7 +96,7 @@ export function nth(device: VirtioDevice, n: u32): Virtqueue {
   return changetype<Virtqueue>(changetype<usize>(device.firstQueue) + n * offsetof<Virtqueue>());
 }
 
-/** The driver is to be interrupted, for a reason of InterruptStatus: `interrupt` of transport.ts does that when the lock has been let go of. */
+/** The driver is to be interrupted, for a reason of InterruptStatus: signal.ts does that when the lock has been let go of. */
 function signal(device: VirtioDevice, reason: u32): void {
   atomic.or32(changetype<usize>(device) + offsetof<VirtioDevice>("interruptStatus"), reason);
 }

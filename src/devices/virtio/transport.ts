@@ -1,8 +1,6 @@
 // The transport of a virtio device: virtio-mmio, version 2 (virtio 1.2, 4.2). Registers are written under the VM's lock, what a device's work needs of them
 // under the device's as well; a kick takes the device's lock alone.
 
-import { FIRST_SPI } from "../../../build/gen/gic";
-import { VIRTIO_SPI } from "../../../build/gen/guest";
 import {
   F_EVENT_IDX,
   F_VERSION_1,
@@ -36,57 +34,14 @@ import {
   VIRTIO_VENDOR_ID,
   VIRTIO_VERSION,
 } from "../../../build/gen/virtio";
-import * as atomic from "../../hal/atomic";
 import * as locks from "../../lib/lock";
 import { VirtioDevice, Virtqueue } from "../../vm/virtio-records";
-import * as guard from "../guard";
-import * as vgic from "../vgic";
 import * as queues from "./queue";
+import * as signal from "./signal";
 import * as types from "./types";
 
 /** The status bits that a driver sets. */
 const DRIVER_STATUS: u32 = 0x8f;
-
-// --- the interrupt
-
-function statusAt(device: VirtioDevice): usize {
-  return changetype<usize>(device) + offsetof<VirtioDevice>("interruptStatus");
-}
-function lineAt(device: VirtioDevice): usize {
-  return changetype<usize>(device) + offsetof<VirtioDevice>("line");
-}
-function isHigh(at: usize): bool {
-  return atomic.load32(at) != 0;
-}
-
-/** Brings the line in step with InterruptStatus, which others may set meanwhile: those have seen the line as it was. The VM's lock is held. */
-function updateLine(device: VirtioDevice): void {
-  let high: bool;
-  do {
-    high = isHigh(statusAt(device));
-    atomic.store32(lineAt(device), u32(high));
-    vgic.setSharedLine(device.vm, FIRST_SPI + VIRTIO_SPI + device.slot, high);
-  } while (isHigh(statusAt(device)) != high);
-}
-
-/** Interrupts the driver if that is due: after work on a device, whose lock has been let go of. The caller holds no VM's lock. */
-export function interrupt(device: VirtioDevice): void {
-  if (isHigh(statusAt(device)) == isHigh(lineAt(device))) return;
-  guard.enter(device.vm);
-  updateLine(device);
-  guard.leave(device.vm);
-}
-
-function acknowledge(device: VirtioDevice, bits: u32): void {
-  const left = atomic.swap32(statusAt(device), 0) & ~bits;
-  if (left != 0) atomic.or32(statusAt(device), left);
-  updateLine(device);
-}
-
-/** What the driver reads to learn why it was interrupted. Needs no lock. */
-export function interruptStatus(device: VirtioDevice): u32 {
-  return atomic.load32(statusAt(device));
-}
 
 // --- reset
 
@@ -108,9 +63,9 @@ export function reset(device: VirtioDevice): void {
     queue.deviceArea = 0;
   }
   types.reset(device);
-  atomic.store32(statusAt(device), 0);
+  signal.clear(device);
   locks.release(device.lock);
-  updateLine(device);
+  signal.update(device);
 }
 
 // --- registers
@@ -230,7 +185,7 @@ function writeLocked(device: VirtioDevice, offset: u32, value: u32): void {
 /** Writes a register below the configuration space, but for QueueNotify. The VM's lock is held, and the vCPU acts for it. */
 export function write(device: VirtioDevice, offset: u32, value: u32): void {
   if (offset == VIRTIO_INTERRUPT_ACK) {
-    acknowledge(device, value);
+    signal.acknowledge(device, value);
     return;
   }
   if (offset == VIRTIO_STATUS && value == 0) {
@@ -242,5 +197,5 @@ export function write(device: VirtioDevice, offset: u32, value: u32): void {
   else writeLocked(device, offset, value);
   locks.release(device.lock);
   // A queue that is wrong breaks the device.
-  updateLine(device);
+  signal.update(device);
 }

@@ -12,8 +12,8 @@ import * as log from "../../log/log";
 import * as switches from "../../vm/switches";
 import { Packet, Port, Switch } from "../../vm/virtio-records";
 import * as chains from "./chain";
+import * as signal from "./signal";
 import * as switching from "./switch";
-import * as transport from "./transport";
 
 /** The chain of this CPU that holds what has come. */
 const CHAIN: u32 = 0;
@@ -60,5 +60,5 @@ export function receive(port: Port): void {
   let touched = on.touched;
   on.touched = 0;
   locks.release(on.lock);
-  for (; touched != 0; touched &= touched - 1) transport.interrupt(switches.port(on, ctz<u64>(touched) as u32).device);
+  for (; touched != 0; touched &= touched - 1) signal.interrupt(switches.port(on, ctz<u64>(touched) as u32).device);
 }

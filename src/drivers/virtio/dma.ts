@@ -10,7 +10,12 @@ class Dma {
 }
 const dma = changetype<Dma>(memory.data(16, 8));
 
-/** Names the memory, which is zero. */
+/** How many bytes are left. */
+export function left(): u64 {
+  return dma.end - dma.next;
+}
+
+/** Names the memory, which is zero, that is taken from now on. */
 export function init(pa: Pa, bytes: u64): void {
   dma.next = pa as u64;
   dma.end = (pa as u64) + bytes;

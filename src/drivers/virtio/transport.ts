@@ -55,6 +55,8 @@ export class BoardDevice {
   type: u32;
   intid: u32;
   legacy: u32;
+  /** The features that both sides have. */
+  taken: u64;
 }
 
 @unmanaged
@@ -98,11 +100,13 @@ export function begin(device: BoardDevice, wanted: u64): bool {
   write(device, VIRTIO_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
   const modern = device.legacy == 0;
   const words: u32 = modern ? 2 : 1;
+  device.taken = 0;
   for (let sel: u32 = 0; sel < words; sel++) {
     write(device, VIRTIO_DEVICE_FEATURES_SEL, sel);
     write(device, VIRTIO_DRIVER_FEATURES_SEL, sel);
-    const offered = read(device, VIRTIO_DEVICE_FEATURES);
-    write(device, VIRTIO_DRIVER_FEATURES, offered & (((wanted | F_VERSION_1) >> (sel << 5)) as u32));
+    const taken = read(device, VIRTIO_DEVICE_FEATURES) & (((wanted | F_VERSION_1) >> (sel << 5)) as u32);
+    write(device, VIRTIO_DRIVER_FEATURES, taken);
+    device.taken |= (taken as u64) << (sel << 5);
   }
   if (!modern) {
     write(device, VIRTIO_GUEST_PAGE_SIZE, PAGE as u32);
