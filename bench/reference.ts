@@ -35,6 +35,7 @@ export const operations: Readonly<Record<string, Reference>> = {
   },
   "vcpu-switch": { title: "switch between vCPUs of 2 VMs", limit: 700 },
   "doorbell-round-trip": { title: "doorbell between 2 VMs, and back" },
+  "block-read": { title: "read of 4 KiB from a disk in RAM", limit: 2500 },
 };
 
 /** Xen: 22.6 M and 0.1 M for each MiB of the guest; KVM boots a host first. */

@@ -163,6 +163,11 @@ export class Board {
     setTimeout(() => this.#qemu.kill("SIGKILL"), STOP_MS).unref();
   }
 
+  /** Ends QEMU at once, whatever the board is doing: what a power cut does. */
+  kill(): void {
+    this.#qemu.kill("SIGKILL");
+  }
+
   #end(): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#qemu.once("error", (error) => reject(new UserError(`cannot start ${QEMU}: ${error.message}`)));

@@ -21,6 +21,7 @@ import { CNT_CTL_ENABLE } from "../../build/gen/controls";
 import { FIRST_SPI, GICD_TYPER } from "../../build/gen/gic";
 import { DOORBELL_SPI, GICD_BASE, UART_BASE, VTIMER_INTID } from "../../build/gen/guest";
 import { UART_FR } from "../../build/gen/pl011";
+import { BLOCK_HEADER, BLOCK_T_IN, DESC_F_NEXT, DESC_F_WRITE, F_EVENT_IDX } from "../../build/gen/virtio";
 import * as sysreg from "../../build/guests/lib/sysreg";
 import * as bootargs from "../lib/bootargs";
 import * as console from "../lib/console";
@@ -34,6 +35,8 @@ import * as mmu from "../lib/mmu";
 import * as power from "../lib/power";
 import * as smp from "../lib/smp";
 import { IRQ } from "../lib/vectors";
+import * as virtio from "../lib/virtio";
+import { Queue } from "../lib/virtio";
 
 const SAMPLES: u32 = 4096;
 const SGI: u32 = 1;
@@ -45,6 +48,7 @@ const ANSWERS: u64 = 2;
 const SPIN_TICKS: u64 = 5000;
 const SLEEP_TICKS: u64 = 200000;
 
+const queue = changetype<Queue>(memory.data(64, 8));
 /** Interrupts that the handler has ended. */
 const handled: usize = memory.data(4, 4);
 
@@ -288,6 +292,26 @@ function doorbell(): void {
   report("doorbell-round-trip");
 }
 
+/** A read of 4 KiB from a disk in RAM, from the driver's last word to the device's. */
+function blockRead(): void {
+  const base = virtio.begin(0, F_EVENT_IDX);
+  virtio.open(queue, base, 0, 16, freshPage(0));
+  virtio.start(base);
+  const header = freshPage(8);
+  access.write64(header, BLOCK_T_IN);
+  access.write64(header + 8, 0);
+  virtio.describe(queue, 0, header, BLOCK_HEADER, DESC_F_NEXT);
+  virtio.describe(queue, 1, freshPage(9), 4096, DESC_F_NEXT | DESC_F_WRITE);
+  virtio.describe(queue, 2, header + BLOCK_HEADER, 1, DESC_F_WRITE);
+  let last = cpu.count();
+  for (let n: u32 = 0; n < SAMPLES; n++) {
+    virtio.submit(queue, 0);
+    while (!virtio.isDone(queue)) {}
+    last = lap(n, last);
+  }
+  report("block-read");
+}
+
 /** What the VMs beside the one that measures do, for ever. */
 function yields(): void {
   for (;;) call.plain(HL_YIELD);
@@ -321,6 +345,7 @@ export function main(fdt: u64): void {
   sgiPingPong();
   vcpuSwitch();
   doorbell();
+  blockRead();
   console.text("bench: done\r\n");
   power.off();
 }

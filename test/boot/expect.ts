@@ -89,6 +89,11 @@ export class Vm implements BoardListener {
     return this.#output.of(name);
   }
 
+  /** Everything that has been printed up to now. */
+  get output(): string {
+    return this.#output.text;
+  }
+
   /** Waits until the hypervisor logs this. */
   expectLog(pattern: string | RegExp): Promise<RegExpExecArray> {
     return this.#await(this.#logs, pattern);
@@ -103,6 +108,12 @@ export class Vm implements BoardListener {
     const outcome = await this.#until("the end", () => this.#ended);
     const of = (name: string): string => this.#output.of(name);
     return { ...outcome, output: this.#output.text, of, logs: this.#logs.text.trimEnd().split("\n") };
+  }
+
+  /** Cuts the board's power, and waits until it is off. */
+  async kill(): Promise<void> {
+    this.#board!.kill();
+    await this.#board!.ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

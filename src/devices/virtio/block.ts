@@ -187,9 +187,7 @@ function putSerial(own: BlockDevice): void {
 function end(queue: Virtqueue, own: BlockDevice, status: u32): void {
   const chain = own.chain;
   const isRead = own.request == BLOCK_T_IN || own.request == BLOCK_T_GET_ID;
-  const to = chains.writable(chain, 0);
-  chains.skip(to, chain.writableBytes - 1);
-  chains.put(to, status, 1);
+  chains.putLast(chain, status);
   // Of a read that ends early, nothing but the status was written for the driver to count on.
   queues.give(queue, chain.head, isRead && status == BLOCK_S_OK ? ((own.bytes + 1) as u32) : 1);
   own.busy = 0;
@@ -219,6 +217,7 @@ export function kick(device: VirtioDevice): bool {
   if (changetype<usize>(own.disk.board) != 0) return advance(own);
   let budget = PIECE;
   let requests: u32 = 0;
+  let more: bool;
   do {
     while (budget != 0 && requests < REQUESTS_A_PIECE && (own.busy != 0 || take(device, queue, own))) {
       if (own.busy != 0) {
@@ -229,8 +228,9 @@ export function kick(device: VirtioDevice): bool {
     }
     queues.show(queue);
     queues.wantKick(queue);
-  } while (budget != 0 && requests < REQUESTS_A_PIECE && queues.hasMore(queue));
-  return own.busy != 0 || queues.hasMore(queue);
+    more = queues.hasMore(queue);
+  } while (more && budget != 0 && requests < REQUESTS_A_PIECE);
+  return own.busy != 0 || more;
 }
 
 /** Nothing is under way any more: what the board's disk still does for it, it does in a slot of its own, and nobody waits for that. */

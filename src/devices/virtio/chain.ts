@@ -133,6 +133,12 @@ export function move(from: Cursor, to: Cursor, bytes: u64): void {
   }
 }
 
+/** Writes the last byte of the room. There is some. */
+export function putLast(chain: Chain, byte: u32): void {
+  const buffer = bufferOf(chain, chain.buffers - 1);
+  phys.write8(ram.find(chain.vm, (buffer.ipa + buffer.bytes - 1) as Ipa), byte);
+}
+
 /** Writes bytes of the core's memory. */
 export function putBytes(to: Cursor, at: usize, bytes: u32): void {
   for (let n: u32 = 0; n < bytes; n += 8) put(to, load<u64>(at + n), min<u32>(8, bytes - n));

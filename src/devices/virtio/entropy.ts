@@ -34,6 +34,7 @@ export function kick(device: VirtioDevice): bool {
   const queue = queues.nth(device, REQUESTS);
   const chain = chains.scratch(0);
   let made: u64 = 0;
+  let more: bool;
   do {
     while (made < PIECE && queues.take(queue, chain)) {
       const bytes = fill(chain);
@@ -42,6 +43,7 @@ export function kick(device: VirtioDevice): bool {
     }
     queues.show(queue);
     queues.wantKick(queue);
-  } while (made < PIECE && queues.hasMore(queue));
-  return queues.hasMore(queue);
+    more = queues.hasMore(queue);
+  } while (more && made < PIECE);
+  return more;
 }

@@ -121,6 +121,7 @@ function transmit(device: VirtioDevice): bool {
   const port = portOf(device);
   let deliveries: u32 = 0;
   let bytes: u64 = 0;
+  let more: bool;
   do {
     while (deliveries < DELIVERIES && bytes < PIECE && queues.take(queue, chain)) {
       const packet = chains.packet();
@@ -132,8 +133,9 @@ function transmit(device: VirtioDevice): bool {
     }
     queues.show(queue);
     queues.wantKick(queue);
-  } while (deliveries < DELIVERIES && bytes < PIECE && queues.hasMore(queue));
-  return queues.hasMore(queue);
+    more = queues.hasMore(queue);
+  } while (more && deliveries < DELIVERIES && bytes < PIECE);
+  return more;
 }
 
 /** A kick of one of the queues; true: there is more to do. */
