@@ -1,4 +1,4 @@
-// Attacks by what VMs share, by their lives, and on the console: rows 48 to 50, 53 and 54. (51 and 52 come with virtio.)
+// Attacks by what VMs share, by their lives, and on the console: rows 48 to 50, 53 and 54.
 
 import assert from "node:assert/strict";
 import { vmStates } from "../../../abi/calls.ts";
