@@ -89,7 +89,11 @@ const bugs: Bug[] = [
         find: "return cursor(n, chain, chain.readable, chain.buffers);",
         replace: "return cursor(n, chain, 0, chain.buffers);",
       },
-      { file: "src/devices/virtio/entropy.ts", find: "min<u64>(chain.writableBytes, REQUEST_MAX)", replace: "max<u64>(chain.writableBytes, 8)" },
+      {
+        file: "src/devices/virtio/entropy.ts",
+        find: "min<u64>(chain.writableBytes, REQUEST_MAX)",
+        replace: "max<u64>(chain.writableBytes, 8)",
+      },
     ],
     run: readable,
     report: /EL2 writes to 0x\w+ of VM 0, while that is on CPU 0/,
