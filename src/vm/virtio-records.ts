@@ -201,6 +201,9 @@ export class Switch {
   uplink: u32;
   wantsUplink: u32;
   uplinkMac: u64;
+  /** How many chains the piece of work at hand has taken. */
+  taken: u32;
+  padding: u32;
   /** Ports, one bit each: those whose drivers are to be interrupted when the lock has been let go of. */
   touched: u64;
   firstPort: usize;

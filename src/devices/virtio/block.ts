@@ -52,7 +52,7 @@ const QUEUE_SIZE: u32 = 128;
 const SEG_MAX: u32 = QUEUE_SIZE - 2;
 /** What one piece of work moves, in bytes, and how many requests it takes, at most. */
 const PIECE: u64 = 0x8000;
-const REQUESTS_A_PIECE: u32 = 16;
+const REQUESTS_A_PIECE: u32 = 8;
 /** Sectors that one request may clear. */
 const CLEARED: u64 = 0x10000;
 

@@ -4,13 +4,15 @@
 import { NET_F_MRG_RXBUF, NET_HEADER, NET_NUM_BUFFERS, NET_RECEIVE } from "../../../build/gen/virtio";
 import * as boardNet from "../../drivers/virtio/net";
 import { BoardNet } from "../../drivers/virtio/net";
-import { Chain, Cursor, Packet, Port, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
+import { Chain, Cursor, Packet, Port, Virtqueue } from "../../vm/virtio-records";
 import * as chains from "./chain";
 import * as queues from "./queue";
 
 /** Chains of this CPU: the first one that a packet goes into, and a further one. What was sent is chain 0. */
 const FIRST: u32 = 1;
 const FURTHER: u32 = 2;
+/** Buffers that are filled in one go: for a packet to all ports of a switch, or a large one. What goes beyond is lost. */
+const MOST_BUFFERS: u32 = 512;
 
 /** The header of what a driver receives, but for num_buffers. */
 function putHeader(chain: Chain, packet: Packet): void {
@@ -27,13 +29,22 @@ function fill(packet: Packet, done: u64, from: Cursor, to: Cursor, bytes: u64): 
   if (bytes != head) chains.move(from, to, bytes - head);
 }
 
+/** Takes a chain of a receiver; none when enough were taken at once, be they as small as they may. */
+function take(port: Port, queue: Virtqueue, chain: Chain): bool {
+  if (port.net.taken >= MOST_BUFFERS || !queues.take(queue, chain)) return false;
+  port.net.taken += chain.buffers;
+  return true;
+}
+
 /**
  * Copies a packet into as many chains as it takes, one where the driver has not asked for more (5.1.6.4). False: they do not do, and all is as before.
  */
-function putInQueue(device: VirtioDevice, queue: Virtqueue, packet: Packet): bool {
+function putInQueue(port: Port, packet: Packet): bool {
+  const device = port.device;
+  const queue = queues.nth(device, NET_RECEIVE);
   const first = chains.scratch(FIRST);
   const mark = queues.mark(queue);
-  if (!queues.take(queue, first)) return false;
+  if (!take(port, queue, first)) return false;
   const from = chains.readable(packet.chain, 0);
   chains.skip(from, packet.offset + packet.headBytes);
   let left: u64 = packet.bytes;
@@ -52,7 +63,7 @@ function putInQueue(device: VirtioDevice, queue: Virtqueue, packet: Packet): boo
   let buffers: u32 = 1;
   while (left != 0) {
     const further = chains.scratch(FURTHER);
-    if (!queues.take(queue, further)) {
+    if (!take(port, queue, further)) {
       queues.rollBack(queue, mark);
       return false;
     }
@@ -85,5 +96,5 @@ function putOnWire(net: BoardNet, packet: Packet): bool {
 /** Delivers a packet at a port, which can take it as it is; false: there is no room for it. */
 export function put(to: Port, packet: Packet): bool {
   if (changetype<usize>(to.uplink) != 0) return putOnWire(to.uplink, packet);
-  return putInQueue(to.device, queues.nth(to.device, NET_RECEIVE), packet);
+  return putInQueue(to, packet);
 }

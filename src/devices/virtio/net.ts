@@ -38,8 +38,9 @@ import * as queues from "./queue";
 import * as switching from "./switch";
 
 const QUEUE_SIZE: u32 = VIRTQUEUE_MAX;
-/** What one piece of work takes, at most and one packet more: packets sent and delivered, and bytes sent. */
+/** What one piece of work takes, at most and one packet more: packets sent and delivered, buffers filled, and bytes sent. */
 const DELIVERIES: u32 = 32;
+const FILLED: u32 = 128;
 const PIECE: u64 = 0x10000;
 /** The chain of this CPU that holds what is sent. */
 const SENT: u32 = 0;
@@ -120,21 +121,24 @@ function transmit(device: VirtioDevice): bool {
   const chain = chains.scratch(SENT);
   const port = portOf(device);
   let deliveries: u32 = 0;
+  let filled: u32 = 0;
   let bytes: u64 = 0;
   let more: bool;
   do {
-    while (deliveries < DELIVERIES && bytes < PIECE && queues.take(queue, chain)) {
+    while (deliveries < DELIVERIES && filled < FILLED && bytes < PIECE && queues.take(queue, chain)) {
       const packet = chains.packet();
+      port.net.taken = 0;
       if (read(device, chain, packet)) deliveries += switching.send(port, packet);
       else port.refusedPackets++;
       queues.give(queue, chain.head, 0);
       deliveries++;
+      filled += port.net.taken;
       bytes += chain.readableBytes;
     }
     queues.show(queue);
     queues.wantKick(queue);
     more = queues.hasMore(queue);
-  } while (more && deliveries < DELIVERIES && bytes < PIECE);
+  } while (more && deliveries < DELIVERIES && filled < FILLED && bytes < PIECE);
   return more;
 }
 

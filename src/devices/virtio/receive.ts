@@ -41,9 +41,10 @@ function mayHold(port: Port, sender: u32, queue: Virtqueue): bool {
 
 /** Counts entries that were filled for a port. */
 function hold(port: Port, sender: u32, entries: u32): void {
-  store<u32>(port.holds + (sender << 2), load<u32>(port.holds + (sender << 2)) + entries);
+  const holds = port.holds + (sender << 2);
   for (let n: u32 = 0; n < entries && port.held < VIRTQUEUE_MAX; n++) {
     store<u8>(port.senders + ((port.firstSender + port.held) & (VIRTQUEUE_MAX - 1)), sender as u8);
+    store<u32>(holds, load<u32>(holds) + 1);
     port.held++;
   }
 }

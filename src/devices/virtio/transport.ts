@@ -80,8 +80,16 @@ function selected(device: VirtioDevice): Virtqueue {
   return device.queueSel < device.queues ? queues.nth(device, device.queueSel) : changetype<Virtqueue>(0);
 }
 
-/** Reads a register below the configuration space, all 32 bits of it, but for InterruptStatus. The VM's lock is held. */
+/** Reads a register below the configuration space, all 32 bits of it, but for InterruptStatus. */
 export function read(device: VirtioDevice, offset: u32): u32 {
+  // Whoever works on it may break it.
+  locks.acquire(device.lock);
+  const value = readLocked(device, offset);
+  locks.release(device.lock);
+  return value;
+}
+
+function readLocked(device: VirtioDevice, offset: u32): u32 {
   switch (offset) {
     case VIRTIO_MAGIC_VALUE:
       return VIRTIO_MAGIC;
@@ -121,8 +129,10 @@ function writeStatus(device: VirtioDevice, value: u32): void {
 
 function writeQueue(device: VirtioDevice, queue: Virtqueue, offset: u32, value: u32): void {
   if (offset == VIRTIO_QUEUE_READY) {
-    if (value == 0) queue.ready = 0;
-    else if (queue.ready == 0 && (device.status & (STATUS_FEATURES_OK | STATUS_NEEDS_RESET)) == STATUS_FEATURES_OK) {
+    if (value == 0) {
+      queue.ready = 0;
+      types.reset(device);
+    } else if (queue.ready == 0 && (device.status & (STATUS_FEATURES_OK | STATUS_NEEDS_RESET)) == STATUS_FEATURES_OK) {
       if (!queues.open(queue))
         queues.broken(device, "virtio device %d: a queue of %d entries whose areas are not RAM", queue.size);
     }

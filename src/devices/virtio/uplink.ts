@@ -40,6 +40,7 @@ function forward(port: Port, at: Pa, bytes: u32): void {
   const from = chains.readable(chain, 0);
   packet.to = chains.get(from, 6);
   packet.from = chains.get(from, 6);
+  port.net.taken = 0;
   switching.send(port, packet);
 }
 

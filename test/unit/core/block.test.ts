@@ -7,7 +7,7 @@ import { virtioBlock as block, virtioMmio as register, virtioStatus as status, v
 import type { DiskOptions } from "../../../sim/bundles.ts";
 import { randomOf } from "../../../sim/random.ts";
 import { startSystem } from "../../../sim/start.ts";
-import { Driver, type Part, type Queue } from "./virtio-driver.ts";
+import { Driver, type Part, Queue } from "./virtio-driver.ts";
 
 const RAM = machine.RAM_BASE;
 const RINGS = RAM + 0x40_0000;
@@ -225,6 +225,26 @@ test("a reset in the middle of a request: nothing is written behind it, and the 
   driver.memory.fill(queue.available, new Uint8Array(0x200));
   const again = new Disk(driver);
   assert.deepEqual(again.read(0, 512), FILE.subarray(0, 512));
+});
+
+test("a queue that is closed in the middle of a request, and opened elsewhere, knows nothing of it", () => {
+  const disk = writable();
+  const { driver, queue } = disk;
+  driver.memory.write(HEADER, 8, IN);
+  driver.memory.write(HEADER + 8, 8, 0);
+  queue.offer([
+    { ipa: HEADER, bytes: 16 },
+    { ipa: DATA, bytes: 0x2_0000, write: true },
+    { ipa: STATUS, bytes: 1, write: true },
+  ]);
+  queue.kick();
+  driver.write(register.VIRTIO_QUEUE_SEL, 0);
+  driver.write(register.VIRTIO_QUEUE_READY, 0);
+  const other = new Queue(driver, 0, 64, RINGS + 0x4000);
+  other.open();
+  assert.equal(driver.read(register.VIRTIO_QUEUE_READY), 1);
+  other.kick();
+  assert.deepEqual([queue.take(), other.take()], [[], []]);
 });
 
 // --- what is wrong
