@@ -158,7 +158,7 @@ const refusals: Record<string, [(machine: Machine) => unknown, RegExp]> = {
   "a leaf that leads into the image": [({ door }) => door.writeLeaf(BigInt(door.imageEnd), 500, 0x4000_0401n), /REFUSE_LEAF/],
   "a leaf that leads to a device": [({ door }) => door.writeLeaf(BigInt(door.imageEnd), 500, 0x0000_0401n), /REFUSE_LEAF/],
   "a leaf that is no leaf of its level": [({ door }) => door.writeLeaf(BigInt(door.imageEnd), 500, 0x4400_0403n), /REFUSE_LEAF/],
-  "a device that is not mapped": [(machine) => machine.readDevice(0x0a00_0000, 4), /no mapping/],
+  "a device that is not mapped": [(machine) => machine.readDevice(0x0b00_0000, 4), /no mapping/],
   "an odd device access": [(machine) => machine.readDevice(0x0900_0002, 4), /device access/],
 };
 for (const [name, [action, message]] of Object.entries(refusals)) {

@@ -122,6 +122,8 @@ test("boot maps RAM behind the image for data, and the devices it drives, and cl
     [0x0800_0000, 0x0801_0000],
     [0x080a_0000, 0x0900_1000],
     [0x0901_0000, 0x0901_1000],
+    // The board's virtio transports.
+    [0x0a00_0000, 0x0a00_1000],
   ]);
   assert.ok(leaves.every(({ write, execute }) => !(write && execute)));
   const added = leaves.filter(({ input }) => input < layout.IMAGE_VA);
