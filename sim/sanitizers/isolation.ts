@@ -183,7 +183,8 @@ export class Isolation {
   /** Whether a device of a VM may do that, wherever its vCPUs are. */
   #isOfDevice(access: "mayRead" | "mayWrite", mapping: Mapping, pa: number, bytes: number): boolean {
     const { vm, mappings } = mapping.space;
-    if (vm === undefined || this.#rangeOf(mapping)?.kind !== "RAM") return false;
+    // Asked at nearly every access, and most VMs have no devices.
+    if (vm === undefined || this.system?.vms[vm]?.virtio === 0 || this.#rangeOf(mapping)?.kind !== "RAM") return false;
     const read = (ipa: number, size: number): number | undefined => {
       for (const one of mappings.values())
         if (ipa >= one.ipa && ipa + size <= one.ipa + one.bytes)

@@ -26,6 +26,8 @@ export interface VmDescription {
   /** Whom each of its doorbells rings, and which one of theirs. */
   readonly doorbells: readonly { readonly peer: number; readonly number: number }[];
   readonly ranges: readonly Range[];
+  /** How many virtio devices it has. */
+  readonly virtio: number;
   /** Later ones lie on earlier ones. */
   readonly payloads: readonly Payload[];
   /** Places that the core fills with what it likes: random seeds, counts of time. */
@@ -144,6 +146,7 @@ const vmOf = (bundle: Buffer, vm: Node, shared: readonly number[]): VmDescriptio
   const vcpus = number(vm, names.VCPUS);
   return {
     vcpus,
+    virtio: list(vm, names.VIRTIO).length,
     doorbells: list(vm, names.DOORBELLS).map((node) => ({ peer: number(node, names.PEER), number: number(node, names.NUMBER) })),
     ranges: rangesOf(vm, shared),
     payloads: [
