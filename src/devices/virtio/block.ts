@@ -139,6 +139,8 @@ function begin(own: BlockDevice): u32 {
       return BLOCK_S_OK;
     case BLOCK_T_DISCARD:
     case BLOCK_T_WRITE_ZEROES:
+      // Never offered there: the board's disk would do it wherever the request says.
+      if (disks.isSlice(own.disk)) return BLOCK_S_UNSUPP;
       return own.readOnly != 0 ? BLOCK_S_IOERR : beginClearing(own, from);
     default:
       return BLOCK_S_UNSUPP;

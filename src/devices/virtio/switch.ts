@@ -104,13 +104,14 @@ function mayAfford(port: Port, bytes: u64, now: u64): bool {
 }
 
 function deliver(from: Port, to: Port, packet: Packet): void {
+  // Part of it may arrive, or the receiver's device break: its driver hears of that too.
+  if (changetype<usize>(to.uplink) == 0) to.net.touched |= (1 as u64) << (to.number as u64);
   if (to.up == 0 || !receive(to, from.number, packet)) {
     to.droppedPackets++;
     return;
   }
   to.receivedPackets++;
   to.receivedBytes += packet.bytes;
-  if (changetype<usize>(to.uplink) == 0) to.net.touched |= (1 as u64) << (to.number as u64);
 }
 
 /** Takes a packet that a port has sent; returns to how many others it went. */

@@ -2,10 +2,8 @@
 
 import {
   BLOCK_CAPACITY,
-  BLOCK_F_DISCARD,
   BLOCK_F_FLUSH,
   BLOCK_F_RO,
-  BLOCK_F_WRITE_ZEROES,
   BLOCK_HEADER,
   BLOCK_ID,
   BLOCK_S_IOERR,
@@ -38,7 +36,7 @@ export const CHUNK: u64 = 0x8000;
 /** Header and status of a slot, and the serial number that is asked for at boot, before its data. */
 const HEAD: u64 = 64;
 const NO_SLOT: u32 = SLOTS;
-const FEATURES: u64 = BLOCK_F_RO | BLOCK_F_FLUSH | BLOCK_F_DISCARD | BLOCK_F_WRITE_ZEROES;
+const FEATURES: u64 = BLOCK_F_RO | BLOCK_F_FLUSH;
 
 @unmanaged
 export class BoardBlock {

@@ -297,6 +297,21 @@ test("what a sender has not taken, or does not make sense, is not sent", () => {
   assert.deepEqual(four.take(), []);
 });
 
+test("a driver hears of the segments that it got, though there was no room for all, and of its device that breaks", () => {
+  const [one, two] = ports({}, { features: BASIC }) as [NetPort, NetPort];
+  two.listen(4);
+  two.driver.openInterrupt();
+  const gso = { ...SUM, csumStart: 34, gsoType: net.NET_GSO_TCPV4, gsoSize: 1000 };
+  one.send(tcp4(two.mac, one.mac, payload(5500)), gso);
+  assert.equal(two.take().length, 4);
+  assert.equal(two.driver.guest.acknowledge(), two.driver.intid);
+  const [three, four] = ports({}, { features: BASIC }) as [NetPort, NetPort];
+  four.driver.openInterrupt();
+  four.receive.offer([{ ipa: 0x10, bytes: 2048, write: true }]);
+  three.send(frameOf(four.mac, three.mac, payload(60)));
+  assert.equal(four.driver.guest.acknowledge(), four.driver.intid);
+});
+
 // --- fairness
 
 test("a port that floods leaves room for others in a receive queue", () => {

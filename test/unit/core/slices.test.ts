@@ -263,6 +263,28 @@ test("an error of the disk is an error of the request, of that one alone", () =>
   assert.deepEqual(client.read(0, 512), disk.image.subarray(0, 512));
 });
 
+test("what a slice's driver was not offered does not reach the disk", () => {
+  const features = FEATURE_FLUSH | block.BLOCK_F_DISCARD | block.BLOCK_F_WRITE_ZEROES;
+  const { disk, machine: found } = board([{ start: 0x8000, size: 0x8000 }], { features });
+  const client = new Client(found);
+  for (const type of [block.BLOCK_T_DISCARD, block.BLOCK_T_WRITE_ZEROES]) {
+    const header = HEADERS + 0x8000;
+    const { memory } = client.driver;
+    memory.write(header, 8, type);
+    memory.write(header + 8, 8, 0n);
+    memory.write(header + 16, 8, 0n);
+    memory.write(header + 24, 8, 1n);
+    client.queue.offer([
+      { ipa: header, bytes: 32 },
+      { ipa: header + 64, bytes: 1, write: true },
+    ]);
+    client.queue.kick();
+    assert.equal(client.wait().length, 1);
+    assert.equal(memory.read(header + 64, 1), block.BLOCK_S_UNSUPP);
+  }
+  assert.deepEqual(disk.asked, []);
+});
+
 test("many requests are done one after the other, in order, at one kick", () => {
   const { disk, machine: found } = board([{}]);
   const client = new Client(found);
