@@ -27,7 +27,6 @@ export const virtioMmio = {
   VIRTIO_QUEUE_DEVICE_HIGH: 0x0a4,
   VIRTIO_SHM_LEN_LOW: 0x0b0,
   VIRTIO_SHM_BASE_HIGH: 0x0bc,
-  VIRTIO_CONFIG_GENERATION: 0x0fc,
   VIRTIO_CONFIG: 0x100,
 
   /** Of the legacy interface (4.2.4), version 1. */
@@ -50,7 +49,6 @@ export const virtioStatus = {
   STATUS_DRIVER_OK: 0x04,
   STATUS_FEATURES_OK: 0x08,
   STATUS_NEEDS_RESET: 0x40,
-  STATUS_FAILED: 0x80,
 
   INTERRUPT_USED: 0x1,
   INTERRUPT_CONFIG: 0x2,
@@ -137,7 +135,6 @@ export const virtioNet = {
   NET_MAC: 0,
   NET_STATUS: 6,
   NET_S_LINK_UP: 1,
-  NET_CONFIG_BYTES: 8,
 
   NET_RECEIVE: 0,
   NET_TRANSMIT: 1,
@@ -146,7 +143,6 @@ export const virtioNet = {
   NET_HEADER_LEGACY: 10,
   NET_NUM_BUFFERS: 10,
   NET_HDR_F_NEEDS_CSUM: 1,
-  NET_HDR_F_DATA_VALID: 2,
   NET_GSO_NONE: 0,
   NET_GSO_TCPV4: 1,
   NET_GSO_TCPV6: 4,

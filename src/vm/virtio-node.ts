@@ -72,6 +72,7 @@ export function read(vm: Vm, node: u32): void {
     device.type = bundle.within(at, DT_TYPE, 1, VIRTIO_ENTROPY, "the bundle is corrupt: a virtio device of type %d");
     if (device.type == VIRTIO_NET) device.own = changetype<usize>(readNet(at));
     else if (device.type == VIRTIO_BLOCK) device.own = changetype<usize>(readBlock(at));
+    else if (device.type != VIRTIO_ENTROPY) crash("the bundle is corrupt: a virtio device of type %d", device.type);
     at = bundle.nextOf(at);
   }
 }

@@ -51,12 +51,11 @@ export class VirtioDevice {
   queueSel: u32;
   queues: u32;
   firstQueue: Virtqueue;
-  /** Changes of the configuration space. */
-  generation: u32;
   /** The driver wants event indices (VIRTIO_F_EVENT_IDX). */
   eventIdx: u32;
   /** What it has of its own, by its type: a BlockDevice. Null: nothing. Their size is a multiple of 8: they lie in a row. */
   own: usize;
+  reserved: u32;
 }
 
 /** What a descriptor names, as it was when it was copied: inside of the VM's RAM. */
@@ -123,7 +122,7 @@ export class BlockDevice {
   slot: u32;
   inSlot: u32;
   doing: u32;
-  /** It waits for a slot. */
+  /** It waits for a slot: its ticket; 0: it does not. */
   waits: u32;
   readOnly: u32;
   /** A chain was taken, and is not given back yet. */
@@ -201,8 +200,10 @@ export class Switch {
   uplink: u32;
   wantsUplink: u32;
   uplinkMac: u64;
-  /** How many chains the piece of work at hand has taken. */
+  /** How many buffers of receivers the packet at hand has taken; of that of the receiver at hand, the count before, and the most that it may take. */
   taken: u32;
+  takenBefore: u32;
+  takenMost: u32;
   padding: u32;
   /** Ports, one bit each: those whose drivers are to be interrupted when the lock has been let go of. */
   touched: u64;
@@ -235,4 +236,7 @@ export class Packet {
   /** Bytes of the core's memory that stand in place of its first ones. */
   head: usize;
   headBytes: u32;
+  /** Both addresses as they were read, for `head`. */
+  addresses0: u64;
+  addresses1: u64;
 }

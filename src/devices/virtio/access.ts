@@ -6,7 +6,6 @@ import {
   STATUS_NEEDS_RESET,
   VIRTIO_CONFIG,
   VIRTIO_INTERRUPT_STATUS,
-  VIRTIO_NET,
   VIRTIO_QUEUE_NOTIFY,
 } from "../../../build/gen/virtio";
 import * as locks from "../../lib/lock";
@@ -18,9 +17,9 @@ import * as virtioTable from "../../vm/virtio-table";
 import * as guard from "../guard";
 import { part } from "../part";
 import * as chains from "./chain";
-import * as net from "./net";
 import * as types from "./types";
 import * as signal from "./signal";
+import * as switching from "./switch";
 import * as transport from "./transport";
 
 /** Makes the devices of all VMs, as the manifest names them. At boot, once. */
@@ -73,10 +72,11 @@ function kick(device: VirtioDevice, queue: u32): bool {
   locks.acquire(device.lock);
   const runs = (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
   const more = runs && queue < device.queues && types.kick(device, queue);
-  let touched = device.type == VIRTIO_NET ? net.touched(device) : 0;
+  const on = types.switchOf(device);
+  const touched = changetype<usize>(on) == 0 ? 0 : switching.takeTouched(on);
   locks.release(device.lock);
   signal.interrupt(device);
-  for (; touched != 0; touched &= touched - 1) signal.interrupt(net.deviceAt(device, ctz<u64>(touched) as u32));
+  if (touched != 0) switching.interrupt(on, touched);
   return more;
 }
 

@@ -34,6 +34,8 @@ import {
   F_INDIRECT_DESC,
   F_VERSION_1,
   SECTOR,
+  STATUS_DRIVER_OK,
+  STATUS_NEEDS_RESET,
 } from "../../../build/gen/virtio";
 import { DISK_BLOCK } from "../../../build/gen/bundle";
 import * as boardBlock from "../../drivers/virtio/block";
@@ -266,7 +268,8 @@ function submit(own: BlockDevice, slot: u32, doing: Doing, type: u32, bytes: u64
   own.doing = doing;
   own.inSlot = bytes as u32;
   boardBlock.setOwner(own.disk.board, slot, changetype<usize>(own));
-  boardBlock.submit(own.disk.board, slot, type, (own.disk.start + own.at + own.done) / SECTOR, bytes as u32);
+  const sector = doing == Doing.DATA ? (own.disk.start + own.at + own.done) / SECTOR : 0;
+  boardBlock.submit(own.disk.board, slot, type, sector, bytes as u32);
 }
 
 /** The next step of the request at hand; false: it has to wait for a slot. */
@@ -293,14 +296,35 @@ function step(queue: Virtqueue, own: BlockDevice): bool {
   return true;
 }
 
+/** Waits for a slot, behind those who do already. */
+function wait(own: BlockDevice): void {
+  if (own.waits != 0) return;
+  // 0 is nobody's.
+  own.disk.board.tickets = max<u32>(own.disk.board.tickets + 1, 1);
+  own.waits = own.disk.board.tickets;
+}
+
+/** Who has waited longest for a slot of a disk; null: nobody waits. */
+function longestWaiting(board: BoardBlock): BlockDevice {
+  let first = changetype<BlockDevice>(0);
+  for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) {
+    if (own.waits == 0) continue;
+    if (changetype<usize>(first) == 0 || ((own.waits - first.waits) as i32) < 0) first = own;
+  }
+  return first;
+}
+
 /** Goes on until the disk is at work for this device, or there is nothing to do; true: there is more, but enough was done at once. */
 function advance(own: BlockDevice): bool {
   const queue = queues.nth(own.device, REQUESTS);
   let answered: u32 = 0;
   do {
     while (own.slot == 0 && answered < REQUESTS_A_PIECE && (own.busy != 0 || take(own.device, queue, own))) {
-      own.waits = u32(own.busy != 0 && !step(queue, own));
-      if (own.waits != 0) break;
+      if (own.busy != 0 && !step(queue, own)) {
+        wait(own);
+        break;
+      }
+      own.waits = 0;
       answered++;
     }
     queues.show(queue);
@@ -311,6 +335,10 @@ function advance(own: BlockDevice): bool {
 
 /** The same where nobody kicks: the board's disk comes back to the rest. */
 function goOn(own: BlockDevice): void {
+  if ((own.device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) != STATUS_DRIVER_OK) {
+    own.waits = 0;
+    return;
+  }
   if (!advance(own)) return;
   const slot = boardBlock.takeSlot(own.disk.board);
   if (boardBlock.isSlot(slot)) submit(own, slot, Doing.PAUSE, BLOCK_T_GET_ID, BLOCK_ID);
@@ -345,9 +373,10 @@ export function boardInterrupt(board: BoardBlock): void {
     boardBlock.setOwner(board, slot, 0);
     if (owner != 0) finish(changetype<BlockDevice>(owner), slot);
   }
-  // Those who wait for a slot first.
-  for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) {
-    if (own.waits != 0) goOn(own);
+  for (let n: u32 = 0; n < boardBlock.SLOTS && board.free != 0; n++) {
+    const own = longestWaiting(board);
+    if (changetype<usize>(own) == 0) break;
+    goOn(own);
   }
   for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) {
     if (own.slot == 0 && own.waits == 0) goOn(own);

@@ -46,8 +46,10 @@ export function add(on: Switch, packet: Packet, now: u64): void {
   write32(on, position + 12, packet.bytes);
   position += HEADER;
   const from = chains.readable(packet.chain, 0);
-  chains.skip(from, packet.offset);
-  for (let left: u64 = kept; left != 0; ) {
+  chains.skip(from, packet.offset + packet.headBytes);
+  for (let n: u32 = 0; n < packet.headBytes; n++) phys.write8(at(on, position + n), load<u8>(packet.head + n));
+  position += packet.headBytes;
+  for (let left: u64 = kept - packet.headBytes; left != 0; ) {
     const part = min<u64>(left, on.captureSize - (position % on.captureSize));
     chains.read(from, at(on, position), part);
     position += part;

@@ -11,8 +11,6 @@ import * as queues from "./queue";
 /** Chains of this CPU: the first one that a packet goes into, and a further one. What was sent is chain 0. */
 const FIRST: u32 = 1;
 const FURTHER: u32 = 2;
-/** Buffers that are filled in one go: for a packet to all ports of a switch, or a large one. What goes beyond is lost. */
-const MOST_BUFFERS: u32 = 512;
 
 /** The header of what a driver receives, but for num_buffers. */
 function putHeader(chain: Chain, packet: Packet): void {
@@ -29,10 +27,11 @@ function fill(packet: Packet, done: u64, from: Cursor, to: Cursor, bytes: u64): 
   if (bytes != head) chains.move(from, to, bytes - head);
 }
 
-/** Takes a chain of a receiver; none when enough were taken at once, be they as small as they may. */
+/** Takes a chain of a receiver; none when it has given enough for this packet, be they as small as they may. */
 function take(port: Port, queue: Virtqueue, chain: Chain): bool {
-  if (port.net.taken >= MOST_BUFFERS || !queues.take(queue, chain)) return false;
-  port.net.taken += chain.buffers;
+  const on = port.net;
+  if (on.taken - on.takenBefore >= on.takenMost || !queues.take(queue, chain)) return false;
+  on.taken += chain.buffers;
   return true;
 }
 

@@ -39,7 +39,8 @@ export function kick(device: VirtioDevice): bool {
     while (made < PIECE && queues.take(queue, chain)) {
       const bytes = fill(chain);
       queues.give(queue, chain.head, bytes as u32);
-      made += max<u64>(bytes, 8);
+      // Each buffer costs something, be there much to write or nothing.
+      made += max<u64>(bytes, chain.buffers << 4);
     }
     queues.show(queue);
     queues.wantKick(queue);

@@ -29,8 +29,7 @@ import {
   VIRTQUEUE_MAX,
 } from "../../../build/gen/virtio";
 import * as arena from "../../lib/arena";
-import { Chain, Packet, Port, VirtioDevice } from "../../vm/virtio-records";
-import * as switches from "../../vm/switches";
+import { Chain, Packet, Port, Switch, VirtioDevice } from "../../vm/virtio-records";
 import * as virtioTable from "../../vm/virtio-table";
 import * as chains from "./chain";
 import * as offload from "./offload";
@@ -38,10 +37,12 @@ import * as queues from "./queue";
 import * as switching from "./switch";
 
 const QUEUE_SIZE: u32 = VIRTQUEUE_MAX;
-/** What one piece of work takes, at most and one packet more: packets sent and delivered, buffers filled, and bytes sent. */
+/** What one piece of work takes, at most and one packet more: packets sent and delivered, buffers read and filled, and bytes sent. */
 const DELIVERIES: u32 = 32;
-const FILLED: u32 = 128;
+const FILLED: u32 = 256;
 const PIECE: u64 = 0x10000;
+/** Bytes of the addresses of a frame. */
+const ADDRESSES: u32 = 12;
 /** The chain of this CPU that holds what is sent. */
 const SENT: u32 = 0;
 
@@ -109,9 +110,13 @@ function read(device: VirtioDevice, chain: Chain, packet: Packet): bool {
   packet.gsoSize = ((low >> 32) & 0xffff) as u32;
   packet.csumStart = (low >> 48) as u32;
   packet.csumOffset = (high & 0xffff) as u32;
-  packet.headBytes = 0;
   packet.to = chains.get(from, 6);
   packet.from = chains.get(from, 6);
+  // What was checked is what is sent, whatever the guest writes there meanwhile.
+  packet.addresses0 = packet.to | (packet.from << 48);
+  packet.addresses1 = packet.from >> 16;
+  packet.head = changetype<usize>(packet) + offsetof<Packet>("addresses0");
+  packet.headBytes = ADDRESSES;
   return mayAsk(device, packet) && offload.isSound(packet);
 }
 
@@ -132,7 +137,7 @@ function transmit(device: VirtioDevice): bool {
       else port.refusedPackets++;
       queues.give(queue, chain.head, 0);
       deliveries++;
-      filled += port.net.taken;
+      filled += port.net.taken + chain.buffers;
       bytes += chain.readableBytes;
     }
     queues.show(queue);
@@ -150,15 +155,7 @@ export function kick(device: VirtioDevice, queue: u32): bool {
   return false;
 }
 
-/** The ports, one bit each, to which something was delivered since this was asked last. The switch's lock is held. */
-export function touched(device: VirtioDevice): u64 {
-  const on = portOf(device).net;
-  const ports = on.touched;
-  on.touched = 0;
-  return ports;
-}
-
-/** The device of port `n` of the switch that a device is on. */
-export function deviceAt(device: VirtioDevice, n: u32): VirtioDevice {
-  return switches.port(portOf(device).net, n).device;
+/** The switch that a device is a port of. */
+export function switchOf(device: VirtioDevice): Switch {
+  return portOf(device).net;
 }

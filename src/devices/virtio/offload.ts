@@ -6,6 +6,7 @@
 import {
   ETHERNET_GROUP,
   ETHERNET_HEADER,
+  ETHERNET_MAX,
   ETHERNET_TAG,
   NET_GSO_NONE,
   NET_GSO_TCPV4,
@@ -92,13 +93,14 @@ function copyHeaders(packet: Packet, bytes: u32): usize {
   const from = chains.readable(packet.chain, 0);
   chains.skip(from, packet.offset);
   for (let n: u32 = 0; n < bytes; n += 8) store<u64>(at + n, chains.get(from, min<u32>(8, bytes - n)));
+  for (let n: u32 = 0; n < packet.headBytes; n++) store<u8>(at + n, load<u8>(packet.head + n));
   return at;
 }
 
 function sum(to: Port, packet: Packet): bool {
   const field = packet.csumStart + packet.csumOffset;
-  // The headers of any packet that is summed are shorter.
-  if (field + 2 > HEADERS_MAX) return false;
+  // The headers of packets that are summed are shorter.
+  if (field + 2 > HEADERS_STRIDE) return false;
   const at = copyHeaders(packet, field + 2);
   const part = partOf(packet, 0, packet.bytes, at, field + 2);
   // The field holds the sum of what is not in the packet (5.1.6.2).
@@ -145,6 +147,7 @@ function segment(to: Port, packet: Packet): bool {
   // IPv6 with extensions is nobody's TSO.
   if (ip + ipBytes != tcp || (isV4 && ipBytes < 20) || protocol != TCP) return false;
   if (head < tcp + 20 || head > HEADERS_MAX || head >= packet.bytes) return false;
+  if (head + min<u32>(packet.gsoSize, packet.bytes - head) > ETHERNET_MAX) return false;
 
   const flags: u32 = load<u8>(at + tcp + 13);
   const sequence = bswap<u32>(load<u32>(at + tcp + 4));

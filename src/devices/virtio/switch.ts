@@ -11,6 +11,7 @@ import * as switches from "../../vm/switches";
 import { STATIONS } from "../../vm/switches";
 import * as capture from "./capture";
 import { receive } from "./receive";
+import * as signal from "./signal";
 
 /** An address that has not sent for so long is forgotten (802.1D, 7.9.2). */
 const AGE_SECONDS: u64 = 300;
@@ -32,7 +33,7 @@ function stationOf(port: Port, mac: u64): Station {
 function has(port: Port, mac: u64, now: u64): bool {
   if (port.mac == mac) return true;
   const found = stationOf(port, mac);
-  return changetype<usize>(found) != 0 && now - found.seen < AGE_SECONDS * sysreg.readCntfrqEl0();
+  return mac != 0 && changetype<usize>(found) != 0 && now - found.seen < AGE_SECONDS * sysreg.readCntfrqEl0();
 }
 
 /** Which port has an address; NONE: it is not known. */
@@ -96,14 +97,17 @@ function mayAfford(port: Port, bytes: u64, now: u64): bool {
   const frequency = max<u64>(sysreg.readCntfrqEl0(), 1);
   // What was earned since: no more than the burst, however long that is.
   const counts = min<u64>(now - port.tokensAt, (port.burst * frequency) / port.rate + 1);
-  port.tokens = min<u64>(port.burst, port.tokens + (counts * port.rate) / frequency);
-  port.tokensAt = now;
+  const earned = (counts * port.rate) / frequency;
+  port.tokens = min<u64>(port.burst, port.tokens + earned);
+  // The time that makes no whole byte yet counts the next time.
+  port.tokensAt = port.tokens == port.burst ? now : port.tokensAt + (earned * frequency + port.rate - 1) / port.rate;
   if (port.tokens < bytes) return false;
   port.tokens -= bytes;
   return true;
 }
 
 function deliver(from: Port, to: Port, packet: Packet): void {
+  to.net.takenBefore = to.net.taken;
   // Part of it may arrive, or the receiver's device break: its driver hears of that too.
   if (changetype<usize>(to.uplink) == 0) to.net.touched |= (1 as u64) << (to.number as u64);
   if (to.up == 0 || !receive(to, from.number, packet)) {
@@ -113,6 +117,22 @@ function deliver(from: Port, to: Port, packet: Packet): void {
   to.receivedPackets++;
   to.receivedBytes += packet.bytes;
 }
+
+/** The ports, one bit each, whose drivers may have to be interrupted since this was asked last. */
+export function takeTouched(on: Switch): u64 {
+  const ports = on.touched;
+  on.touched = 0;
+  return ports;
+}
+
+/** Interrupts those drivers, when the lock has been let go of. The caller holds no VM's lock. */
+export function interrupt(on: Switch, touched: u64): void {
+  for (let ports = touched; ports != 0; ports &= ports - 1) signal.interrupt(switches.port(on, ctz<u64>(ports) as u32).device);
+}
+
+/** Buffers that a packet may take in all, and of each receiver at least: what it does not find room in, is lost there. */
+const MOST_BUFFERS: u32 = 512;
+const LEAST_BUFFERS: u32 = 8;
 
 /** Takes a packet that a port has sent; returns to how many others it went. */
 export function send(port: Port, packet: Packet): u32 {
@@ -126,6 +146,8 @@ export function send(port: Port, packet: Packet): u32 {
   port.sentBytes += packet.bytes;
   if (on.captureSize != 0) capture.add(on, packet, now);
   const isGroup = (packet.to & ETHERNET_GROUP) != 0;
+  on.taken = 0;
+  on.takenMost = MOST_BUFFERS;
   const one = isGroup ? NONE : peerOf(port, packet.to, now);
   if (one != NONE) {
     if (one != port.number) deliver(port, switches.port(on, one), packet);
@@ -138,6 +160,7 @@ export function send(port: Port, packet: Packet): u32 {
   }
   // Who sends large packets has found its peer before.
   if (packet.gsoType != NET_GSO_NONE) return 0;
+  on.takenMost = max<u32>(LEAST_BUFFERS, MOST_BUFFERS / on.ports);
   for (let n: u32 = 0; n < on.ports; n++) {
     if (n != port.number) deliver(port, switches.port(on, n), packet);
   }

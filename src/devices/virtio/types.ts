@@ -1,7 +1,7 @@
 // What differs between the types of virtio devices, by their ids.
 
 import { VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../../build/gen/virtio";
-import { VirtioDevice } from "../../vm/virtio-records";
+import { Switch, VirtioDevice } from "../../vm/virtio-records";
 import * as block from "./block";
 import * as entropy from "./entropy";
 import * as net from "./net";
@@ -27,7 +27,12 @@ export function kick(device: VirtioDevice, queue: u32): bool {
   }
 }
 
-/** The word of the configuration space at `offset`, a multiple of 4; zero where there is none. Changes only with `generation`. */
+/** The switch that it is a port of; null: it is none. */
+export function switchOf(device: VirtioDevice): Switch {
+  return device.type == VIRTIO_NET ? net.switchOf(device) : changetype<Switch>(0);
+}
+
+/** The word of the configuration space at `offset`, a multiple of 4; zero where there is none. It never changes. */
 export function configWord(device: VirtioDevice, offset: u32): u32 {
   switch (device.type) {
     case VIRTIO_NET:

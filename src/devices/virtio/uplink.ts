@@ -12,7 +12,6 @@ import * as log from "../../log/log";
 import * as switches from "../../vm/switches";
 import { Packet, Port, Switch } from "../../vm/virtio-records";
 import * as chains from "./chain";
-import * as signal from "./signal";
 import * as switching from "./switch";
 
 /** The chain of this CPU that holds what has come. */
@@ -40,7 +39,6 @@ function forward(port: Port, at: Pa, bytes: u32): void {
   const from = chains.readable(chain, 0);
   packet.to = chains.get(from, 6);
   packet.from = chains.get(from, 6);
-  port.net.taken = 0;
   switching.send(port, packet);
 }
 
@@ -58,8 +56,7 @@ export function receive(port: Port): void {
     boardNet.giveBack(net, buffer);
   }
   boardNet.kick(net);
-  let touched = on.touched;
-  on.touched = 0;
+  const touched = switching.takeTouched(on);
   locks.release(on.lock);
-  for (; touched != 0; touched &= touched - 1) signal.interrupt(switches.port(on, ctz<u64>(touched) as u32).device);
+  switching.interrupt(on, touched);
 }

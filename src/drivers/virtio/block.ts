@@ -33,7 +33,7 @@ const DESCRIPTORS: u32 = 3;
 const QUEUE_SIZE: u32 = 32;
 /** The most data of a request, in bytes. */
 export const CHUNK: u64 = 0x8000;
-/** Header and status of a slot, and the serial number that is asked for at boot, before its data. */
+/** Header and status of a slot, before its data. */
 const HEAD: u64 = 64;
 const NO_SLOT: u32 = SLOTS;
 const FEATURES: u64 = BLOCK_F_RO | BLOCK_F_FLUSH;
@@ -45,6 +45,8 @@ export class BoardBlock {
   queue: BoardQueue;
   /** Slots that are free, one bit each. */
   free: u32;
+  /** The last ticket of those who wait for one. */
+  tickets: u32;
   /** In bytes. */
   bytes: u64;
   slots: u64;
