@@ -60,6 +60,17 @@ HAL(void, phys, copy, u64 to, u64 from, u64 bytes) {
   REQUIRE(to + bytes <= from || from + bytes <= to, "phys.copy of ranges that overlap");
   memcpy(phys_to_write(to, bytes), phys(from, bytes), bytes);
 }
+HAL(u64, phys, sum, u64 pa, u64 bytes) {
+  const u8 *from = phys(pa, bytes);
+  u64 sum = 0;
+  for (u64 at = 0; at < bytes; at += 8) {
+    u64 word = 0;
+    memcpy(&word, from + at, bytes - at < 8 ? bytes - at : 8);
+    sum += word;
+    sum += sum < word;
+  }
+  return sum;
+}
 HAL(void, phys, zero, u64 pa, u64 bytes) {
   REQUIRE((pa | bytes) % PAGE == 0, "REFUSE_PHYS: a range to zero that is not aligned");
   require_phys(pa, bytes);

@@ -121,6 +121,27 @@ static inline void copy(u64 target, u64 source, u64 bytes) {
 }
 HAL(void, phys, copy, u64 to, u64 from, u64 bytes) { copy(phys_address(to, bytes), phys_address(from, bytes), bytes); }
 
+// Carries come back in at the other end.
+HAL(u64, phys, sum, u64 pa, u64 bytes) {
+  u64 at = phys_address(pa, bytes), sum = 0, last = 0, shift = 0, a, b;
+  for (u64 end = at + (bytes & ~15ull); at < end;)
+    ASM("ldp %0, %1, [%2], #16\n\tadds %3, %3, %0\n\tadcs %3, %3, %1\n\tadc %3, %3, xzr"
+        : "=&r"(a), "=&r"(b), "+&r"(at), "+&r"(sum)
+        :
+        : "memory", "cc");
+  for (u64 end = at + (bytes & 15); at < end; shift += 8) {
+    ASM("ldrb %w0, [%1], #1" : "=&r"(a), "+&r"(at) : : "memory");
+    if (shift == 64) {
+      sum += last;
+      sum += sum < last;
+      last = shift = 0;
+    }
+    last |= a << shift;
+  }
+  sum += last;
+  return sum + (sum < last);
+}
+
 // The size of a line for the DC instructions that work by address: CTR_EL0.DminLine, DCZID_EL0.BS (both log2 of words).
 static inline u64 data_line(void) {
   u64 ctr;

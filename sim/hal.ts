@@ -89,6 +89,18 @@ const phys = (machine: Machine): Module => {
       ram.writeBytes(target, ram.readBytes(source, length));
       if (isSoiled) ram.soil(target, length);
     },
+    sum: (pa: bigint, bytes: bigint) => {
+      machine.count();
+      const length = size(bytes);
+      const at = door.phys(numberOf(pa), length);
+      isolation.read(at, length);
+      const padded = Buffer.alloc((length + 7) & ~7);
+      padded.set(ram.readBytes(at, length));
+      let sum = 0n;
+      for (let n = 0; n < padded.length; n += 8) sum += padded.readBigUInt64LE(n);
+      while (sum >> 64n !== 0n) sum = u64(sum) + (sum >> 64n);
+      return sum;
+    },
     zero: (pa: bigint, bytes: bigint) => {
       machine.count();
       const length = size(bytes);

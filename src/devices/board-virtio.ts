@@ -146,7 +146,7 @@ export function interrupt(intid: u32): bool {
     const one = net(n);
     if (one.net.device.intid != intid) continue;
     transport.acknowledge(one.net.device);
-    uplink.receive(one.port);
+    if (uplink.receive(one.port)) gicv3.pend(intid);
     return true;
   }
   for (let n: u32 = 0; n < load<u32>(blockCount); n++) {

@@ -14,6 +14,7 @@ import {
   GICD_IROUTER,
   GICD_ISACTIVER,
   GICD_ISENABLER,
+  GICD_ISPENDR,
   GICD_ICENABLER,
   GICD_TYPER,
   GICD_TYPER_LINES,
@@ -153,6 +154,11 @@ export function enableShared(intid: u32): void {
   mmio.write8(gicd(GICD_IPRIORITYR + intid), PRIORITY);
   mmio.write64(gicd(GICD_IROUTER + (intid << 3)), sysreg.readMpidrEl1() & AFFINITY);
   mmio.write32(gicd(GICD_ISENABLER + word), bit);
+}
+
+/** Has a shared interrupt come again, whatever its device says. */
+export function pend(intid: u32): void {
+  mmio.write32(gicd(GICD_ISPENDR + ((intid >> 5) << 2)), (1 as u32) << (intid & 31));
 }
 
 /** Lets an interrupt through no more. */

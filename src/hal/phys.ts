@@ -21,5 +21,7 @@ export declare function load16(pa: Pa): u32;
 export declare function store16(pa: Pa, value: u32): void;
 /** Copies between ranges that do not overlap. */
 export declare function copy(to: Pa, from: Pa, bytes: u64): void;
+/** The sum of a range's words of 64 bits in one's complement (RFC 1071), the last one filled up with zeros. */
+export declare function sum(pa: Pa, bytes: u64): u64;
 /** Zeroes; 4 KiB aligned, `bytes` a multiple of 4 KiB. */
 export declare function zero(pa: Pa, bytes: u64): void;

@@ -124,6 +124,9 @@ export class BlockDevice {
   doing: u32;
   /** It waits for a slot: its ticket; 0: it does not. */
   waits: u32;
+  /** The disk has done what it waited for. */
+  goesOn: u32;
+  padding: u32;
   readOnly: u32;
   /** A chain was taken, and is not given back yet. */
   busy: u32;
@@ -204,7 +207,8 @@ export class Switch {
   taken: u32;
   takenBefore: u32;
   takenMost: u32;
-  padding: u32;
+  /** What the piece of work at hand has cost up to now, in units of some hundred instructions. */
+  spent: u32;
   /** Ports, one bit each: those whose drivers are to be interrupted when the lock has been let go of. */
   touched: u64;
   firstPort: usize;

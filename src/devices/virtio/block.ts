@@ -55,6 +55,8 @@ const SEG_MAX: u32 = QUEUE_SIZE - 2;
 /** What one piece of work moves, in bytes, and how many requests it takes, at most. */
 const PIECE: u64 = 0x8000;
 const REQUESTS_A_PIECE: u32 = 8;
+/** The same at an interrupt of the board's disk, for each device that it concerns: the request that is over, and the next. */
+const STEPS: u32 = 2;
 /** Sectors that one request may clear. */
 const CLEARED: u64 = 0x10000;
 
@@ -218,7 +220,7 @@ function take(device: VirtioDevice, queue: Virtqueue, own: BlockDevice): bool {
 export function kick(device: VirtioDevice): bool {
   const queue = queues.nth(device, REQUESTS);
   const own = ownOf(device);
-  if (changetype<usize>(own.disk.board) != 0) return advance(own);
+  if (changetype<usize>(own.disk.board) != 0) return advance(own, REQUESTS_A_PIECE);
   let budget = PIECE;
   let requests: u32 = 0;
   let more: bool;
@@ -314,41 +316,39 @@ function longestWaiting(board: BoardBlock): BlockDevice {
   return first;
 }
 
-/** Goes on until the disk is at work for this device, or there is nothing to do; true: there is more, but enough was done at once. */
-function advance(own: BlockDevice): bool {
+/** Goes on until the disk is at work for this device, or there is nothing to do; true: there may be more, but `most` steps were done. */
+function advance(own: BlockDevice, most: u32): bool {
   const queue = queues.nth(own.device, REQUESTS);
   let answered: u32 = 0;
   do {
-    while (own.slot == 0 && answered < REQUESTS_A_PIECE && (own.busy != 0 || take(own.device, queue, own))) {
+    while (own.slot == 0 && answered < most && (own.busy != 0 || take(own.device, queue, own))) {
       if (own.busy != 0 && !step(queue, own)) {
         wait(own);
         break;
       }
-      own.waits = 0;
       answered++;
     }
     queues.show(queue);
     queues.wantKick(queue);
-  } while (own.slot == 0 && own.busy == 0 && answered < REQUESTS_A_PIECE && queues.hasMore(queue));
-  return own.slot == 0 && answered == REQUESTS_A_PIECE;
+  } while (own.slot == 0 && own.busy == 0 && answered < most && queues.hasMore(queue));
+  return own.slot == 0 && answered == most;
 }
 
 /** The same where nobody kicks: the board's disk comes back to the rest. */
 function goOn(own: BlockDevice): void {
-  if ((own.device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) != STATUS_DRIVER_OK) {
-    own.waits = 0;
-    return;
-  }
-  if (!advance(own)) return;
+  own.waits = 0;
+  if ((own.device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) != STATUS_DRIVER_OK || !advance(own, STEPS)) return;
   const slot = boardBlock.takeSlot(own.disk.board);
   if (boardBlock.isSlot(slot)) submit(own, slot, Doing.PAUSE, BLOCK_T_GET_ID, BLOCK_ID);
+  else wait(own);
 }
 
-/** The board's disk has done what a device waited for. */
+/** The board's disk has done what a device waited for, which goes on when those have that wait for a slot. */
 function finish(own: BlockDevice, slot: u32): void {
   const board = own.disk.board;
   const queue = queues.nth(own.device, REQUESTS);
   own.slot = 0;
+  own.goesOn = 1;
   if (own.doing == Doing.PAUSE) return;
   const status = boardBlock.statusOf(board, slot);
   if (status != BLOCK_S_OK || own.doing == Doing.FLUSH) {
@@ -379,6 +379,8 @@ export function boardInterrupt(board: BoardBlock): void {
     goOn(own);
   }
   for (let own = changetype<BlockDevice>(board.users); changetype<usize>(own) != 0; own = own.next) {
+    if (own.goesOn == 0) continue;
+    own.goesOn = 0;
     if (own.slot == 0 && own.waits == 0) goOn(own);
   }
   locks.release(board.lock);

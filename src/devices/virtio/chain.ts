@@ -136,6 +136,30 @@ export function move(from: Cursor, to: Cursor, bytes: u64): void {
   }
 }
 
+/** The sum of the next bytes in one's complement, of words as they lie in memory (RFC 1071), of 16 bits; those behind the end count as none. */
+export function sum(from: Cursor, bytes: u64): u32 {
+  let total: u32 = 0;
+  for (let done: u64 = 0; done != bytes; ) {
+    const part = piece(from, bytes - done);
+    if (part == 0) break;
+    const folded = fold(phys.sum(address(from), part));
+    // What begins at an odd byte has its bytes the other way round.
+    total += (done & 1) == 0 ? folded : (bswap<u16>(folded as u16) as u32);
+    from.offset += part;
+    done += part;
+  }
+  return fold(total);
+}
+
+/** A sum of 64 bits as one of 16. */
+export function fold(sum: u64): u32 {
+  let folded = (sum >> 32) + (sum & 0xffffffff);
+  folded = (folded >> 32) + (folded & 0xffffffff);
+  folded = (folded >> 16) + (folded & 0xffff);
+  folded = (folded >> 16) + (folded & 0xffff);
+  return ((folded >> 16) + (folded & 0xffff)) as u32;
+}
+
 /** Writes the last byte of the room. There is some. */
 export function putLast(chain: Chain, byte: u32): void {
   const buffer = bufferOf(chain, chain.buffers - 1);

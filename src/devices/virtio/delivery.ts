@@ -32,6 +32,7 @@ function take(port: Port, queue: Virtqueue, chain: Chain): bool {
   const on = port.net;
   if (on.taken - on.takenBefore >= on.takenMost || !queues.take(queue, chain)) return false;
   on.taken += chain.buffers;
+  on.spent += chain.buffers;
   return true;
 }
 
@@ -92,8 +93,18 @@ function putOnWire(net: BoardNet, packet: Packet): bool {
   return true;
 }
 
+/** What a packet costs (Switch.spent), and so many bytes of it, or buffers that it was sent in, one more. */
+const PACKET: u32 = 8;
+const BYTES_SHIFT: u32 = 8;
+const BUFFERS_SHIFT: u32 = 3;
+/** What goes beyond in one go is lost: a packet in very many pieces, or to very many. */
+const MOST: u32 = 2048;
+
 /** Delivers a packet at a port, which can take it as it is; false: there is no room for it. */
 export function put(to: Port, packet: Packet): bool {
+  const on = to.net;
+  if (on.spent >= MOST) return false;
+  on.spent += PACKET + (packet.bytes >> BYTES_SHIFT) + (packet.chain.buffers >> BUFFERS_SHIFT);
   if (changetype<usize>(to.uplink) != 0) return putOnWire(to.uplink, packet);
   return putInQueue(to, packet);
 }

@@ -37,10 +37,6 @@ import * as queues from "./queue";
 import * as switching from "./switch";
 
 const QUEUE_SIZE: u32 = VIRTQUEUE_MAX;
-/** What one piece of work takes, at most and one packet more: packets sent and delivered, buffers read and filled, and bytes sent. */
-const DELIVERIES: u32 = 32;
-const FILLED: u32 = 256;
-const PIECE: u64 = 0x10000;
 /** Bytes of the addresses of a frame. */
 const ADDRESSES: u32 = 12;
 /** The chain of this CPU that holds what is sent. */
@@ -125,25 +121,21 @@ function transmit(device: VirtioDevice): bool {
   const queue = queues.nth(device, NET_TRANSMIT);
   const chain = chains.scratch(SENT);
   const port = portOf(device);
-  let deliveries: u32 = 0;
-  let filled: u32 = 0;
-  let bytes: u64 = 0;
+  const on = port.net;
   let more: bool;
+  switching.begin(on);
   do {
-    while (deliveries < DELIVERIES && filled < FILLED && bytes < PIECE && queues.take(queue, chain)) {
+    while (switching.goesOn(on) && queues.take(queue, chain)) {
       const packet = chains.packet();
-      port.net.taken = 0;
-      if (read(device, chain, packet)) deliveries += switching.send(port, packet);
+      switching.spend(on, chain.buffers);
+      if (read(device, chain, packet)) switching.send(port, packet);
       else port.refusedPackets++;
       queues.give(queue, chain.head, 0);
-      deliveries++;
-      filled += port.net.taken + chain.buffers;
-      bytes += chain.readableBytes;
     }
     queues.show(queue);
     queues.wantKick(queue);
     more = queues.hasMore(queue);
-  } while (more && deliveries < DELIVERIES && filled < FILLED && bytes < PIECE);
+  } while (more && switching.goesOn(on));
   return more;
 }
 

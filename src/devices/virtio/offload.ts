@@ -47,30 +47,11 @@ export function isSound(packet: Packet): bool {
 
 // --- sums
 
-/** A sum of 64 bits as one of 16. */
-function fold(sum: u64): u32 {
-  let folded = (sum >> 32) + (sum & 0xffffffff);
-  folded = (folded >> 32) + (folded & 0xffffffff);
-  folded = (folded >> 16) + (folded & 0xffff);
-  folded = (folded >> 16) + (folded & 0xffff);
-  return ((folded >> 16) + (folded & 0xffff)) as u32;
-}
-
-function add(sum: u64, word: u64): u64 {
-  const next = sum + word;
-  return next < word ? next + 1 : next;
-}
-
-/** Adds `bytes` of a packet from `offset` on; an odd last byte is the first of its word. */
-function sumOfPacket(packet: Packet, offset: u32, bytes: u32, sum: u64): u64 {
+/** Sums `bytes` of a packet from `offset` on. */
+function sumOfPacket(packet: Packet, offset: u32, bytes: u32): u32 {
   const from = chains.readable(packet.chain, 0);
   chains.skip(from, packet.offset + offset);
-  for (let left = bytes; left != 0; ) {
-    const part = min<u32>(left, 8);
-    sum = add(sum, chains.get(from, part));
-    left -= part;
-  }
-  return sum;
+  return chains.sum(from, bytes);
 }
 
 function sumOfMemory(at: usize, bytes: u32): u64 {
@@ -81,7 +62,7 @@ function sumOfMemory(at: usize, bytes: u32): u64 {
 
 /** What goes into the field of a checksum; for UDP, where zero means none, zero is all ones, which is the same number. */
 function checksum(sum: u64): u16 {
-  const value = ~fold(sum) & 0xffff;
+  const value = ~chains.fold(sum) & 0xffff;
   return (value == 0 ? 0xffff : value) as u16;
 }
 
@@ -104,7 +85,7 @@ function sum(to: Port, packet: Packet): bool {
   const at = copyHeaders(packet, field + 2);
   const part = partOf(packet, 0, packet.bytes, at, field + 2);
   // The field holds the sum of what is not in the packet (5.1.6.2).
-  store<u16>(at + field, checksum(sumOfPacket(packet, packet.csumStart, packet.bytes - packet.csumStart, 0)));
+  store<u16>(at + field, checksum(sumOfPacket(packet, packet.csumStart, packet.bytes - packet.csumStart)));
   return delivery.put(to, part);
 }
 
@@ -159,7 +140,7 @@ function segment(to: Port, packet: Packet): bool {
       putBig16(at + ip + 2, head - ip + bytes);
       putBig16(at + ip + 4, id + n);
       store<u16>(at + ip + 10, 0);
-      store<u16>(at + ip + 10, ~fold(sumOfMemory(at + ip, ipBytes)) as u16);
+      store<u16>(at + ip + 10, ~chains.fold(sumOfMemory(at + ip, ipBytes)) as u16);
     } else {
       putBig16(at + ip + 4, head - tcp + bytes);
     }
@@ -171,7 +152,7 @@ function segment(to: Port, packet: Packet): bool {
     const addresses = isV4 ? sumOfMemory(at + ip + 12, 8) : sumOfMemory(at + ip + 8, 32);
     const length = head - tcp + bytes;
     let total = addresses + (TCP << 8) + bswap<u16>(length as u16) + sumOfMemory(at + tcp, head - tcp);
-    total = sumOfPacket(packet, head + done, bytes, total);
+    total += sumOfPacket(packet, head + done, bytes);
     store<u16>(at + tcp + 16, checksum(total));
     if (!delivery.put(to, partOf(packet, done, head + bytes, at, head))) return false;
   }

@@ -36,8 +36,14 @@ function has(port: Port, mac: u64, now: u64): bool {
   return mac != 0 && changetype<usize>(found) != 0 && now - found.seen < AGE_SECONDS * sysreg.readCntfrqEl0();
 }
 
+/** Counts a look at every port, two of which cost one (Switch.spent). */
+function spendOnLook(on: Switch): void {
+  on.spent += (on.ports >> 1) + 1;
+}
+
 /** Which port has an address; NONE: it is not known. */
 function find(on: Switch, mac: u64, now: u64): u32 {
+  spendOnLook(on);
   for (let n: u32 = 0; n < on.ports; n++) {
     if (has(switches.port(on, n), mac, now)) return n;
   }
@@ -57,6 +63,7 @@ function peerOf(port: Port, mac: u64, now: u64): u32 {
 
 /** Whether an address is no port's own. */
 function isNobodys(on: Switch, mac: u64): bool {
+  spendOnLook(on);
   for (let n: u32 = 0; n < on.ports; n++) {
     if (switches.port(on, n).mac == mac) return false;
   }
@@ -74,6 +81,7 @@ function learn(port: Port, mac: u64, now: u64): bool {
     known.seen = now;
     return true;
   }
+  spendOnLook(port.net);
   for (let n: u32 = 0; n < port.net.ports; n++) {
     const other = switches.port(port.net, n);
     if (other.mac == mac) return false;
@@ -134,13 +142,31 @@ export function interrupt(on: Switch, touched: u64): void {
 const MOST_BUFFERS: u32 = 512;
 const LEAST_BUFFERS: u32 = 8;
 
-/** Takes a packet that a port has sent; returns to how many others it went. */
-export function send(port: Port, packet: Packet): u32 {
+/** What one piece of work may cost (Switch.spent), and one packet more. */
+const PIECE: u32 = 256;
+/** What taking a packet costs. */
+const PACKET: u32 = 8;
+
+/** A piece of work begins, and goes on for as long as `goesOn`. */
+export function begin(on: Switch): void {
+  on.spent = 0;
+}
+export function goesOn(on: Switch): bool {
+  return on.spent < PIECE;
+}
+
+/** Counts that a packet of so many buffers was taken. */
+export function spend(on: Switch, buffers: u32): void {
+  on.spent += PACKET + buffers;
+}
+
+/** Takes a packet that a port has sent. */
+export function send(port: Port, packet: Packet): void {
   const on = port.net;
   const now = timer.now();
   if (port.up == 0 || !mayAfford(port, packet.bytes, now) || !learn(port, packet.from, now)) {
     port.refusedPackets++;
-    return 0;
+    return;
   }
   port.sentPackets++;
   port.sentBytes += packet.bytes;
@@ -151,18 +177,17 @@ export function send(port: Port, packet: Packet): u32 {
   const one = isGroup ? NONE : peerOf(port, packet.to, now);
   if (one != NONE) {
     if (one != port.number) deliver(port, switches.port(on, one), packet);
-    return 1;
+    return;
   }
   // What no VM has is behind the uplink.
   if (!isGroup && on.uplink != 0 && port.number != on.uplink - 1) {
     deliver(port, switches.port(on, on.uplink - 1), packet);
-    return 1;
+    return;
   }
   // Who sends large packets has found its peer before.
-  if (packet.gsoType != NET_GSO_NONE) return 0;
+  if (packet.gsoType != NET_GSO_NONE) return;
   on.takenMost = max<u32>(LEAST_BUFFERS, MOST_BUFFERS / on.ports);
   for (let n: u32 = 0; n < on.ports; n++) {
     if (n != port.number) deliver(port, switches.port(on, n), packet);
   }
-  return on.ports - 1;
 }

@@ -3,7 +3,7 @@
 import { IN_VIRTIO } from "../../../build/gen/console";
 import { ETHERNET_HEADER, VIRTQUEUE_MAX } from "../../../build/gen/virtio";
 import * as boardNet from "../../drivers/virtio/net";
-import { BoardNet, RECEIVED } from "../../drivers/virtio/net";
+import { BoardNet } from "../../drivers/virtio/net";
 import { NOTHING } from "../../drivers/virtio/transport";
 import { Pa } from "../../hal/addr";
 import * as arena from "../../lib/arena";
@@ -42,14 +42,17 @@ function forward(port: Port, at: Pa, bytes: u32): void {
   switching.send(port, packet);
 }
 
-/** Takes what has come: at most as much as there are buffers, for a frame behind that raises the interrupt again. The caller holds no VM's lock. */
-export function receive(port: Port): void {
+/** Takes a piece of what has come; true: there is more. The caller holds no VM's lock. */
+export function receive(port: Port): bool {
   const net = port.uplink;
   const on = port.net;
   locks.acquire(on.lock);
-  for (let n: u32 = 0; n < RECEIVED; n++) {
-    const used = boardNet.received(net);
+  switching.begin(on);
+  let used: u64 = 0;
+  while (switching.goesOn(on)) {
+    used = boardNet.received(net);
     if (used == NOTHING) break;
+    switching.spend(on, 1);
     const buffer = used as u32;
     const bytes = (used >> 32) as u32;
     if (bytes >= ETHERNET_HEADER) forward(port, boardNet.frameAt(net, buffer), bytes);
@@ -59,4 +62,5 @@ export function receive(port: Port): void {
   const touched = switching.takeTouched(on);
   locks.release(on.lock);
   switching.interrupt(on, touched);
+  return used != NOTHING;
 }

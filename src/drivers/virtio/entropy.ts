@@ -33,9 +33,11 @@ export function seed(device: BoardDevice): bool {
       cpu.relax();
       used = transport.take(queue);
     }
-    // It may as well answer at once, each time with nothing.
-    if (used == transport.NOTHING || timer.now() > end) return false;
-    have += min<u32>((used >> 32) as u32, KEY - have);
+    if (used == transport.NOTHING) return false;
+    const given = min<u32>((used >> 32) as u32, KEY - have);
+    // A byte at least (5.4.6.2), or this would never end.
+    if (given == 0) return false;
+    have += given;
   }
   for (let n: u32 = 0; n < KEY; n += 8) {
     random.mix(n >> 3, phys.read64((buffer + n) as Pa));

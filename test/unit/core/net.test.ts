@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { guest as machineMap } from "../../../abi/guest.ts";
 import { virtioNet as net, virtioMmio as register, virtioDevices, virtioFeatures } from "../../../abi/virtio.ts";
 import type { VmOptions } from "../../../sim/bundles.ts";
 import { fieldOffset } from "../../../sim/fields.ts";
@@ -17,6 +18,7 @@ const ports = (...options: readonly PortOptions[]): NetPort[] => {
   return options.map((one, n) => new NetPort(machine.running(n)!, one));
 };
 
+const RAM = machineMap.RAM_BASE;
 const BASIC = virtioFeatures.F_VERSION_1 | net.NET_F_MAC;
 const payload = (bytes: number, seed = 7): Buffer => Buffer.from(Array.from({ length: bytes }, (_, n) => (n * 31 + seed) & 0xff));
 
@@ -347,6 +349,108 @@ test("receivers whose buffers are tiny do not make a sender's kick long", () => 
     others.map((port) => port.take().length),
     Array(7).fill(0),
   );
+});
+
+test("a receiver whose buffers are tiny does not keep a frame to all from the ports behind it", () => {
+  const [one, tiny, last] = ports({}, { bytes: 13 }, {}) as [NetPort, NetPort, NetPort];
+  // A table makes one entry a thousand buffers.
+  const { memory } = tiny.driver;
+  const table = RAM + 0x70_0000;
+  for (let chain = 0; chain < 8; chain++) {
+    const parts = Array.from({ length: 128 }, (_, n) => ({ ipa: RAM + 0x72_0000 + n, bytes: n === 0 ? 12 : 1, write: true }));
+    tiny.receive.offer(parts, table + chain * 0x1000);
+  }
+  last.listen(1);
+  const frame = frameOf(BROADCAST, one.mac, payload(1400));
+  one.send(frame);
+  assert.equal(memory.read(tiny.receive.used + 2, 2), 0);
+  assert.deepEqual(
+    last.take().map(({ frame: got }) => got),
+    [frame],
+  );
+});
+
+test("what a kick costs is bounded, whatever is left to the device and however many hear of it", () => {
+  const most = (port: NetPort): number => {
+    const { machine } = port.driver.guest;
+    let calls = 0;
+    for (let kicks = 0; kicks < 60; kicks++) {
+      const before = machine.calls;
+      port.transmit.kick();
+      calls = Math.max(calls, machine.calls - before);
+    }
+    return calls;
+  };
+  const [one, ...others] = ports({}, ...Array.from({ length: 7 }, () => ({ features: BASIC }))) as [NetPort, ...NetPort[]];
+  for (const port of others) port.listen(64);
+  const udp = frameOf(BROADCAST, one.mac, payload(1400), 0x0800);
+  for (let n = 0; n < 40; n++) one.offer(udp, { flags: net.NET_HDR_F_NEEDS_CSUM, csumStart: 34, csumOffset: 6 });
+  const summed = most(one);
+  assert.equal(one.transmit.take().length, 40);
+  assert.ok(summed < 3000, `${summed} calls of the HAL for checksums`);
+  const [two, three] = ports({}, { features: BASIC }) as [NetPort, NetPort];
+  three.listen(64);
+  const gso = { ...SUM, csumStart: 34, gsoType: net.NET_GSO_TCPV4, gsoSize: 1 };
+  for (let n = 0; n < 8; n++) two.offer(tcp4(three.mac, two.mac, payload(30_000)), gso);
+  const cut = most(two);
+  assert.equal(two.transmit.take().length, 8);
+  assert.ok(cut < 15_000, `${cut} calls of the HAL for segments`);
+});
+
+test("the addresses that were checked are sent, whatever the driver writes there meanwhile", () => {
+  const [one, two] = ports({}, {}) as [NetPort, NetPort];
+  two.listen(1);
+  one.offer(frameOf(two.mac, one.mac, payload(60)));
+  const { guest, memory } = one.driver;
+  // The driver's other CPU forges the source as soon as the device has read it.
+  const forged = Buffer.from("02cafecafe01", "hex");
+  const at = guest.translate(RAM + 0x48_0000 + net.NET_HEADER + 6);
+  assert.ok("output" in at);
+  const place = at.output + (RAM + 0x48_0000 + net.NET_HEADER + 6 - at.input);
+  const { ram } = guest.machine;
+  const read = ram.readSmall.bind(ram);
+  ram.readSmall = (from, bytes) => {
+    const value = read(from, bytes);
+    if (from === place + 5) ram.writeBytes(place, forged);
+    return value;
+  };
+  one.transmit.kick();
+  assert.deepEqual(Buffer.from(memory.bytes(RAM + 0x48_0000 + net.NET_HEADER + 6, 6)), forged);
+  assert.equal(two.take()[0]!.frame.subarray(6, 12).toString("hex"), one.mac.replaceAll(":", ""));
+});
+
+test("a segment that no wire carries is not made", () => {
+  const [one, two] = ports({}, { features: BASIC, bytes: 0x8000 }) as [NetPort, NetPort];
+  two.listen(4);
+  one.send(tcp4(two.mac, one.mac, payload(9000)), { ...SUM, csumStart: 34, gsoType: net.NET_GSO_TCPV4, gsoSize: 8000 });
+  assert.deepEqual(two.take(), []);
+});
+
+test("a VM that sends from where another port of its own receives keeps what is there", () => {
+  const nets = [{ switch: "lan" }, { switch: "lan" }];
+  const machine = startSystem({ switches: [{ name: "lan" }], vms: [{ nets }] });
+  const [one, two] = [0, 1].map((slot) => new NetPort(machine.running(0)!, { slot })) as [NetPort, NetPort];
+  const sent = RAM + 0x48_0000;
+  two.receive.offer([{ ipa: sent + 64, bytes: 2048, write: true }]);
+  one.send(frameOf(two.mac, one.mac, payload(1000)));
+  assert.equal(two.receive.take().length, 1);
+});
+
+test("a low rate earns as much when it is tried often", () => {
+  const [one, two] = ports({ vm: { nets: [{ switch: "lan", rate: 1000 }] } }, {}) as [NetPort, NetPort];
+  const { counter } = one.driver.guest.machine;
+  const frame = frameOf(two.mac, one.mac, payload(986));
+  two.listen(64);
+  for (let n = 0; n < 70; n++) one.send(frame);
+  two.listen(two.take().length);
+  let got = 0;
+  // A second, in steps that earn less than a byte each.
+  for (let n = 0; n < 2000; n++) {
+    counter.count += 62_500_000n / 2000n;
+    one.send(frame);
+    got += two.take().length;
+  }
+  assert.equal(got, 1);
 });
 
 test("a port sends no more than its rate", () => {

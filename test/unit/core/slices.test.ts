@@ -356,6 +356,66 @@ test("more devices than the disk has slots: those that wait get one", () => {
   }
 });
 
+test("devices that always have more do not keep the slots from one that waits", () => {
+  const { disk, machine: found } = board(
+    Array.from({ length: 16 }, (_, n) => ({ start: 0x1000 * n, size: 0x1000 })),
+    { devices: 2 },
+  );
+  const clients = Array.from({ length: 16 }, (_, n) => new Client(found, n >> 1, undefined, n & 1));
+  disk.isSlow = true;
+  // Eight have all slots, and as much to do behind that.
+  for (const client of clients.slice(0, 8)) {
+    for (let n = 0; n < 10; n++) client.offer(IN, 0, 512);
+    client.queue.kick();
+  }
+  const late = clients.slice(8);
+  for (const client of late) {
+    client.offer(IN, 0, 512);
+    client.queue.kick();
+  }
+  disk.work();
+  found.run.settle();
+  disk.work();
+  assert.deepEqual(
+    late.map((client) => client.wait().length),
+    Array(8).fill(1),
+  );
+});
+
+test("an interrupt of the disk works for those alone whom it concerns, and a little for each", () => {
+  const { disk, machine: found } = board(
+    Array.from({ length: 16 }, (_, n) => ({ start: 0x1000 * n, size: 0x1000 })),
+    { devices: 2 },
+  );
+  const clients = Array.from({ length: 16 }, (_, n) => new Client(found, n >> 1, undefined, n & 1));
+  disk.isSlow = true;
+  for (const client of clients.slice(0, 8)) {
+    client.offer(IN, 0, 512);
+    client.queue.kick();
+  }
+  for (const client of clients) for (let n = 0; n < 12; n++) client.offer(99, 0, 0);
+  disk.work();
+  const before = found.calls;
+  found.running(0)!.poll();
+  const calls = found.calls - before;
+  assert.ok(calls < 1000, `${calls} calls of the HAL`);
+  disk.isSlow = false;
+  disk.work();
+  for (const client of clients.slice(8)) client.queue.kick();
+  assert.deepEqual(
+    clients.map((client) => client.wait().length),
+    [...Array(8).fill(13), ...Array(8).fill(8)],
+  );
+});
+
+test("a flush carries no sector", () => {
+  const { disk, machine: found } = board([{ start: 0x8000, size: 0x1000 }]);
+  const client = new Client(found);
+  assert.equal(client.write(4, pattern(512)), 0);
+  assert.equal(client.request(FLUSH, 4, 0), 0);
+  assert.equal(disk.asked.find(({ type }) => type === FLUSH)!.sector, 0);
+});
+
 for (const [name, slice] of Object.entries({
   "another serial number": { serial: "OTHER" },
   "a slice behind its end": { start: 0x20_0000 },
