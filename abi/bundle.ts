@@ -6,6 +6,7 @@
 //     shared { shared@0 { size = <u64>; } }
 //     disks { disk@0 { size = <u64>; [file = <u64 u64>;] [board = "serial"; start = <u64>;] [writable;] } }
 //     switches { switch@0 { [capture = <u64>;] [uplink = <u64>;] } }
+//     pipes { pipe@0 { pipe-name = "…"; } }
 //     vms { vm@0 { vm-name = "linux"; memory = <u64>; vcpus = <u64>; priority = <u64>; affinity = <u64>; share = <u64>; cap = <u64>;
 //                  crash-policy = <u64>; [no-autostart;] [controller;] [time-runs-on-pause;] table-quota = <u64>;
 //                  kernel = <u64 u64>; kernel-load = <u64>; kernel-reserve = <u64>; kernel-entry = <u64>;
@@ -14,9 +15,11 @@
 //                  regions { region@0 { ipa = <u64>; size = <u64>; [read-only;] [file = <u64 u64>;] } }
 //                  shared { shared@0 { index = <u64>; ipa = <u64>; [read-only;] } }
 //                  doorbells { doorbell@0 { peer = <u64>; number = <u64>; } }
-//                  virtio { virtio@0 { type = <u64>; [disk = <u64>; [read-only;] [serial = "…";]] [switch = <u64>; mac = <u64>; [rate = <u64>;]] } } } } }
+//                  virtio { virtio@0 { type = <u64>; [disk = <u64>; [read-only;] [serial = "…";]] [switch = <u64>; mac = <u64>; [rate = <u64>;]]
+//                           [[console;] ports { port@0 { index = <u64>; } }] } } } } }
 //
-// VMs are numbered from 0 in the order of their nodes; that is a VM's id at run time as well. `index` is that of a node of /shared, in order. Doorbell n
+// VMs are numbered from 0 in the order of their nodes; that is a VM's id at run time as well. `index` is that of a node of /shared, or of /pipes, in order: node n of
+// `ports` is port n + 1 of a console device, one end of that pipe; port 0 is the VM's console, or nothing. Doorbell n
 // of a VM rings at VM `peer`, as that VM's doorbell `number`. Node n of /virtio is transport n; `type` is a device type of virtio, `disk` is that
 // of a node of /disks, and `switch` that of one of /switches, in order; `mac` is an address as its six bytes lie in memory, `rate` is in bytes a second (0: no limit),
 // `capture` in bytes, `uplink` the address of the board's network device that it is (0: any). What a writable disk holds is a copy of its file, made where it is written, zeros behind that; one with
@@ -46,6 +49,9 @@ export const bundle = {
   MAX_VIRTIO_OF_VM: 16,
   MAX_DISKS: 64,
   MAX_SWITCHES: 16,
+  MAX_PIPES: 64,
+  /** Ends of pipes that a VM has. */
+  MAX_PIPES_OF_VM: 8,
   /** Ports of a switch. */
   MAX_PORTS: 64,
   /** What a port may send, in bytes a second. */
@@ -136,6 +142,9 @@ export const bundleNames = {
   RATE: "rate",
   CAPTURE: "capture",
   UPLINK: "uplink",
+  PIPES: "pipes",
+  PIPE_NAME: "pipe-name",
+  PORTS: "ports",
   BOARD: "board",
   START: "start",
 };

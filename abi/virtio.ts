@@ -148,6 +148,30 @@ export const virtioNet = {
   NET_GSO_TCPV6: 4,
 };
 
+/**
+ * A console device (5.3): feature bits, its configuration space, its queues, and the messages about its ports:
+ *
+ *   id u32 | event u16 | value u16 [name]
+ */
+export const virtioConsole = {
+  CONSOLE_F_MULTIPORT: 1n << 1n,
+
+  CONSOLE_MAX_PORTS: 4,
+
+  /** Of port 0; those of port n > 0 are 2n + 2 and 2n + 3. */
+  CONSOLE_RECEIVE: 0,
+  CONSOLE_TRANSMIT: 1,
+  CONSOLE_CONTROL_RECEIVE: 2,
+  CONSOLE_CONTROL_TRANSMIT: 3,
+
+  CONSOLE_DEVICE_READY: 0,
+  CONSOLE_DEVICE_ADD: 1,
+  CONSOLE_PORT_READY: 3,
+  CONSOLE_CONSOLE_PORT: 4,
+  CONSOLE_PORT_OPEN: 6,
+  CONSOLE_PORT_NAME: 7,
+};
+
 /** Ethernet (IEEE 802.3): bytes of the addresses and the type, of a tag, of the largest frame and of the largest packet that is to be cut up. */
 export const ethernet = {
   ETHERNET_HEADER: 14,

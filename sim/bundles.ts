@@ -9,7 +9,8 @@ import { type LoadedRegion, type LoadedVm, placeVm } from "../tool/layout.ts";
 import { MIB } from "../tool/size.ts";
 import { virtioOf } from "../tool/virtio.ts";
 
-export interface VmOptions extends Partial<Omit<Vm, "kernel" | "initrd" | "regions">> {
+export interface VmOptions extends Partial<Omit<Vm, "kernel" | "initrd" | "regions" | "devices">> {
+  readonly devices?: Partial<Vm["devices"]>;
   readonly kernel?: Buffer;
   readonly initrd?: Buffer;
   readonly regions?: readonly (Omit<LoadedRegion, "file"> & { readonly file?: Buffer })[];
@@ -25,7 +26,8 @@ export interface DiskOptions {
   readonly start?: number;
 }
 
-export interface SystemSettings extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "switches" | "doorbells">> {
+export interface SystemSettings
+  extends Partial<Pick<System, "scrubAtBoot" | "scheduler" | "shared" | "switches" | "pipes" | "doorbells">> {
   readonly disks?: readonly DiskOptions[];
   /** As the bundle has it, be it right or not: `vgic=debug,sched=info`. */
   readonly logLevels?: string;
@@ -55,7 +57,16 @@ export const bundleOfSystem = ({
 }: SystemOptions): Buffer => {
   const { system: usualSystem, vm: usualVm } = usual();
   const named = options.map((vm, n) => ({ name: options.length === 1 ? "guest" : `vm${n}`, ...vm }));
-  const vms = named.map((vm): Vm => ({ ...usualVm, ...vm, kernel: "", initrd: undefined, regions: [] }));
+  const vms = named.map(
+    (vm): Vm => ({
+      ...usualVm,
+      ...vm,
+      devices: { ...usualVm.devices, ...vm.devices },
+      kernel: "",
+      initrd: undefined,
+      regions: [],
+    }),
+  );
   const system: System = {
     ...usualSystem,
     ...settings,

@@ -23,6 +23,7 @@ export interface BundleContents {
   readonly shared: System["shared"];
   readonly disks: readonly PlacedDisk[];
   readonly switches: System["switches"];
+  readonly pipes: System["pipes"];
   readonly vms: readonly PlacedVm[];
 }
 
@@ -71,6 +72,7 @@ const listNode = <Item>(
   child: string,
   items: readonly Item[],
   properties: (item: Item) => Record<string, FdtValue>,
+  children: (item: Item) => FdtNode[] = () => [],
 ): FdtNode[] =>
   items.length === 0
     ? []
@@ -78,7 +80,7 @@ const listNode = <Item>(
         fdtNode(
           list,
           {},
-          items.map((item, index) => fdtNode(`${child}@${index}`, properties(item))),
+          items.map((item, index) => fdtNode(`${child}@${index}`, properties(item), children(item))),
         ),
       ];
 
@@ -127,6 +129,7 @@ const virtioProperties = ({
   switch: net,
   mac,
   rate,
+  console = false,
 }: VirtioDevice): Record<string, FdtValue> => ({
   [names.TYPE]: BigInt(type),
   [names.DISK]: disk !== undefined && BigInt(disk),
@@ -135,7 +138,11 @@ const virtioProperties = ({
   [names.SWITCH]: net !== undefined && BigInt(net),
   [names.MAC]: mac !== undefined && mac,
   [names.RATE]: rate !== undefined && BigInt(rate),
+  [names.CONSOLE]: console,
 });
+
+const virtioPorts = ({ pipes = [] }: VirtioDevice): FdtNode[] =>
+  listNode(names.PORTS, "port", pipes, (index) => ({ [names.INDEX]: BigInt(index) }));
 
 const kernelProperties = (vm: PlacedVm, payloads: Payloads): Record<string, FdtValue> => {
   const { segments, entry } = vm.kernel;
@@ -174,7 +181,7 @@ const vmNode = (vm: PlacedVm, index: number, payloads: Payloads): FdtNode => {
     ...listNode(names.REGIONS, "region", vm.regions, regionProperties(payloads)),
     ...listNode(names.SHARED, "shared", vm.shared, windowProperties),
     ...listNode(names.DOORBELLS, "doorbell", vm.doorbells, doorbellProperties),
-    ...listNode(names.VIRTIO, "virtio", vm.virtio, virtioProperties),
+    ...listNode(names.VIRTIO, "virtio", vm.virtio, virtioProperties, virtioPorts),
   ]);
 };
 
@@ -187,6 +194,7 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
     [names.CAPTURE]: capture !== undefined && BigInt(capture),
     [names.UPLINK]: uplink !== undefined && (uplink === true ? 0n : macNumber(uplink.mac)),
   }));
+  const pipes = listNode(names.PIPES, "pipe", contents.pipes, ({ name }) => ({ [names.PIPE_NAME]: name }));
   const levels = Object.entries(contents.logLevels).map(([module, level]) => `${module}=${level}`);
   const properties = {
     compatible: names.COMPATIBLE,
@@ -198,7 +206,10 @@ const manifest = (contents: BundleContents, manifestSize: number): { fdt: Buffer
     [names.SLICE]: BigInt(contents.scheduler.slice),
   };
   const shared = listNode(names.SHARED, "shared", contents.shared, ({ size }) => ({ [names.SIZE]: BigInt(size) }));
-  return { fdt: writeFdt(fdtNode("", properties, [...shared, ...disks, ...switches, fdtNode(names.VMS, {}, vms)])), payloads };
+  return {
+    fdt: writeFdt(fdtNode("", properties, [...shared, ...disks, ...switches, ...pipes, fdtNode(names.VMS, {}, vms)])),
+    payloads,
+  };
 };
 
 export const writeBundle = (contents: BundleContents): Buffer => {

@@ -12,8 +12,13 @@ import { BUILD } from "./paths.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** The terminal of the shell: the virtio console if it is the kernel's. It comes some time behind its module. */
+const TERMINAL = `tty=ttyAMA0
+if grep -q console=hvc0 /proc/cmdline; then tty=hvc0; until [ -c /dev/hvc0 ]; do sleep 0.1; done; fi
+`;
+
 /**
- * The shell gets the terminal as its controlling one (`setsid -c` on ttyAMA0: /dev/console cannot be it), so that Ctrl-C and job
+ * The shell gets the terminal as its controlling one (`setsid -c`: /dev/console cannot be it), so that Ctrl-C and job
  * control work. Nothing here flushes the terminal: what was typed ahead reaches the shell.
  */
 const init = (command: string | undefined, modules: readonly KernelModule[]): string => `#!/bin/busybox sh
@@ -22,9 +27,9 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 ${modules.map(({ name }) => `insmod /modules/${name}.ko\n`).join("")}export PATH=/bin HOME=/root TERM=linux PS1='\\w # '
-cd /root
-echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves."
-exec setsid -c sh${command === undefined ? "" : ` -c ${quoted(command)}`} </dev/ttyAMA0 >/dev/ttyAMA0 2>&1
+${TERMINAL}cd /root
+echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves." >/dev/$tty
+exec setsid -c sh${command === undefined ? "" : ` -c ${quoted(command)}`} </dev/$tty >/dev/$tty 2>&1
 `;
 
 const archive = (

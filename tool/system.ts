@@ -102,6 +102,7 @@ const build = (
     shared: system.shared,
     disks,
     switches: system.switches,
+    pipes: system.pipes,
     vms: loadedVms(system, drafts).map(placeVm),
   }),
 });

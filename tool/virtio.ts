@@ -16,11 +16,20 @@ export interface VirtioDevice {
   readonly switch?: number;
   readonly mac?: bigint;
   readonly rate?: number | undefined;
+  /** Of a console device: port 0 is the VM's console; the numbers of the pipes that end at its further ports. */
+  readonly console?: boolean;
+  readonly pipes?: readonly number[];
 }
+
+/** A VM has a console device if it wants one, or pipes. */
+const consoleOf = (pipes: System["pipes"], vm: string, isConsole: boolean): VirtioDevice[] => {
+  const own = pipes.flatMap(({ between }, index) => (between.includes(vm) ? [index] : []));
+  return isConsole || own.length > 0 ? [{ type: virtioDevices.VIRTIO_CONSOLE, console: isConsole, pipes: own }] : [];
+};
 
 /** Those of a VM of a system. */
 export const virtioOf = (
-  system: Pick<System, "disks" | "switches">,
+  system: Pick<System, "disks" | "switches" | "pipes">,
   { name: vm, nets, disks, devices }: Pick<Vm, "name" | "nets" | "disks" | "devices">,
 ): VirtioDevice[] => [
   ...nets.map((net, index) => ({
@@ -35,5 +44,6 @@ export const virtioOf = (
     readOnly,
     serial: (serial ?? disk).slice(0, virtioBlock.BLOCK_ID),
   })),
+  ...consoleOf(system.pipes, vm, devices.console),
   ...(devices.entropy ? [{ type: virtioDevices.VIRTIO_ENTROPY }] : []),
 ];

@@ -14,6 +14,7 @@ import * as boardVirtio from "./board-virtio";
 import * as vgic from "./vgic";
 import * as lists from "./vgic-lists";
 import * as vtimer from "./vtimer";
+import * as virtioConsole from "./virtio/console";
 import * as vuart from "./vuart";
 
 /** Which INTID means what on this board. */
@@ -54,6 +55,7 @@ function requested(self: Cpu): void {
   const what = cpus.requests();
   if ((what & Request.SCHEDULE) != 0) self.resched = Resched.CHOOSE;
   if ((what & Request.LOOK) != 0) vgic.requested();
+  if ((what & Request.CONSOLES) != 0) virtioConsole.settle(0);
 }
 
 /** EL2's own timer: deadlines of vCPUs, the end of a slice. */

@@ -40,6 +40,7 @@ import { Uart, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as guard from "./guard";
 import * as vgic from "./vgic";
+import * as virtioConsole from "./virtio/console";
 
 const INTID: u32 = 32 + UART_SPI;
 const DEPTH: u32 = 32;
@@ -101,14 +102,16 @@ function pull(vm: Vm): void {
   const uart = vm.uart;
   const room = depth(uart);
   const open = reads(uart);
-  while (open && uart.count < room) {
-    const byte = console.receive(vm.id);
-    if (byte == console.NOTHING) break;
-    store<u8>(changetype<usize>(uart) + ((uart.head + uart.count) & (DEPTH - 1)), byte, offsetof<Uart>("fifo0"));
-    uart.count++;
-  }
-  const wants = open && uart.count < room;
-  console.listen(vm.id, wants);
+  let wants: bool;
+  do {
+    while (open && uart.count < room) {
+      const byte = console.receive(vm.id, false);
+      if (byte == console.NOTHING) break;
+      store<u8>(changetype<usize>(uart) + ((uart.head + uart.count) & (DEPTH - 1)), byte, offsetof<Uart>("fifo0"));
+      uart.count++;
+    }
+    wants = open && uart.count < room;
+  } while (console.listen(vm.id, wants, false));
   // A driver that has something left to send has the transmit interrupt unmasked.
   if (wants && (uart.mask & INT_TX) == 0) console.showLine(vm.id);
   updateLine(vm, uart);
@@ -116,13 +119,15 @@ function pull(vm: Vm): void {
 
 /** The board's UART interrupts: what it brings goes to the VMs that it is for. The caller holds no VM's lock. */
 export function boardInterrupt(): void {
-  for (let concerned = console.service(); concerned != 0; concerned &= concerned - 1) {
+  const all = console.service();
+  for (let concerned = all; concerned != 0; concerned &= concerned - 1) {
     const vm = table.vm(ctz<u64>(concerned) as u32);
     guard.enter(vm);
     if (console.takeResumed(vm.id)) vm.uart.raw |= INT_TX;
     pull(vm);
     guard.leave(vm);
   }
+  if (all != 0) virtioConsole.settle(all);
 }
 
 function readData(vm: Vm, uart: Uart): u32 {

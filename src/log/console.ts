@@ -44,6 +44,7 @@ export function open(n: u32, name: usize): void {
   port.nameLength = 0;
   while (load<u8>(name + port.nameLength) != 0) port.nameLength++;
   ports.all.listening &= ~ports.bit(n);
+  ports.all.beside &= ~ports.bit(n);
   if (ports.all.byLine != 0) ports.endLine(n);
   const again = ports.isOpen(n);
   ports.all.open |= ports.bit(n);
@@ -91,10 +92,29 @@ export function transmitterFlags(n: u32): u32 {
   return ports.transmitterFlags(n);
 }
 
-/** The next byte of input for VM `n`, or NOTHING. */
-export function receive(n: u32): u32 {
+function isBeside(n: u32): bool {
+  return (ports.all.beside & ports.bit(n)) != 0;
+}
+
+/** Says who takes VM `n`'s input from now on: its UART, or somebody beside it. */
+export function setReader(n: u32, beside: bool): void {
+  guard.enter();
+  if (isBeside(n) != beside) {
+    ports.all.beside ^= ports.bit(n);
+    ports.all.listening &= ~ports.bit(n);
+    focus.updateInput();
+  }
+  guard.leave();
+}
+
+/** The next byte of input for VM `n`, or NOTHING: there is none, or it is for another reader (`setReader`). */
+export function receive(n: u32, beside: bool): u32 {
   guard.enter();
   let byte = NOTHING;
+  if (isBeside(n) != beside) {
+    guard.leave();
+    return byte;
+  }
   if (focus.isTerminal()) {
     while (!ports.hasInput(n) && focus.port() == n) {
       const typed = uart.receive();
@@ -110,13 +130,18 @@ export function receive(n: u32): u32 {
   return byte;
 }
 
-/** Says whether VM `n` would take a byte of input as soon as there is one: `service` names it then. */
-export function listen(n: u32, wants: bool): void {
+/** Says whether a reader of VM `n`'s input would take a byte as soon as there is one: `service` names the VM then. True: one has come meanwhile. */
+export function listen(n: u32, wants: bool, beside: bool): bool {
   guard.enter();
-  const listening = ports.all.listening & ~ports.bit(n);
-  ports.all.listening = wants ? listening | ports.bit(n) : listening;
-  focus.updateInput();
+  let ready: bool = false;
+  if (isBeside(n) == beside) {
+    const listening = ports.all.listening & ~ports.bit(n);
+    ports.all.listening = wants ? listening | ports.bit(n) : listening;
+    focus.updateInput();
+    ready = wants && ports.hasInput(n);
+  }
   guard.leave();
+  return ready;
 }
 
 /** VM `n` waits for input, and has nothing more to print for now: where output goes line by line, its unfinished line is shown. */

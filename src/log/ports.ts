@@ -51,6 +51,8 @@ class Ports {
   typed: u64;
   /** The guest would take input. */
   listening: u64;
+  /** It takes input beside its UART. */
+  beside: u64;
   /** The guest has been told that there is no room. */
   full: u64;
   /** There is room again, which its guest does not know yet; the board's UART will interrupt. */
@@ -62,7 +64,7 @@ class Ports {
   /** Output goes line by line. */
   byLine: u32;
 }
-export const all = changetype<Ports>(memory.data(64, 8));
+export const all = changetype<Ports>(memory.data(72, 8));
 
 const records: usize = memory.data(4096, 8);
 /** For each port what differs in UARTFR from a transmitter with nothing to do; atomic, for it is read without the lock. */

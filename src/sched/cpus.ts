@@ -13,6 +13,8 @@ export const enum Request {
   SCHEDULE = 1,
   /** Look at the virtual interrupts of the vCPU that is loaded. */
   LOOK = 2,
+  /** Go on where console devices were left. */
+  CONSOLES = 4,
 }
 
 /** What a CPU has to do before it enters a guest. */

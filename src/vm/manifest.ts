@@ -29,6 +29,7 @@ import * as log from "../log/log";
 import * as bundle from "./bundle";
 import * as disks from "./disks";
 import { tree } from "./bundle";
+import * as pipes from "./pipes";
 import * as switches from "./switches";
 import * as table from "./table";
 import * as vmNode from "./vm-node";
@@ -155,6 +156,7 @@ export function read(cpus: u32): void {
   readShared();
   disks.read();
   switches.read();
+  pipes.read();
   if (bundle.countOf(0, DT_VMS, MAX_VMS, "the bundle is corrupt: more than %d VMs") == 0) crash("the bundle has no VM");
   for (let node = bundle.firstOf(0, DT_VMS); node != fdt.NONE; node = bundle.nextOf(node)) {
     const vm = table.add(bundle.within(node, DT_VCPUS, 1, MAX_VCPUS, "the bundle is corrupt: a VM with %d vCPUs"));

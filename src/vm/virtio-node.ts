@@ -1,19 +1,31 @@
 // The virtio devices of a VM in the manifest (abi/bundle.ts): read into their records. Making them is for those who know what they are (src/devices/virtio/).
 
 import {
+  DT_CONSOLE,
   DT_DISK,
+  DT_INDEX,
   DT_MAC,
+  DT_PORTS,
   DT_RATE,
   DT_READ_ONLY,
   DT_SERIAL,
   DT_SWITCH,
   DT_TYPE,
   DT_VIRTIO,
+  MAX_PIPES_OF_VM,
   MAX_RATE,
   MAX_VIRTIO_OF_VM,
   MIN_RATE,
 } from "../../build/gen/bundle";
-import { BLOCK_ID, ETHERNET_GROUP, ETHERNET_MAX_GSO, VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
+import {
+  BLOCK_ID,
+  ETHERNET_GROUP,
+  ETHERNET_MAX_GSO,
+  VIRTIO_BLOCK,
+  VIRTIO_CONSOLE,
+  VIRTIO_ENTROPY,
+  VIRTIO_NET,
+} from "../../build/gen/virtio";
 import { Pa } from "../hal/addr";
 import * as phys from "../hal/phys";
 import * as arena from "../lib/arena";
@@ -22,9 +34,10 @@ import { crash } from "../log/halt";
 import * as bundle from "./bundle";
 import { tree } from "./bundle";
 import * as disks from "./disks";
+import * as pipes from "./pipes";
 import { Vm } from "./records";
 import * as switches from "./switches";
-import { BlockDevice, Chain, Port } from "./virtio-records";
+import { BlockDevice, Chain, ConsoleDevice, ConsolePort, Port } from "./virtio-records";
 import * as virtioTable from "./virtio-table";
 
 /** A block device's disk, and what its driver is told of it. */
@@ -60,6 +73,21 @@ function readNet(node: u32): Port {
   return port;
 }
 
+/** A console device: its port 0, and the ends of pipes. */
+function readConsole(node: u32): ConsoleDevice {
+  const own = changetype<ConsoleDevice>(arena.take(offsetof<ConsoleDevice>(), 8));
+  own.isConsole = bundle.has(node, DT_CONSOLE);
+  own.ports =
+    1 + bundle.countOf(node, DT_PORTS, MAX_PIPES_OF_VM, "the bundle is corrupt: a console device of more than %d pipes");
+  own.firstPort = arena.take(own.ports * offsetof<ConsolePort>(), 8);
+  let at = bundle.firstOf(node, DT_PORTS);
+  for (let n: u32 = 1; n < own.ports; n++) {
+    pipes.join(changetype<ConsolePort>(own.firstPort + n * offsetof<ConsolePort>()), bundle.number(at, DT_INDEX));
+    at = bundle.nextOf(at);
+  }
+  return own;
+}
+
 /** Reads those of one VM. */
 export function read(vm: Vm, node: u32): void {
   virtioTable.make(
@@ -72,7 +100,7 @@ export function read(vm: Vm, node: u32): void {
     device.type = bundle.within(at, DT_TYPE, 1, VIRTIO_ENTROPY, "the bundle is corrupt: a virtio device of type %d");
     if (device.type == VIRTIO_NET) device.own = changetype<usize>(readNet(at));
     else if (device.type == VIRTIO_BLOCK) device.own = changetype<usize>(readBlock(at));
-    else if (device.type != VIRTIO_ENTROPY) crash("the bundle is corrupt: a virtio device of type %d", device.type);
+    else if (device.type == VIRTIO_CONSOLE) device.own = changetype<usize>(readConsole(at));
     at = bundle.nextOf(at);
   }
 }

@@ -142,6 +142,35 @@ export class BlockDevice {
   serial2: u64;
 }
 
+/** A port of a console device: port 0 is its VM's console, or nothing; each other one an end of a pipe. Guarded by the lock of all console devices. */
+@unmanaged
+export class ConsolePort {
+  device: VirtioDevice;
+  number: u32;
+  /** The other end; null: that is not there. */
+  peer: ConsolePort;
+  /** The pipe's name, as it lies in the bundle. */
+  nameBytes: u32;
+  name: u64;
+  /** Messages about it that its driver is still to be told, one bit each; it has said that it has made the port, and that somebody has opened it. */
+  pending: u32;
+  ready: u32;
+  open: u32;
+  padding: u32;
+  /** How many bytes of the chain that waits to be sent have gone on already. */
+  done: u64;
+}
+
+/** A console device. */
+@unmanaged
+export class ConsoleDevice {
+  /** Port 0 is the VM's console. */
+  isConsole: u32;
+  ports: u32;
+  firstPort: usize;
+  padding: u32;
+}
+
 /** An address that a port has been seen to send from, and the board's count then; 0: none. */
 @unmanaged
 export class Station {

@@ -34,6 +34,24 @@ test("entropy: the kernel takes random bytes from the device", async () => {
   assert.equal((await vm.end()).halted?.off, true);
 });
 
+test("console: the shell is on the virtio console, what is typed reaches it, and the UART's output is there as well", async () => {
+  const bootargs = "console=ttyAMA0 console=hvc0 rdinit=/init cma=0";
+  await using vm = await boot({ system: { vms: [linux(["virtio_console"], { devices: { console: true }, bootargs })] } });
+  await vm.expect("Booting Linux on physical CPU");
+  await vm.expect(" # ");
+  vm.send("tty; echo by the UART >/dev/ttyAMA0\n");
+  await vm.expect("/dev/hvc0");
+  await vm.expect("by the UART");
+  vm.send("read line; echo got $line; seq 2000 | md5sum; seq 2000\n");
+  vm.send(`${"x".repeat(100)}\n`);
+  await vm.expect(`got ${"x".repeat(100)}`);
+  const lines = Array.from({ length: 2000 }, (_, n) => `${n + 1}\n`).join("");
+  await vm.expect(createHash("md5").update(lines).digest("hex"));
+  await vm.expect(lines.replaceAll("\n", "\r\n"));
+  vm.send("poweroff -f\n");
+  assert.equal((await vm.end()).halted?.off, true);
+});
+
 /** The same, which does what is said and switches itself off. */
 const doing = (command: string, modules: readonly string[], vm: Partial<VmConfig>): VmConfig =>
   linux(modules, { ...vm, initrd: { busybox: { modules: ["virtio_mmio", ...modules], command: `${command}; poweroff -f` } } });
@@ -72,6 +90,35 @@ test("block: a file system on a disk in RAM, and a read-only disk that two VMs h
   assert.match(end.of("one"), /^serial HL-7$/m);
   assert.equal(end.of("two").split(digest(bytes)).length, 2, end.of("two"));
   assert.match(end.of("two"), /^refused$/m);
+});
+
+test("pipes: what one VM writes the other reads, both ways, and hears of the other's end", async () => {
+  const port = 'port=/dev/$(basename $(dirname $(grep -l "^bulk$" /sys/class/virtio-ports/*/name)))';
+  // Nobody has the other end open: a read says so, a write waits.
+  const one = [
+    "head -c 1000000 /dev/urandom >/part; sha256sum </part; cat /part >&3",
+    "until read answer <&3; do sleep 0.1; done; echo answer $answer",
+  ];
+  const two = ["until [ -s /part ]; do sleep 0.1; head -c 1000000 <&3 >/part; done; sha256sum </part; echo done >&3"];
+  const wait = "until [ -e /sys/class/virtio-ports/vport0p2 ]; do sleep 0.1; done";
+  await using vm = await boot({
+    system: {
+      board: { cpus: 2 },
+      pipes: [
+        { name: "other", between: ["one", "two"] },
+        { name: "bulk", between: ["one", "two"] },
+      ],
+      vms: [
+        doing([wait, port, "exec 3<>$port", ...one].join("; "), ["virtio_console"], { name: "one" }),
+        doing([wait, port, "exec 3<>$port", ...two].join("; "), ["virtio_console"], { name: "two" }),
+      ],
+    },
+  });
+  const end = await vm.end();
+  assert.equal(end.halted?.off, true);
+  const [sum] = /[0-9a-f]{64}/.exec(end.of("one")) ?? [];
+  assert.ok(sum !== undefined && end.of("two").includes(sum), `${end.of("one")}\n${end.of("two")}`);
+  assert.match(end.of("one"), /^answer done$/m);
 });
 
 /** Brings the VM's network device up with an address. */

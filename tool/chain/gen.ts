@@ -42,6 +42,7 @@ import {
 import {
   ethernet,
   virtioBlock,
+  virtioConsole,
   virtioDevices,
   virtioFeatures,
   virtioMmio,
@@ -90,6 +91,7 @@ const files: Record<string, Constants> = {
     ...virtioFeatures,
     ...virtqueue,
     ...virtioBlock,
+    ...virtioConsole,
     ...virtioNet,
     ...ethernet,
     ...virtioDevices,

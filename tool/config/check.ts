@@ -17,23 +17,42 @@ const duplicateNames = (list: readonly Named[], place: string): Mistake[] =>
     return [{ place: `${place}[${index}].name`, rule: rules.SAME_NAME(`${place}[${first}]`) }];
   });
 
-const doorbellMistakes = (system: Draft<System>): Mistake[] => {
-  const vms = system.vms ?? [];
+/** What connects VMs: each end is a VM that exists, another one, and none has too many. */
+const endMistakes = (
+  vms: readonly Draft<Vm>[],
+  links: readonly (readonly (string | undefined)[] | undefined)[],
+  placeOf: (index: number) => string,
+  most: number,
+  tooMany: (vm: string) => string,
+): Mistake[] => {
   // Where a VM's name is wrong, who is missing cannot be said.
   const known = vms.every((vm) => vm.name !== undefined);
   const counts = new Map<string, number>();
-  return (system.doorbells ?? []).flatMap((pair, index) => {
-    const place = `doorbells[${index}]`;
-    const [one, other] = pair;
-    if (one === undefined || other === undefined) return [];
-    if (one === other) return [{ place, rule: rules.OWN_DOORBELL() }];
-    return [one, other].flatMap((name, end) => {
+  return links.flatMap((ends = [], index) => {
+    const place = placeOf(index);
+    if (ends.includes(undefined)) return [];
+    if (ends.length === 2 && ends[0] === ends[1]) return [{ place, rule: rules.SAME_VM() }];
+    return (ends as readonly string[]).flatMap((name, end) => {
       if (known && !vms.some((vm) => vm.name === name)) return [{ place: `${place}[${end}]`, rule: rules.NO_SUCH_VM(name) }];
       counts.set(name, (counts.get(name) ?? 0) + 1);
-      return counts.get(name)! > bundle.MAX_DOORBELLS_OF_VM ? [{ place, rule: rules.DOORBELLS_MAX(name) }] : [];
+      return counts.get(name)! > most ? [{ place, rule: tooMany(name) }] : [];
     });
   });
 };
+
+const doorbellMistakes = ({ doorbells = [], vms = [] }: Draft<System>): Mistake[] =>
+  endMistakes(vms, doorbells, (index) => `doorbells[${index}]`, bundle.MAX_DOORBELLS_OF_VM, rules.DOORBELLS_MAX);
+
+const pipeMistakes = ({ pipes = [], vms = [] }: Draft<System>): Mistake[] => [
+  ...duplicateNames(pipes, "pipes"),
+  ...endMistakes(
+    vms,
+    pipes.map(({ between }) => between),
+    (index) => `pipes[${index}].between`,
+    bundle.MAX_PIPES_OF_VM,
+    rules.PIPES_MAX,
+  ),
+];
 
 const sharedMistakes = (system: Draft<System>): Mistake[] => {
   const shared = system.shared ?? [];
@@ -152,8 +171,10 @@ const netMistakes = (system: Draft<System>): Mistake[] => {
 };
 
 /** How many virtio devices a VM has. */
-const virtioMistakes = (vm: Draft<Vm>, place: string): Mistake[] => {
-  const count = (vm.nets?.length ?? 0) + (vm.disks?.length ?? 0) + (vm.devices?.entropy === true ? 1 : 0);
+const virtioMistakes = ({ name, nets, disks, devices }: Draft<Vm>, place: string, pipes: Draft<System>["pipes"]): Mistake[] => {
+  const hasConsole = devices?.console === true || pipes?.some(({ between }) => name !== undefined && between?.includes(name));
+  const single = [devices?.entropy, hasConsole].filter(Boolean).length;
+  const count = (nets?.length ?? 0) + (disks?.length ?? 0) + single;
   return count > bundle.MAX_VIRTIO_OF_VM ? [{ place, rule: rules.VIRTIO_MAX() }] : [];
 };
 
@@ -193,11 +214,12 @@ export const checkSystem = (system: Draft<System>): Mistake[] => {
   return [
     ...duplicateNames(system.shared ?? [], "shared"),
     ...doorbellMistakes(system),
+    ...pipeMistakes(system),
     ...duplicateNames(vms, "vms"),
     ...startMistakes(vms),
     ...vms.flatMap((vm, id) => cpuMistakes(vm, `vms[${id}]`, system.board?.cpus)),
     ...vms.flatMap((vm, id) => moduleMistakes(vm, `vms[${id}]`)),
-    ...vms.flatMap((vm, id) => virtioMistakes(vm, `vms[${id}]`)),
+    ...vms.flatMap((vm, id) => virtioMistakes(vm, `vms[${id}]`, system.pipes)),
     ...duplicateNames(system.disks ?? [], "disks"),
     ...diskMistakes(system),
     ...duplicateNames(system.switches ?? [], "switches"),

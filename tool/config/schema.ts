@@ -214,6 +214,7 @@ const vmSchema = settings(
         uart: flag(true).describe("The PL011 is in the device tree."),
         rtc: flag(true).describe("The PL031 is in the device tree."),
         entropy: flag(false).describe("A virtio entropy device: random bytes of the hypervisor's own generator."),
+        console: flag(false).describe("Port 0 of a virtio console is the VM's console, beside the UART."),
       },
       rule.DEVICES,
     )
@@ -319,6 +320,18 @@ const virtualSwitch = settings(
   rule.SWITCH,
 );
 
+const pipe = settings(
+  {
+    name: name.describe("What the driver of either VM calls its port."),
+    between: z
+      .array(z.string(rule.PIPE_ENDS), rule.PIPE_ENDS)
+      .min(1, rule.PIPE_ENDS)
+      .max(2, rule.PIPE_ENDS)
+      .describe("The names of two VMs; or of one: the other end is a console device of the board."),
+  },
+  rule.PIPE,
+);
+
 export const systemSchema = settings(
   {
     $schema: z
@@ -345,6 +358,11 @@ export const systemSchema = settings(
       .max(bundle.MAX_SWITCHES, rule.SWITCHES)
       .default([])
       .describe("Virtual switches, which VMs are connected to by network devices."),
+    pipes: z
+      .array(pipe, rule.PIPES)
+      .max(bundle.MAX_PIPES, rule.PIPES)
+      .default([])
+      .describe("Streams of bytes, both ways, between ports of the virtio consoles of two VMs."),
     doorbells: z
       .array(z.tuple([z.string(rule.DOORBELL), z.string(rule.DOORBELL)], rule.DOORBELL), rule.DOORBELLS)
       .default([])

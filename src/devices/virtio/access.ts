@@ -19,7 +19,6 @@ import { part } from "../part";
 import * as chains from "./chain";
 import * as types from "./types";
 import * as signal from "./signal";
-import * as switching from "./switch";
 import * as transport from "./transport";
 
 /** Makes the devices of all VMs, as the manifest names them. At boot, once. */
@@ -72,11 +71,10 @@ function kick(device: VirtioDevice, queue: u32): bool {
   locks.acquire(device.lock);
   const runs = (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
   const more = runs && queue < device.queues && types.kick(device, queue);
-  const on = types.switchOf(device);
-  const touched = changetype<usize>(on) == 0 ? 0 : switching.takeTouched(on);
+  const touched = types.takeTouched(device);
   locks.release(device.lock);
   signal.interrupt(device);
-  if (touched != 0) switching.interrupt(on, touched);
+  if (touched != 0) types.interrupt(device, touched);
   return more;
 }
 

@@ -175,6 +175,11 @@ function mayBeBuffer(chain: Chain, ipa: u64, bytes: u64, writable: bool): bool {
   return writable || chain.writableBytes == 0;
 }
 
+/** Leaves the chain that was taken last, of which nothing was given back, to be taken again. */
+export function leave(queue: Virtqueue): void {
+  queue.next = (queue.next - 1) & INDEX;
+}
+
 /** Reads a chain; false, and the device is broken, where it breaks a rule. */
 function read(queue: Virtqueue, head: u32, chain: Chain): bool {
   const device = queue.device;

@@ -1,15 +1,18 @@
 // What differs between the types of virtio devices, by their ids.
 
-import { VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../../build/gen/virtio";
-import { Switch, VirtioDevice } from "../../vm/virtio-records";
+import { VIRTIO_BLOCK, VIRTIO_CONSOLE, VIRTIO_ENTROPY, VIRTIO_NET } from "../../../build/gen/virtio";
+import { VirtioDevice } from "../../vm/virtio-records";
 import * as block from "./block";
+import * as console from "./console";
 import * as entropy from "./entropy";
 import * as net from "./net";
+import * as switching from "./switch";
 
 /** Makes a device of the type that its record names. At boot. */
 export function make(device: VirtioDevice): void {
   if (device.type == VIRTIO_NET) net.make(device);
   else if (device.type == VIRTIO_BLOCK) block.make(device);
+  else if (device.type == VIRTIO_CONSOLE) console.make(device);
   else if (device.type == VIRTIO_ENTROPY) entropy.make(device);
 }
 
@@ -20,6 +23,8 @@ export function kick(device: VirtioDevice, queue: u32): bool {
       return net.kick(device, queue);
     case VIRTIO_BLOCK:
       return block.kick(device);
+    case VIRTIO_CONSOLE:
+      return console.kick(device, queue);
     case VIRTIO_ENTROPY:
       return entropy.kick(device);
     default:
@@ -27,9 +32,16 @@ export function kick(device: VirtioDevice, queue: u32): bool {
   }
 }
 
-/** The switch that it is a port of; null: it is none. */
-export function switchOf(device: VirtioDevice): Switch {
-  return device.type == VIRTIO_NET ? net.switchOf(device) : changetype<Switch>(0);
+/** Whom else a kick has touched, since this was asked last: ports of a switch, or VMs, one bit each. The device's lock is held. */
+export function takeTouched(device: VirtioDevice): u64 {
+  if (device.type == VIRTIO_NET) return switching.takeTouched(net.switchOf(device));
+  return device.type == VIRTIO_CONSOLE ? console.takeTouched() : 0;
+}
+
+/** Interrupts the drivers of those. The caller holds no lock. */
+export function interrupt(device: VirtioDevice, touched: u64): void {
+  if (device.type == VIRTIO_NET) switching.interrupt(net.switchOf(device), touched);
+  else console.interrupt(touched);
 }
 
 /** The word of the configuration space at `offset`, a multiple of 4; zero where there is none. It never changes. */
@@ -39,6 +51,8 @@ export function configWord(device: VirtioDevice, offset: u32): u32 {
       return net.configWord(device, offset);
     case VIRTIO_BLOCK:
       return block.configWord(device, offset);
+    case VIRTIO_CONSOLE:
+      return console.configWord(device, offset);
     default:
       return 0;
   }
@@ -48,4 +62,5 @@ export function configWord(device: VirtioDevice, offset: u32): u32 {
 export function reset(device: VirtioDevice): void {
   if (device.type == VIRTIO_NET) net.reset(device);
   else if (device.type == VIRTIO_BLOCK) block.reset(device);
+  else if (device.type == VIRTIO_CONSOLE) console.reset(device);
 }

@@ -21,7 +21,7 @@ const options: SceneOptions = {
   hostile: {
     nets: [{ switch: "lan" }],
     disks: [{ disk: "data" }, { disk: "files" }],
-    devices: { uart: true, rtc: true, entropy: true },
+    devices: { entropy: true },
   },
   more: [{ nets: [{ switch: "lan" }] }],
   system: {

@@ -15,7 +15,7 @@ const DATA = RAM_BASE + 0x50_0000;
 const { F_VERSION_1 } = virtioFeatures;
 
 const entropyOf = (options: MachineOptions): Driver => {
-  const machine = startSystem({ vms: [{ devices: { uart: true, rtc: true, entropy: true } }], machine: options });
+  const machine = startSystem({ vms: [{ devices: { entropy: true } }], machine: options });
   return new Driver(machine.cpu(0).guest!);
 };
 
@@ -42,7 +42,7 @@ const readable = (options: MachineOptions): void => {
 const outside = (options: MachineOptions): void => {
   const machine = startSystem({
     cpus: 2,
-    vms: [{ devices: { uart: true, rtc: true, entropy: true } }, {}],
+    vms: [{ devices: { entropy: true } }, {}],
     machine: options,
   });
   const [queue] = new Driver(machine.running(0)!).start({ queues: 1, base: RINGS, features: F_VERSION_1 });

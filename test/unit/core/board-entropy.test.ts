@@ -17,7 +17,7 @@ const board = (piece: number | undefined, legacy = false, first = 1): Machine =>
   const found = load({
     machine: { virtio: [{ type: virtioDevices.VIRTIO_ENTROPY, legacy }] },
     board: { seedBytes: 0 },
-    bundle: bundleOfSystem({ vms: [{ devices: { uart: true, rtc: true, entropy: true } }] }),
+    bundle: bundleOfSystem({ vms: [{ devices: { entropy: true } }] }),
   });
   const device = found.virtio[0]!;
   let next = first;

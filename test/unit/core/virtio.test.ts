@@ -14,7 +14,7 @@ const RINGS = RAM + 0x40_0000;
 const BUFFERS = RAM + 0x50_0000;
 const TABLE = RAM + 0x60_0000;
 
-const at = (): Guest => start({ vm: { devices: { uart: true, rtc: true, entropy: true } } });
+const at = (): Guest => start({ vm: { devices: { entropy: true } } });
 
 const up = (features = F_VERSION_1 | F_INDIRECT_DESC): Queue => {
   const [queue] = new Driver(at()).start({ queues: 1, base: RINGS, features });
@@ -114,7 +114,7 @@ test("a request larger than a piece of work is answered in part, and many reques
 });
 
 test("without a seed of the board's a request waits", () => {
-  const guest = start({ board: { seedBytes: 0 }, vm: { devices: { uart: true, rtc: true, entropy: true } } });
+  const guest = start({ board: { seedBytes: 0 }, vm: { devices: { entropy: true } } });
   const [queue] = new Driver(guest).start({ queues: 1, base: RINGS });
   assert.deepEqual(round(queue!, [room]), []);
 });

@@ -1,0 +1,413 @@
+// The console device (virtio 1.2, 5.3). Port 0 is the VM's console, beside its UART; the others are ends of pipes, whose bytes go from the buffers of one
+// driver to those of the other. What is sent while nobody has opened the other end is lost; a sender waits for a receiver that has.
+//
+// One lock guards all console devices.
+
+import {
+  CONSOLE_CONSOLE_PORT,
+  CONSOLE_CONTROL_RECEIVE,
+  CONSOLE_CONTROL_TRANSMIT,
+  CONSOLE_DEVICE_ADD,
+  CONSOLE_DEVICE_READY,
+  CONSOLE_F_MULTIPORT,
+  CONSOLE_MAX_PORTS,
+  CONSOLE_PORT_NAME,
+  CONSOLE_PORT_OPEN,
+  CONSOLE_PORT_READY,
+  CONSOLE_RECEIVE,
+  CONSOLE_TRANSMIT,
+  F_EVENT_IDX,
+  F_INDIRECT_DESC,
+  F_VERSION_1,
+  STATUS_DRIVER_OK,
+  STATUS_NEEDS_RESET,
+} from "../../../build/gen/virtio";
+import { MAX_VMS } from "../../../build/gen/bundle";
+import { Pa } from "../../hal/addr";
+import * as locks from "../../lib/lock";
+import { Lock } from "../../lib/lock";
+import * as console from "../../log/console";
+import * as cpus from "../../sched/cpus";
+import { Request } from "../../sched/cpus";
+import { Chain, ConsoleDevice, ConsolePort, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
+import * as virtioTable from "../../vm/virtio-table";
+import * as chains from "./chain";
+import * as queues from "./queue";
+import * as signal from "./signal";
+
+const QUEUE_SIZE: u32 = 64;
+/** Chains of this CPU: what is sent, and where it goes. */
+const SENT: u32 = 0;
+const ROOM: u32 = 1;
+/** What one piece of work moves, in bytes: from driver to driver, and to and from the console, which takes them one by one. A buffer costs as many as BUFFER. */
+const PIECE: u64 = 0x4000;
+const PRINTED: u64 = 256;
+const BUFFER: u64 = 64;
+/** How many messages of a driver it reads. */
+const MESSAGES: u32 = 4;
+
+/** What a driver is to be told of a port, in this order. */
+const enum Tell {
+  ADD = 1,
+  CONSOLE = 2,
+  NAME = 4,
+  OPEN = 8,
+}
+
+@unmanaged
+class Consoles {
+  lock: Lock;
+  padding: u32;
+  /** VMs, one bit each: those whose drivers may have to be interrupted, and those that there is something left to do for. */
+  touched: u64;
+  left: u64;
+}
+const all = changetype<Consoles>(memory.data(24, 8));
+/** The console device of each VM; 0: it has none. */
+const devices: usize = memory.data(MAX_VMS * 4, 4);
+
+function deviceOf(vm: u32): VirtioDevice {
+  return changetype<VirtioDevice>(load<usize>(devices + (vm << 2)));
+}
+function bit(device: VirtioDevice): u64 {
+  return (1 as u64) << (device.vm.id as u64);
+}
+function ownOf(device: VirtioDevice): ConsoleDevice {
+  return changetype<ConsoleDevice>(device.own);
+}
+function portAt(own: ConsoleDevice, n: u32): ConsolePort {
+  return changetype<ConsolePort>(own.firstPort + n * offsetof<ConsolePort>());
+}
+
+/** The queue by which a driver gets what comes to a port; the next one is that by which it sends. */
+function receiveQueue(port: ConsolePort): Virtqueue {
+  return queues.nth(port.device, port.number == 0 ? CONSOLE_RECEIVE : (port.number << 1) + 2);
+}
+function transmitQueue(port: ConsolePort): Virtqueue {
+  return queues.nth(port.device, port.number == 0 ? CONSOLE_TRANSMIT : (port.number << 1) + 3);
+}
+
+/** At boot; its record names its ports. */
+export function make(device: VirtioDevice): void {
+  const own = ownOf(device);
+  if (changetype<usize>(all.lock) == 0) all.lock = virtioTable.newLock();
+  store<usize>(devices + (device.vm.id << 2), changetype<usize>(device));
+  device.lock = all.lock;
+  device.features = F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX | CONSOLE_F_MULTIPORT;
+  virtioTable.makeQueues(device, (own.ports + 1) << 1, QUEUE_SIZE);
+  for (let n: u32 = 0; n < own.ports; n++) {
+    portAt(own, n).device = device;
+    portAt(own, n).number = n;
+  }
+}
+
+/** A word of the configuration space (5.3.4): the terminal has no size. */
+export function configWord(device: VirtioDevice, offset: u32): u32 {
+  return offset == CONSOLE_MAX_PORTS ? ownOf(device).ports : 0;
+}
+
+function runs(device: VirtioDevice): bool {
+  return (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
+}
+
+/** Whether somebody takes what comes to a port; a null one is nobody's. */
+function isOpen(port: ConsolePort): bool {
+  return changetype<usize>(port) != 0 && port.open != 0 && runs(port.device);
+}
+
+/** Whether a driver has offered a chain; where it has not, it is to kick when it does. */
+function offers(queue: Virtqueue): bool {
+  if (queues.hasMore(queue)) return true;
+  queues.wantKick(queue);
+  return queues.hasMore(queue);
+}
+
+// --- messages about ports (5.3.6.2)
+
+function put(chain: Chain, port: ConsolePort, what: Tell): u32 {
+  const to = chains.writable(chain, 0);
+  let event = CONSOLE_DEVICE_ADD;
+  let value: u32 = 1;
+  if (what == Tell.CONSOLE) event = CONSOLE_CONSOLE_PORT;
+  else if (what == Tell.NAME) event = CONSOLE_PORT_NAME;
+  else if (what == Tell.OPEN) {
+    event = CONSOLE_PORT_OPEN;
+    value = u32(port.number == 0 || isOpen(port.peer));
+  }
+  chains.put(to, (port.number as u64) | ((event as u64) << 32) | ((value as u64) << 48), 8);
+  if (what != Tell.NAME) return 8;
+  chains.write(to, port.name as Pa, port.nameBytes);
+  return 8 + port.nameBytes;
+}
+
+/** Tells a driver what it has not been told of its ports, as far as it has room for that. */
+function tell(device: VirtioDevice): void {
+  const queue = queues.nth(device, CONSOLE_CONTROL_RECEIVE);
+  const chain = chains.scratch(ROOM);
+  const own = ownOf(device);
+  for (let n: u32 = 0; n < own.ports; n++) {
+    const port = portAt(own, n);
+    while (port.pending != 0 && offers(queue) && queues.take(queue, chain)) {
+      const what = port.pending & (~port.pending + 1);
+      port.pending &= ~what;
+      queues.give(queue, chain.head, min<u64>(put(chain, port, what), chain.writableBytes) as u32);
+    }
+  }
+  queues.show(queue);
+  all.touched |= bit(device);
+}
+
+/** A driver is to be told something of a port that it has made. */
+function notify(port: ConsolePort, what: Tell): void {
+  if (port.ready == 0) return;
+  port.pending |= what;
+  tell(port.device);
+}
+
+/** Somebody has opened a port, or closed it. */
+function setOpen(port: ConsolePort, open: u32): void {
+  port.open = open;
+  if (port.number == 0) type(port);
+  if (changetype<usize>(port.peer) == 0) return;
+  notify(port.peer, Tell.OPEN);
+  // What waits there for a reader that is gone, is lost.
+  pass(port.peer);
+}
+
+function take(own: ConsoleDevice, id: u32, event: u32, value: u32): void {
+  if (event == CONSOLE_DEVICE_READY) {
+    for (let n: u32 = own.isConsole != 0 ? 0 : 1; n < own.ports; n++) {
+      const port = portAt(own, n);
+      port.pending |= value == 1 ? Tell.ADD : 0;
+    }
+    return;
+  }
+  if (id >= own.ports) return;
+  const port = portAt(own, id);
+  if (event == CONSOLE_PORT_READY) {
+    port.ready = u32(value == 1);
+    if (port.ready != 0) port.pending |= (id == 0 ? Tell.CONSOLE : Tell.NAME) | Tell.OPEN;
+  } else if (event == CONSOLE_PORT_OPEN) setOpen(port, u32(value == 1));
+}
+
+/** Reads a piece of what a driver says; true: there is more. */
+function listen(device: VirtioDevice): bool {
+  const queue = queues.nth(device, CONSOLE_CONTROL_TRANSMIT);
+  const chain = chains.scratch(SENT);
+  let count: u32 = 0;
+  let more: bool;
+  do {
+    while (count < MESSAGES && queues.take(queue, chain)) {
+      const message = chains.get(chains.readable(chain, 0), 8);
+      queues.give(queue, chain.head, 0);
+      take(ownOf(device), message as u32, ((message >> 32) & 0xffff) as u32, (message >> 48) as u32);
+      count++;
+    }
+    queues.show(queue);
+    queues.wantKick(queue);
+    more = queues.hasMore(queue);
+  } while (more && count < MESSAGES);
+  tell(device);
+  return more;
+}
+
+// --- pipes
+
+/** Copies up to `most` bytes of the chain that was taken last into buffers of the other end; returns how many bytes that was worth. */
+function passOn(from: ConsolePort, chain: Chain, most: u64): u64 {
+  const to = from.peer;
+  const target = receiveQueue(to);
+  const room = chains.scratch(ROOM);
+  const cursor = chains.readable(chain, 0);
+  chains.skip(cursor, from.done);
+  let left = most;
+  while (from.done < chain.readableBytes && left != 0 && queues.take(target, room)) {
+    const bytes = min<u64>(min<u64>(chain.readableBytes - from.done, room.writableBytes), left);
+    chains.move(cursor, chains.writable(room, 1), bytes);
+    queues.give(target, room.head, bytes as u32);
+    from.done += bytes;
+    left -= min<u64>(left, bytes + BUFFER * room.buffers);
+  }
+  queues.show(target);
+  all.touched |= bit(to.device);
+  return most - left;
+}
+
+/** Passes a piece of what waits at one end of a pipe on to the other; true: there is more, and room for it. */
+function pass(from: ConsolePort): bool {
+  if (!runs(from.device)) return false;
+  const queue = transmitQueue(from);
+  const chain = chains.scratch(SENT);
+  let left = PIECE;
+  let waits = false;
+  while (left != 0 && !waits && queues.take(queue, chain)) {
+    left -= min<u64>(left, BUFFER * chain.buffers);
+    if (isOpen(from.peer) && from.done < chain.readableBytes) {
+      waits = !offers(receiveQueue(from.peer));
+      if (!waits) left -= passOn(from, chain, left);
+      if (from.done < chain.readableBytes) {
+        queues.leave(queue);
+        continue;
+      }
+    }
+    from.done = 0;
+    queues.give(queue, chain.head, 0);
+  }
+  queues.show(queue);
+  queues.wantKick(queue);
+  all.touched |= bit(from.device);
+  return left == 0 || (!waits && queues.hasMore(queue));
+}
+
+// --- the VM's console
+
+/** Prints a piece of what the driver sends by port 0; true: there is more, and room for it. Where there is no room, the console tells when there is. */
+function print(port: ConsolePort): bool {
+  const queue = transmitQueue(port);
+  const chain = chains.scratch(SENT);
+  const isConsole = ownOf(port.device).isConsole != 0;
+  const vm = port.device.vm.id;
+  let left = PRINTED;
+  let room: u32 = 1;
+  while (left != 0 && room != 0 && queues.take(queue, chain)) {
+    const cursor = chains.readable(chain, 0);
+    chains.skip(cursor, port.done);
+    left -= min<u64>(left, chain.buffers);
+    room = isConsole ? console.room(vm) : 0xffffffff;
+    const bytes = min<u64>(min<u64>(chain.readableBytes - min<u64>(port.done, chain.readableBytes), room), left);
+    for (let n: u64 = 0; n < bytes && isConsole; n++) console.write(vm, chains.get(cursor, 1) as u32);
+    port.done += bytes;
+    left -= bytes;
+    if (port.done < chain.readableBytes && isConsole) {
+      queues.leave(queue);
+      continue;
+    }
+    port.done = 0;
+    queues.give(queue, chain.head, 0);
+  }
+  queues.show(queue);
+  queues.wantKick(queue);
+  all.touched |= bit(port.device);
+  return room != 0 && queues.hasMore(queue);
+}
+
+/** Gives the driver one buffer of what was typed for its VM; returns how many bytes that was. */
+function fill(port: ConsolePort, queue: Virtqueue, most: u64): u64 {
+  const vm = port.device.vm.id;
+  const chain = chains.scratch(ROOM);
+  let typed = console.receive(vm, true);
+  if (typed == console.NOTHING || !queues.take(queue, chain)) return 0;
+  const to = chains.writable(chain, 0);
+  const room = min<u64>(chain.writableBytes, most);
+  let bytes: u64 = 0;
+  while (typed != console.NOTHING && bytes < room) {
+    chains.put(to, typed, 1);
+    bytes++;
+    if (bytes < room) typed = console.receive(vm, true);
+  }
+  queues.give(queue, chain.head, bytes as u32);
+  return bytes;
+}
+
+/** Gives the driver a piece of what was typed for its VM, once it has opened port 0: nothing of that goes to the UART then. True: there may be more. */
+function type(port: ConsolePort): bool {
+  const queue = receiveQueue(port);
+  const vm = port.device.vm.id;
+  const takes = isOpen(port) && ownOf(port.device).isConsole != 0;
+  console.setReader(vm, takes);
+  if (!takes) return false;
+  let left = PRINTED;
+  let wants: bool;
+  do {
+    wants = false;
+    while (left != 0 && !wants && offers(queue)) {
+      const bytes = fill(port, queue, left);
+      left -= bytes;
+      wants = bytes == 0;
+    }
+  } while (console.listen(vm, wants, true) && left != 0);
+  queues.show(queue);
+  all.touched |= bit(port.device);
+  return left == 0;
+}
+
+// --- who works
+
+/** Does a piece of what waits in a queue; true: there is more. The lock is held. */
+export function kick(device: VirtioDevice, queue: u32): bool {
+  if (queue == CONSOLE_CONTROL_TRANSMIT) return listen(device);
+  if (queue == CONSOLE_CONTROL_RECEIVE) {
+    tell(device);
+    return false;
+  }
+  const port = portAt(ownOf(device), queue < CONSOLE_CONTROL_RECEIVE ? 0 : (queue - 2) >> 1);
+  const sends = (queue & 1) != 0;
+  // A driver that knows one port alone has that open.
+  if ((device.taken & CONSOLE_F_MULTIPORT) == 0) port.open = u32(port.number == 0);
+  if (port.number == 0) return sends ? print(port) : type(port);
+  const from = sends ? port : port.peer;
+  return changetype<usize>(from) != 0 && pass(from);
+}
+
+/** Does a piece of all that may wait for a device which nobody has kicked. */
+function goOn(device: VirtioDevice): void {
+  if (!runs(device)) return;
+  const own = ownOf(device);
+  let more = print(portAt(own, 0));
+  more = type(portAt(own, 0)) || more;
+  for (let n: u32 = 1; n < own.ports; n++) more = pass(portAt(own, n)) || more;
+  tell(device);
+  if (more) all.left |= bit(device);
+}
+
+/** Has this CPU come to `settle` as soon as it holds no lock. */
+function request(): void {
+  if (all.left != 0) cpus.request(cpus.self(), Request.CONSOLES);
+}
+
+/** The VMs, one bit each, whose drivers may have to be interrupted since this was asked last. The lock is held. */
+export function takeTouched(): u64 {
+  const touched = all.touched;
+  all.touched = 0;
+  return touched;
+}
+
+/** Interrupts those drivers, when the lock has been let go of. The caller holds no VM's lock. */
+export function interrupt(touched: u64): void {
+  for (let vms = touched; vms != 0; vms &= vms - 1) signal.interrupt(deviceOf(ctz<u64>(vms) as u32));
+}
+
+/** Goes on for those VMs, one bit each, that have a console device, and for those that there is something left to do for. The caller holds no VM's lock. */
+export function settle(vms: u64): void {
+  if (changetype<usize>(all.lock) == 0) return;
+  locks.acquire(all.lock);
+  let concerned = vms | all.left;
+  all.left = 0;
+  for (; concerned != 0; concerned &= concerned - 1) {
+    const device = deviceOf(ctz<u64>(concerned) as u32);
+    if (changetype<usize>(device) != 0) goOn(device);
+  }
+  request();
+  const touched = takeTouched();
+  locks.release(all.lock);
+  interrupt(touched);
+}
+
+/** Closes all ports; whoever is at the other ends hears of that when this CPU holds no lock. The lock is held. */
+export function reset(device: VirtioDevice): void {
+  const own = ownOf(device);
+  for (let n: u32 = 0; n < own.ports; n++) {
+    const port = portAt(own, n);
+    port.pending = 0;
+    port.ready = 0;
+    port.done = 0;
+    if (port.open == 0) continue;
+    port.open = 0;
+    if (n == 0) console.setReader(device.vm.id, false);
+    const peer = port.peer;
+    if (changetype<usize>(peer) == 0) continue;
+    if (peer.ready != 0) peer.pending |= Tell.OPEN;
+    all.left |= bit(peer.device);
+  }
+  request();
+}
