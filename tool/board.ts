@@ -29,6 +29,9 @@ export interface BoardOptions {
   readonly nets?: readonly { readonly mac?: string | undefined }[] | undefined;
   /** Disks: raw files, by their serial numbers. */
   readonly disks?: readonly { readonly serial: string; readonly image: string }[] | undefined;
+  /** A console device, the other end of a system's pipe, and the Unix socket that whoever is there connects to. */
+  readonly pipe?: boolean | undefined;
+  readonly pipeSocket?: string | undefined;
   /** Further arguments for QEMU. */
   readonly qemuArgs?: readonly string[] | undefined;
 }
@@ -85,6 +88,12 @@ const diskDevice = ({ serial, image }: { readonly serial: string; readonly image
   ...["-device", `virtio-blk-device,drive=disk${n},serial=${quoted(serial)}`],
 ];
 
+/** Port 0 alone, which is all that the hypervisor uses. Without a socket, what comes there is lost. */
+const consoleDevice = (socket: string | undefined): string[] => [
+  ...["-chardev", socket === undefined ? "null,id=pipe" : `socket,id=pipe,path=${quoted(socket)},server=on,wait=off`],
+  ...["-device", "virtio-serial-device,max_ports=1", "-device", "virtconsole,chardev=pipe"],
+];
+
 /** `hostCpus` are those that QEMU can use at a time. */
 export const qemuArguments = (
   bundle: string | undefined,
@@ -114,6 +123,7 @@ export const qemuArguments = (
     ...(loader === undefined || bundle === undefined ? [] : [options.el3 ? "-device" : "-initrd", loader]),
     ...(options.nets ?? []).flatMap(netDevice),
     ...(options.disks ?? []).flatMap(diskDevice),
+    ...(options.pipe ? consoleDevice(options.pipeSocket) : []),
     ...(options.record === undefined ? [] : ringDevice(options.record)),
     ...(options.qemuArgs ?? []),
   ];

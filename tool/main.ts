@@ -80,6 +80,7 @@ interface RunFlags extends BuildFlags {
   icount: boolean;
   record?: string;
   timeout?: number;
+  pipe?: string;
   qemuArg: string[];
 }
 
@@ -127,12 +128,13 @@ const run = bundleCommand("run", "run a system under QEMU; Ctrl-A x leaves")
       .argParser(outputFile("a record"))
       .conflicts("el3"),
   )
+  .option("--pipe <socket>", "a Unix socket to make, to connect to the pipe that ends at the board")
   .option("--timeout <seconds>", "give up after this time", seconds)
   .option("--qemu-arg <argument>", "a further argument for QEMU; may be repeated", appended, [])
   .action(async (system: string, flags: RunFlags) => {
-    const { cpu, cpus, memory, el3, icount, record, timeout, qemuArg } = flags;
+    const { cpu, cpus, memory, el3, icount, record, pipe, timeout, qemuArg } = flags;
     const options = { ...buildOptions(flags), console: flags.console ?? usualConsole() };
-    const board = { cpu, cpus, memory, el3, icount, qemuArgs: qemuArg };
+    const board = { cpu, cpus, memory, el3, icount, pipeSocket: pipe, qemuArgs: qemuArg };
     process.exitCode = await runSystem(system, { ...options, ...board, record, timeout });
   });
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Board, type BoardListener, type BoardOptions, qemuArguments } from "./board.ts";
 import { type BuildOptions, buildSystem } from "./system.ts";
+import { UserError } from "./user-error.ts";
 
 export interface SessionOptions extends BoardOptions, BuildOptions {}
 
@@ -26,6 +27,8 @@ export const startBoard = (bundle: Buffer | undefined, options: BoardOptions, li
 
 /** Builds the system that `path` names and starts it, on a board as it says unless `options` say otherwise. */
 export const startSystem = async (path: string, options: SessionOptions, listener: BoardListener): Promise<Board> => {
-  const { bundle, board, nets, disks } = await buildSystem(path, options);
-  return startBoard(bundle, { ...options, ...board, nets, disks }, listener);
+  const { bundle, board, nets, disks, pipe } = await buildSystem(path, options);
+  if (options.pipeSocket !== undefined && !pipe)
+    throw new UserError('--pipe: no pipe of the system ends at the board; add { name: "…", between: ["VM"] } to its `pipes`');
+  return startBoard(bundle, { ...options, ...board, nets, disks, pipe }, listener);
 };

@@ -36,6 +36,8 @@ export interface BuiltSystem {
   readonly nets: readonly { readonly mac?: string }[];
   /** Disks that it wants of its board, and the files that QEMU takes for them. */
   readonly disks: readonly { readonly serial: string; readonly image: string }[];
+  /** A pipe of it ends at a console device of its board. */
+  readonly pipe: boolean;
   readonly bundle: Buffer;
 }
 
@@ -94,6 +96,7 @@ const build = (
   board: system.board,
   nets: system.switches.flatMap(({ uplink }) => (uplink === undefined ? [] : [uplink === true ? {} : uplink])),
   disks: imagesOf(system, folder),
+  pipe: system.pipes.some(({ between }) => between.length === 1),
   bundle: writeBundle({
     console: options.console ?? "lines",
     scrubAtBoot: options.scrubAtBoot ?? system.scrubAtBoot,

@@ -1,12 +1,14 @@
 // The board's virtio devices: which there are, what each is for, and their interrupts.
 
 import { IN_VIRTIO } from "../../build/gen/console";
-import { VIRTIO_BLOCK, VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
+import { VIRTIO_BLOCK, VIRTIO_CONSOLE, VIRTIO_ENTROPY, VIRTIO_NET } from "../../build/gen/virtio";
 import * as board from "../drivers/board";
 import { Board } from "../drivers/board";
 import * as gicv3 from "../drivers/gicv3";
 import * as boardBlock from "../drivers/virtio/block";
 import { BoardBlock } from "../drivers/virtio/block";
+import * as boardConsole from "../drivers/virtio/console";
+import { BoardConsole } from "../drivers/virtio/console";
 import * as dma from "../drivers/virtio/dma";
 import * as entropy from "../drivers/virtio/entropy";
 import * as boardNet from "../drivers/virtio/net";
@@ -20,10 +22,12 @@ import * as log from "../log/log";
 import * as frames from "../mmu/frames";
 import { FRAME } from "../mmu/frames";
 import * as disks from "../vm/disks";
+import * as pipes from "../vm/pipes";
 import * as switches from "../vm/switches";
-import { Port } from "../vm/virtio-records";
+import { ConsolePort, Port } from "../vm/virtio-records";
 import * as virtioTable from "../vm/virtio-table";
 import * as block from "./virtio/block";
+import * as virtioConsole from "./virtio/console";
 import * as uplink from "./virtio/uplink";
 
 const MAX_NETS: u32 = 4;
@@ -48,6 +52,14 @@ const blockCount: usize = memory.data(4, 4);
 function blockAt(n: u32): BoardBlock {
   return changetype<BoardBlock>(load<usize>(blocks + (n << 2)));
 }
+
+/** The console device, and the port whose pipe ends there; null: none. */
+@unmanaged
+class Line {
+  console: BoardConsole;
+  port: ConsolePort;
+}
+const line = changetype<Line>(memory.data(8, 4));
 
 /** The most that one device takes. */
 const MOST: u64 = 0x100000;
@@ -93,15 +105,31 @@ function openBlock(device: BoardDevice): void {
   store<u32>(blockCount, count + 1);
 }
 
+function openConsole(device: BoardDevice): void {
+  if (changetype<usize>(line.console) != 0 || device.intid == 0) {
+    log.notice(IN_VIRTIO, "the console device at 0x%x is not used: one too many, or without an interrupt", device.base);
+    return;
+  }
+  const one = changetype<BoardConsole>(arena.take(offsetof<BoardConsole>(), 8));
+  if (boardConsole.open(one, device)) line.console = one;
+  else log.err(IN_VIRTIO, "the console device at 0x%x does not come up", device.base);
+}
+
+/** Whether it is a device that we have a driver for. */
+function isForUs(type: u32): bool {
+  return type == VIRTIO_NET || type == VIRTIO_BLOCK || type == VIRTIO_CONSOLE || type == VIRTIO_ENTROPY;
+}
+
 /** Finds the board's devices and brings up those that are for us. At boot, when frames are there. */
 export function init(on: Board): void {
   for (let n: u32 = 0; n < on.transports; n++) {
     const device = changetype<BoardDevice>(arena.take(offsetof<BoardDevice>(), 8));
     if (!transport.probe(device, board.transportBase(n), board.transportInterrupt(n))) continue;
-    if (device.type != VIRTIO_NET && device.type != VIRTIO_BLOCK && device.type != VIRTIO_ENTROPY) continue;
+    if (!isForUs(device.type)) continue;
     takeMemory();
     if (device.type == VIRTIO_NET) openNet(device);
     else if (device.type == VIRTIO_BLOCK) openBlock(device);
+    else if (device.type == VIRTIO_CONSOLE) openConsole(device);
     else if (!entropy.seed(device)) log.err(IN_VIRTIO, "the entropy device at 0x%x gives nothing", device.base);
   }
 }
@@ -123,9 +151,23 @@ function connectDisks(): void {
   for (let index: u32 = 0; index < load<u32>(blockCount); index++) gicv3.enableShared(blockAt(index).device.intid);
 }
 
-/** Gives each slice its disk, and each switch that wants one its uplink. At boot, behind the manifest, before VMs' devices are made. */
+/** Gives the pipe with one end the board's console device as the other. */
+function connectPipe(): void {
+  const port = pipes.looseEnd();
+  if (changetype<usize>(port) == 0) return;
+  if (changetype<usize>(line.console) == 0) {
+    log.err(IN_VIRTIO, "a pipe has one end alone: the board has no console device");
+    return;
+  }
+  port.board = line.console;
+  line.port = port;
+  gicv3.enableShared(line.console.device.intid);
+}
+
+/** Gives each slice its disk, each pipe its other end, and each switch that wants one its uplink. At boot, behind the manifest, before VMs' devices are made. */
 export function connect(): void {
   connectDisks();
+  connectPipe();
   for (let n: u32 = 0; n < switches.count(); n++) {
     const one = switches.nth(n);
     if (one.wantsUplink == 0) continue;
@@ -156,5 +198,8 @@ export function interrupt(intid: u32): bool {
     block.boardInterrupt(disk);
     return true;
   }
-  return false;
+  if (changetype<usize>(line.port) == 0 || line.console.device.intid != intid) return false;
+  transport.acknowledge(line.console.device);
+  virtioConsole.settle((1 as u64) << (line.port.device.vm.id as u64));
+  return true;
 }

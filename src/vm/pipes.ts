@@ -57,3 +57,15 @@ export function join(port: ConsolePort, index: u64): void {
   other.peer = port;
   port.peer = other;
 }
+
+/** The port at the end of the pipe that has one alone; null: there is none. */
+export function looseEnd(): ConsolePort {
+  let found = changetype<ConsolePort>(0);
+  for (let n: u32 = 0; n < pipes.count; n++) {
+    const end = nth(n).end;
+    if (changetype<usize>(end) == 0 || changetype<usize>(end.peer) != 0) continue;
+    if (changetype<usize>(found) != 0) crash("the bundle is corrupt: pipe %d is a second one to the board", n);
+    found = end;
+  }
+  return found;
+}

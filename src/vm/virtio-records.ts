@@ -1,6 +1,7 @@
 // The records of VMs' virtio devices: layouts and no logic.
 
 import { BoardBlock } from "../drivers/virtio/block";
+import { BoardConsole } from "../drivers/virtio/console";
 import { BoardNet } from "../drivers/virtio/net";
 import { Lock } from "../lib/lock";
 import { Vm } from "./records";
@@ -147,8 +148,9 @@ export class BlockDevice {
 export class ConsolePort {
   device: VirtioDevice;
   number: u32;
-  /** The other end; null: that is not there. */
+  /** The other end: another VM's port, or the board's device; null: it is not that. */
   peer: ConsolePort;
+  board: BoardConsole;
   /** The pipe's name, as it lies in the bundle. */
   nameBytes: u32;
   name: u64;
@@ -156,7 +158,6 @@ export class ConsolePort {
   pending: u32;
   ready: u32;
   open: u32;
-  padding: u32;
   /** How many bytes of the chain that waits to be sent have gone on already. */
   done: u64;
 }

@@ -163,7 +163,8 @@ export const boot = async (options: BootOptions): Promise<Vm> => {
     vm.attach(await startSystem(join(ROOT, system), options, vm));
   } else {
     const built = system === undefined ? undefined : await buildConfig(system, join(BUILD, "guests"), options);
-    vm.attach(startBoard(built?.bundle ?? bundle, { ...options, ...built?.board, nets: built?.nets, disks: built?.disks }, vm));
+    const { board, nets, disks, pipe } = built ?? {};
+    vm.attach(startBoard(built?.bundle ?? bundle, { ...options, ...board, nets, disks, pipe }, vm));
   }
   return vm;
 };

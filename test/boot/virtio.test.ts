@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createConnection, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import type { VmConfig } from "../../tool/config.ts";
 import { scratch } from "../unit/scratch.ts";
 import { boot } from "./expect.ts";
@@ -53,7 +54,7 @@ test("console: the shell is on the virtio console, what is typed reaches it, and
 });
 
 /** The same, which does what is said and switches itself off. */
-const doing = (command: string, modules: readonly string[], vm: Partial<VmConfig>): VmConfig =>
+const doing = (command: string, modules: readonly string[], vm: Partial<VmConfig> = {}): VmConfig =>
   linux(modules, { ...vm, initrd: { busybox: { modules: ["virtio_mmio", ...modules], command: `${command}; poweroff -f` } } });
 
 const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -120,6 +121,41 @@ test("pipes: what one VM writes the other reads, both ways, and hears of the oth
   assert.ok(sum !== undefined && end.of("two").includes(sum), `${end.of("one")}\n${end.of("two")}`);
   assert.match(end.of("one"), /^answer done$/m);
 });
+
+/** Talks to whoever is behind a Unix socket as soon as it is there: sends `bytes`, and returns what comes back up to the end of a line. */
+const talk = async (path: string, bytes: Buffer): Promise<string> => {
+  while (!existsSync(path)) await setTimeout(50);
+  const socket = createConnection(path);
+  socket.write(bytes);
+  let text = "";
+  for await (const part of socket) {
+    text += (part as Buffer).toString();
+    if (text.includes("\n")) break;
+  }
+  return text;
+};
+
+for (const kind of ["legacy", "modern"] as const) {
+  test(`a pipe to the board: 1 MB comes from the host, and an answer goes there, by a ${kind} device`, async () => {
+    const socket = join(scratch(), "pipe");
+    const bytes = randomBytes(1_000_000);
+    const commands = [
+      "until [ -e /sys/class/virtio-ports/vport0p1 ]; do sleep 0.1; done",
+      "exec 3<>/dev/vport0p1; head -c 1000000 <&3 | sha256sum >/sum; cat /sum >&3; cat /sum",
+    ];
+    await using vm = await boot({
+      pipeSocket: socket,
+      qemuArgs: kind === "modern" ? ["-global", "virtio-mmio.force-legacy=false"] : [],
+      system: {
+        pipes: [{ name: "host", between: ["linux"] }],
+        vms: [doing(commands.join("; "), ["virtio_console"])],
+      },
+    });
+    assert.equal((await talk(socket, bytes)).slice(0, 64), digest(bytes));
+    const end = await vm.end();
+    assert.equal(end.halted?.off, true);
+  });
+}
 
 /** Brings the VM's network device up with an address. */
 const up = (last: number): string => `ip addr add 10.0.0.${last}/24 dev eth0; ip link set eth0 up`;

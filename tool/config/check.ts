@@ -43,8 +43,17 @@ const endMistakes = (
 const doorbellMistakes = ({ doorbells = [], vms = [] }: Draft<System>): Mistake[] =>
   endMistakes(vms, doorbells, (index) => `doorbells[${index}]`, bundle.MAX_DOORBELLS_OF_VM, rules.DOORBELLS_MAX);
 
+/** Pipes of which one end is a VM's have the board's console device at the other. */
+const boardPipeMistakes = (pipes: readonly Draft<System["pipes"][number]>[]): Mistake[] => {
+  const first = pipes.findIndex(({ between }) => between?.length === 1);
+  return pipes.flatMap(({ between }, index) =>
+    between?.length === 1 && index !== first ? [{ place: `pipes[${index}]`, rule: rules.PIPE_BOARD(`pipes[${first}]`) }] : [],
+  );
+};
+
 const pipeMistakes = ({ pipes = [], vms = [] }: Draft<System>): Mistake[] => [
   ...duplicateNames(pipes, "pipes"),
+  ...boardPipeMistakes(pipes),
   ...endMistakes(
     vms,
     pipes.map(({ between }) => between),

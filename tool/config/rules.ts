@@ -114,6 +114,7 @@ export const rules = {
   SAME_NAME: (other: string) => `is the name of ${other} as well: names must differ`,
   NO_SUCH_VM: (name: string) => `there is no VM "${name}"`,
   SAME_VM: () => "must connect two different VMs",
+  PIPE_BOARD: (other: string) => `is a second one to the board, beside ${other}: a board has one end`,
   PIPES_MAX: (vm: string) => `is one too many: VM "${vm}" can have ${bundle.MAX_PIPES_OF_VM} pipes`,
   DOORBELLS_MAX: (vm: string) => `is one too many: VM "${vm}" can have ${bundle.MAX_DOORBELLS_OF_VM} doorbells`,
   NO_SUCH_SHARED: (name: string) => `there is no region "${name}" in the system's \`shared\``,

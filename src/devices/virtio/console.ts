@@ -23,6 +23,7 @@ import {
   STATUS_NEEDS_RESET,
 } from "../../../build/gen/virtio";
 import { MAX_VMS } from "../../../build/gen/bundle";
+import * as boardConsole from "../../drivers/virtio/console";
 import { Pa } from "../../hal/addr";
 import * as locks from "../../lib/lock";
 import { Lock } from "../../lib/lock";
@@ -31,6 +32,7 @@ import * as cpus from "../../sched/cpus";
 import { Request } from "../../sched/cpus";
 import { Chain, ConsoleDevice, ConsolePort, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
 import * as virtioTable from "../../vm/virtio-table";
+import * as boardPipe from "./board-pipe";
 import * as chains from "./chain";
 import * as queues from "./queue";
 import * as signal from "./signal";
@@ -115,6 +117,11 @@ function isOpen(port: ConsolePort): bool {
   return changetype<usize>(port) != 0 && port.open != 0 && runs(port.device);
 }
 
+/** Whether what a port sends comes to somebody. */
+function isHeard(from: ConsolePort): bool {
+  return changetype<usize>(from.board) != 0 || isOpen(from.peer);
+}
+
 /** Whether a driver has offered a chain; where it has not, it is to kick when it does. */
 function offers(queue: Virtqueue): bool {
   if (queues.hasMore(queue)) return true;
@@ -132,7 +139,7 @@ function put(chain: Chain, port: ConsolePort, what: Tell): u32 {
   else if (what == Tell.NAME) event = CONSOLE_PORT_NAME;
   else if (what == Tell.OPEN) {
     event = CONSOLE_PORT_OPEN;
-    value = u32(port.number == 0 || isOpen(port.peer));
+    value = u32(port.number == 0 || isHeard(port));
   }
   chains.put(to, (port.number as u64) | ((event as u64) << 32) | ((value as u64) << 48), 8);
   if (what != Tell.NAME) return 8;
@@ -168,6 +175,7 @@ function notify(port: ConsolePort, what: Tell): void {
 function setOpen(port: ConsolePort, open: u32): void {
   port.open = open;
   if (port.number == 0) type(port);
+  bring(port);
   if (changetype<usize>(port.peer) == 0) return;
   notify(port.peer, Tell.OPEN);
   // What waits there for a reader that is gone, is lost.
@@ -242,9 +250,10 @@ function pass(from: ConsolePort): bool {
   let waits = false;
   while (left != 0 && !waits && queues.take(queue, chain)) {
     left -= min<u64>(left, BUFFER * chain.buffers);
-    if (isOpen(from.peer) && from.done < chain.readableBytes) {
-      waits = !offers(receiveQueue(from.peer));
-      if (!waits) left -= passOn(from, chain, left);
+    if (isHeard(from) && from.done < chain.readableBytes) {
+      const board = changetype<usize>(from.board) != 0;
+      waits = board ? !boardConsole.hasRoom(from.board) : !offers(receiveQueue(from.peer));
+      if (!waits) left -= board ? boardPipe.send(from, chain, left) : passOn(from, chain, left);
       if (from.done < chain.readableBytes) {
         queues.leave(queue);
         continue;
@@ -257,6 +266,22 @@ function pass(from: ConsolePort): bool {
   queues.wantKick(queue);
   all.touched |= bit(from.device);
   return left == 0 || (!waits && queues.hasMore(queue));
+}
+
+/** Gives the driver a piece of what has come from the board; true: there is more, and room for it. */
+function bring(to: ConsolePort): bool {
+  if (changetype<usize>(to.board) == 0 || !isOpen(to)) return false;
+  const queue = receiveQueue(to);
+  let left = PIECE;
+  let more = true;
+  while (left != 0 && more && offers(queue)) {
+    const bytes = boardPipe.receive(to, queue, chains.scratch(ROOM), left);
+    left -= bytes;
+    more = bytes != 0;
+  }
+  queues.show(queue);
+  all.touched |= bit(to.device);
+  return left == 0;
 }
 
 // --- the VM's console
@@ -345,8 +370,8 @@ export function kick(device: VirtioDevice, queue: u32): bool {
   // A driver that knows one port alone has that open.
   if ((device.taken & CONSOLE_F_MULTIPORT) == 0) port.open = u32(port.number == 0);
   if (port.number == 0) return sends ? print(port) : type(port);
-  const from = sends ? port : port.peer;
-  return changetype<usize>(from) != 0 && pass(from);
+  if (sends) return pass(port);
+  return changetype<usize>(port.peer) != 0 ? pass(port.peer) : bring(port);
 }
 
 /** Does a piece of all that may wait for a device which nobody has kicked. */
@@ -355,7 +380,10 @@ function goOn(device: VirtioDevice): void {
   const own = ownOf(device);
   let more = print(portAt(own, 0));
   more = type(portAt(own, 0)) || more;
-  for (let n: u32 = 1; n < own.ports; n++) more = pass(portAt(own, n)) || more;
+  for (let n: u32 = 1; n < own.ports; n++) {
+    more = pass(portAt(own, n)) || more;
+    more = bring(portAt(own, n)) || more;
+  }
   tell(device);
   if (more) all.left |= bit(device);
 }
