@@ -28,6 +28,7 @@ import { Pa } from "../../hal/addr";
 import * as locks from "../../lib/lock";
 import { Lock } from "../../lib/lock";
 import * as console from "../../log/console";
+import { crash } from "../../log/halt";
 import * as cpus from "../../sched/cpus";
 import { Request } from "../../sched/cpus";
 import { Chain, ConsoleDevice, ConsolePort, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
@@ -93,6 +94,7 @@ function transmitQueue(port: ConsolePort): Virtqueue {
 export function make(device: VirtioDevice): void {
   const own = ownOf(device);
   if (changetype<usize>(all.lock) == 0) all.lock = virtioTable.newLock();
+  if (changetype<usize>(deviceOf(device.vm.id)) != 0) crash("the bundle is corrupt: vm%d has two console devices", device.vm.id);
   store<usize>(devices + (device.vm.id << 2), changetype<usize>(device));
   device.lock = all.lock;
   device.features = F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX | CONSOLE_F_MULTIPORT;

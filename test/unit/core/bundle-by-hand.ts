@@ -38,6 +38,8 @@ export interface HandWritten {
   readonly vms?: readonly FdtNode[];
   readonly shared?: readonly Properties[];
   readonly root?: Properties;
+  /** Further lists of the system: disks, switches, pipes. */
+  readonly lists?: readonly FdtNode[];
   /** What lies where in the bundle. */
   readonly payloads?: readonly (readonly [offset: number, bytes: Buffer])[];
   readonly size?: number;
@@ -47,6 +49,7 @@ export const writeByHand = ({
   vms = [fdtNode("vm@0", plainVm)],
   shared = [],
   root = {},
+  lists = [],
   payloads = [],
   size = 4 * MIB,
 }: HandWritten): Buffer => {
@@ -58,7 +61,7 @@ export const writeByHand = ({
     ...root,
   };
   const bytes = Buffer.alloc(size);
-  bytes.set(writeFdt(fdtNode("", properties, [listOf(names.SHARED, shared), fdtNode(names.VMS, {}, vms)])));
+  bytes.set(writeFdt(fdtNode("", properties, [listOf(names.SHARED, shared), ...lists, fdtNode(names.VMS, {}, vms)])));
   for (const [offset, contents] of payloads) bytes.set(contents, offset);
   bytes.writeBigUInt64LE(constants.BUNDLE_END, size - 8);
   return bytes;
