@@ -62,6 +62,7 @@ export const calls: Call[] = [
   call("HL_VM_RESET", 0xc600_0017, "vm", "0, or an error", "as if it were switched off and on: any state but ABSENT and DESTROYING becomes LOADING"),
   call("HL_VM_STOP", 0xc600_0018, "vm", "0, or an error", "switches it off: any state but ABSENT and DESTROYING becomes OFF"),
   call("HL_VM_DESTROY", 0xc600_0019, "vm", "0, or an error", "stops it, clears its memory and gives everything back: DESTROYING, then ABSENT"),
+  call("HL_VM_LINK", 0xc600_001a, "vm, net, up (0 or 1)", "0, or an error", "takes the link of the VM's network device `net`, from 0, down or up: its driver is told, and nothing passes while it is down"),
 ];
 
 /** What the core may ask of the firmware by SMC; the HAL refuses every other identifier. */

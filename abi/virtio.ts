@@ -27,6 +27,7 @@ export const virtioMmio = {
   VIRTIO_QUEUE_DEVICE_HIGH: 0x0a4,
   VIRTIO_SHM_LEN_LOW: 0x0b0,
   VIRTIO_SHM_BASE_HIGH: 0x0bc,
+  VIRTIO_CONFIG_GENERATION: 0x0fc,
   VIRTIO_CONFIG: 0x100,
 
   /** Of the legacy interface (4.2.4), version 1. */

@@ -1,6 +1,6 @@
 // VM control by a VM that the configuration does not mark as controller: DENIED, whatever it asks, and nothing changes.
 
-import { DENIED, HL_VM_COUNT, HL_VM_DESTROY, HL_VM_FACT, VM_FACT_FREE_MEMORY, VM_FACT_FREE_TABLES } from "../../build/gen/calls";
+import { DENIED, HL_VM_COUNT, HL_VM_LINK, HL_VM_FACT, VM_FACT_FREE_MEMORY, VM_FACT_FREE_TABLES } from "../../build/gen/calls";
 import * as call from "../lib/hal/call";
 import * as score from "../lib/score";
 
@@ -9,7 +9,7 @@ const NOBODY: u64 = 77;
 
 export function cases(): void {
   let others = true;
-  for (let id = HL_VM_COUNT; id <= HL_VM_DESTROY; id++) {
+  for (let id = HL_VM_COUNT; id <= HL_VM_LINK; id++) {
     for (let vm: u64 = 0; vm <= 2; vm++) {
       if (call.hvc(id, vm, 0, 0) != DENIED) others = false;
     }

@@ -7,7 +7,7 @@ import {
   HL_NULL,
   HL_VCPU_FACT,
   HL_VM_COUNT,
-  HL_VM_DESTROY,
+  HL_VM_LINK,
   HL_VM_FACT,
   INVALID_ADDRESS,
   INVALID_PARAMETERS,
@@ -42,7 +42,7 @@ function absurd(): u64 {
   wrong |= call.hvc(JUNK | PSCI_FEATURES, JUNK | PSCI_VERSION, 0, 0);
   wrong |= call.hvc(HL_VM_FACT, ALL, 0, 0) ^ INVALID_PARAMETERS;
   wrong |= call.hvc(HL_VCPU_FACT, (1 as u64) << 63, 0, 0) ^ INVALID_PARAMETERS;
-  for (let id = HL_VM_COUNT; id <= HL_VM_DESTROY; id++) wrong |= call.hvc(id, 0, 0, 0) ^ DENIED;
+  for (let id = HL_VM_COUNT; id <= HL_VM_LINK; id++) wrong |= call.hvc(id, 0, 0, 0) ^ DENIED;
   wrong |= call.hvc(PSCI_CPU_ON_64, 0x7f, RAM_BASE, 0) ^ INVALID_PARAMETERS;
   wrong |= call.hvc(PSCI_CPU_ON_64, ALL, RAM_BASE, 0) ^ INVALID_PARAMETERS;
   wrong |= call.hvc(PSCI_AFFINITY_INFO_64, 0x7f, 0, 0) ^ INVALID_PARAMETERS;

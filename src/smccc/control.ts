@@ -6,6 +6,7 @@ import {
   HL_VM_COUNT,
   HL_VM_CREATE,
   HL_VM_DESTROY,
+  HL_VM_LINK,
   HL_VM_NAME,
   HL_VM_PAUSE,
   HL_VM_RESET,
@@ -17,6 +18,7 @@ import {
   NOT_SUPPORTED,
   SUCCESS,
 } from "../../build/gen/calls";
+import * as virtio from "../devices/virtio/access";
 import { Vcpu, Vm } from "../vm/records";
 import * as table from "../vm/table";
 import * as lifecycle from "./lifecycle";
@@ -42,7 +44,7 @@ function name(vcpu: Vcpu, vm: Vm, offset: u64): u64 {
 }
 
 /** One of the HL_VM_… calls, with its arguments. */
-export function call(vcpu: Vcpu, id: u32, which: u64, argument: u64): u64 {
+export function call(vcpu: Vcpu, id: u32, which: u64, argument: u64, second: u64): u64 {
   if (vcpu.vm.controller == 0) return DENIED;
   if (id == HL_VM_COUNT) return table.count();
   if (which >= table.count()) return INVALID_PARAMETERS;
@@ -66,6 +68,8 @@ export function call(vcpu: Vcpu, id: u32, which: u64, argument: u64): u64 {
       return lifecycle.stop(vm);
     case HL_VM_DESTROY:
       return lifecycle.destroy(vm);
+    case HL_VM_LINK:
+      return second <= 1 && virtio.setLink(vm, argument, second == 1) ? SUCCESS : INVALID_PARAMETERS;
     default:
       return NOT_SUPPORTED;
   }

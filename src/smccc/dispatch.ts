@@ -9,6 +9,7 @@ import {
   HL_VM_COUNT,
   HL_VM_CREATE,
   HL_VM_DESTROY,
+  HL_VM_LINK,
   HL_VM_FACT,
   HL_VM_NAME,
   HL_VM_PAUSE,
@@ -146,7 +147,8 @@ function answer(vcpu: Vcpu, id: u32, a: u64, b: u64, c: u64): u64 {
     case HL_VM_RESET:
     case HL_VM_STOP:
     case HL_VM_DESTROY:
-      return control.call(vcpu, id, a, b);
+    case HL_VM_LINK:
+      return control.call(vcpu, id, a, b, c);
     case HL_VM_FACT:
       return vendor.vmFact(vcpu, a);
     case HL_VCPU_FACT:

@@ -56,7 +56,8 @@ export class VirtioDevice {
   eventIdx: u32;
   /** What it has of its own, by its type: a BlockDevice. Null: nothing. Their size is a multiple of 8: they lie in a row. */
   own: usize;
-  reserved: u32;
+  /** Counts changes of the configuration space. */
+  generation: u32;
 }
 
 /** What a descriptor names, as it was when it was copied: inside of the VM's RAM. */
@@ -189,7 +190,7 @@ export class Port {
   device: VirtioDevice;
   /** The board's device of the uplink. */
   uplink: BoardNet;
-  /** The link is up. */
+  /** The link is up. Written under the switch's lock; atomic for those who do not hold it. */
   up: u32;
   padding: u32;
   /** Its own address, which no other port may send from. */

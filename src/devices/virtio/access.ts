@@ -6,6 +6,7 @@ import {
   STATUS_NEEDS_RESET,
   VIRTIO_CONFIG,
   VIRTIO_INTERRUPT_STATUS,
+  VIRTIO_NET,
   VIRTIO_QUEUE_NOTIFY,
 } from "../../../build/gen/virtio";
 import * as locks from "../../lib/lock";
@@ -17,6 +18,7 @@ import * as virtioTable from "../../vm/virtio-table";
 import * as guard from "../guard";
 import { part } from "../part";
 import * as chains from "./chain";
+import * as net from "./net";
 import * as types from "./types";
 import * as signal from "./signal";
 import * as transport from "./transport";
@@ -76,6 +78,22 @@ function kick(device: VirtioDevice, queue: u32): bool {
   signal.interrupt(device);
   if (touched != 0) types.interrupt(device, touched);
   return more;
+}
+
+/** Takes the link of network device `n` of a VM up or down; false: it has none such. The caller holds no lock. */
+export function setLink(vm: Vm, n: u64, up: bool): bool {
+  let left = n;
+  for (let slot: u32 = 0; slot < vm.virtioDevices; slot++) {
+    const device = virtioTable.device(vm, slot);
+    if (device.type != VIRTIO_NET) continue;
+    if (left == 0) {
+      net.setLink(device, up);
+      signal.interrupt(device);
+      return true;
+    }
+    left--;
+  }
+  return false;
 }
 
 /** All devices of a VM as at power-on: nothing is in flight behind it. The VM's lock is held. */

@@ -28,7 +28,9 @@ import {
   NET_TRANSMIT,
   VIRTQUEUE_MAX,
 } from "../../../build/gen/virtio";
+import * as atomic from "../../hal/atomic";
 import * as arena from "../../lib/arena";
+import * as locks from "../../lib/lock";
 import { Chain, Packet, Port, Switch, VirtioDevice } from "../../vm/virtio-records";
 import * as virtioTable from "../../vm/virtio-table";
 import * as chains from "./chain";
@@ -62,7 +64,22 @@ export function make(device: VirtioDevice): void {
 export function configWord(device: VirtioDevice, offset: u32): u32 {
   const port = portOf(device);
   if (offset == NET_MAC) return port.mac as u32;
-  return offset == NET_MAC + 4 ? ((port.mac >> 32) as u32) | ((port.up != 0 ? NET_S_LINK_UP : 0) << 16) : 0;
+  return offset == NET_MAC + 4 ? ((port.mac >> 32) as u32) | ((atomic.load32(upAt(port)) != 0 ? NET_S_LINK_UP : 0) << 16) : 0;
+}
+
+/** Whether anything passes. Atomic: the switch's lock is not needed to see it. */
+function upAt(port: Port): usize {
+  return changetype<usize>(port) + offsetof<Port>("up");
+}
+
+/** Takes the link up or down: what the driver has to be told (5.1.4.2). `signal.interrupt` follows. */
+export function setLink(device: VirtioDevice, up: bool): void {
+  locks.acquire(device.lock);
+  if ((atomic.load32(upAt(portOf(device))) != 0) != up) {
+    atomic.store32(upAt(portOf(device)), u32(up));
+    queues.configChanged(device);
+  }
+  locks.release(device.lock);
 }
 
 /** Forgets what was delivered. The switch's lock is held. */

@@ -17,6 +17,7 @@ import {
   F_INDIRECT_DESC,
   INTERRUPT_CONFIG,
   INTERRUPT_USED,
+  STATUS_DRIVER_OK,
   STATUS_NEEDS_RESET,
 } from "../../../build/gen/virtio";
 import { Ipa, Pa } from "../../hal/addr";
@@ -99,6 +100,12 @@ export function nth(device: VirtioDevice, n: u32): Virtqueue {
 /** The driver is to be interrupted, for a reason of InterruptStatus: signal.ts does that when the lock has been let go of. */
 function signal(device: VirtioDevice, reason: u32): void {
   atomic.or32(changetype<usize>(device) + offsetof<VirtioDevice>("interruptStatus"), reason);
+}
+
+/** The configuration space reads otherwise than before: a driver that runs is told (2.5). */
+export function configChanged(device: VirtioDevice): void {
+  device.generation++;
+  if ((device.status & STATUS_DRIVER_OK) != 0) signal(device, INTERRUPT_CONFIG);
 }
 
 // --- taking

@@ -7,6 +7,7 @@ import {
   STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
   STATUS_NEEDS_RESET,
+  VIRTIO_CONFIG_GENERATION,
   VIRTIO_DEVICE_FEATURES,
   VIRTIO_DEVICE_FEATURES_SEL,
   VIRTIO_DEVICE_ID,
@@ -106,6 +107,8 @@ function readLocked(device: VirtioDevice, offset: u32): u32 {
       return changetype<usize>(selected(device)) == 0 ? 0 : selected(device).ready;
     case VIRTIO_STATUS:
       return device.status;
+    case VIRTIO_CONFIG_GENERATION:
+      return device.generation;
     default:
       // There is no shared memory: its length is all ones (4.2.2).
       return offset >= VIRTIO_SHM_LEN_LOW && offset <= VIRTIO_SHM_BASE_HIGH ? 0xffffffff : 0;

@@ -44,7 +44,7 @@ export function interrupt(device: VirtioDevice, touched: u64): void {
   else console.interrupt(touched);
 }
 
-/** The word of the configuration space at `offset`, a multiple of 4; zero where there is none. It never changes. */
+/** The word of the configuration space at `offset`, a multiple of 4; zero where there is none. */
 export function configWord(device: VirtioDevice, offset: u32): u32 {
   switch (device.type) {
     case VIRTIO_NET:

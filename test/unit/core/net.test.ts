@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guest as machineMap } from "../../../abi/guest.ts";
-import { virtioNet as net, virtioMmio as register, virtioDevices, virtioFeatures } from "../../../abi/virtio.ts";
+import { virtioNet as net, virtioMmio as register, virtioDevices, virtioFeatures, virtioStatus } from "../../../abi/virtio.ts";
 import type { VmOptions } from "../../../sim/bundles.ts";
 import { fieldOffset } from "../../../sim/fields.ts";
 import { startSystem } from "../../../sim/start.ts";
+import { call, error } from "./call.ts";
 import { BROADCAST, checksum, frameOf, NetPort } from "./net-port.ts";
 
 type PortOptions = ConstructorParameters<typeof NetPort>[1] & { readonly vm?: VmOptions };
@@ -474,6 +475,38 @@ test("a port sends no more than its rate", () => {
   machine.counter.count += 62_500_000n / 20n;
   const later = flood(60);
   assert.ok(Math.abs(later - 33) <= 1, `${later}`);
+});
+
+test("a controller takes a link down and up: the driver is told, and nothing passes meanwhile", () => {
+  const vms = [{ controller: true, nets: [{ switch: "lan" }] }, { nets: [{ switch: "lan" }] }];
+  const machine = startSystem({ cpus: 2, switches: [{ name: "lan" }], vms });
+  const guests = [0, 1].map((n) => machine.running(n)!);
+  const [one, two] = guests.map((guest) => new NetPort(guest)) as [NetPort, NetPort];
+  const link = (...args: number[]): bigint => call(guests[0]!, "HL_VM_LINK", ...args);
+  const status = (): number => two.driver.read(0x100 + net.NET_STATUS, 2);
+  const generation = two.driver.read(register.VIRTIO_CONFIG_GENERATION);
+  two.listen(4);
+  two.driver.openInterrupt();
+  assert.equal(link(1, 0, 0), 0n);
+  assert.equal(status(), 0);
+  assert.notEqual(two.driver.read(register.VIRTIO_CONFIG_GENERATION), generation);
+  assert.equal(two.driver.guest.acknowledge(), two.driver.intid);
+  assert.equal(two.driver.read(register.VIRTIO_INTERRUPT_STATUS), virtioStatus.INTERRUPT_CONFIG);
+  two.driver.write(register.VIRTIO_INTERRUPT_ACK, virtioStatus.INTERRUPT_CONFIG);
+  two.driver.guest.end(two.driver.intid);
+  one.send(frameOf(two.mac, one.mac, payload(60)));
+  two.send(frameOf(one.mac, two.mac, payload(60)));
+  assert.deepEqual([one.take(), two.take()], [[], []]);
+  assert.equal(link(1, 0, 1), 0n);
+  assert.equal(status(), net.NET_S_LINK_UP);
+  one.send(frameOf(two.mac, one.mac, payload(60)));
+  assert.equal(two.take().length, 1);
+  // Nothing changes, or there is no such device.
+  const unchanged = two.driver.read(register.VIRTIO_CONFIG_GENERATION);
+  assert.equal(link(1, 0, 1), 0n);
+  assert.equal(two.driver.read(register.VIRTIO_CONFIG_GENERATION), unchanged);
+  assert.deepEqual([link(1, 1, 0), link(1, 0, 2), link(2, 0, 0)], Array(3).fill(error("INVALID_PARAMETERS")));
+  assert.equal(call(guests[1]!, "HL_VM_LINK", 0, 0, 0), error("DENIED"));
 });
 
 test("kicks: the next one is asked for behind what was sent, none for what is offered to receive", () => {
