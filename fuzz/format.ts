@@ -10,6 +10,7 @@
 import { calls } from "../abi/calls.ts";
 import { guest } from "../abi/guest.ts";
 import { idRegisters, trappedRegisters } from "../abi/sysregs.ts";
+import { FRAME_AT, frameKinds, frameStart } from "../sim/virtio/frames.ts";
 
 export const targets = ["exits", "fdt", "bundle"] as const;
 export type Target = (typeof targets)[number];
@@ -82,38 +83,26 @@ export const rings = {
   DATA: guest.RAM_BASE + 0x14_0000,
   DATA_BYTES: 0x2000,
   /** In the buffer of a frame, behind its header; and where such a buffer is cut. */
-  FRAME_AT: 12,
+  FRAME_AT,
   CUTS: [[], [12], [26], [12, 50]] as readonly (readonly number[])[],
 };
 
 /** The address of a VM's device on a switch, 0 or 1. */
 export const macAt = (vm: number, on: number): string => `02:00:00:00:0${on}:0${vm}`;
 
-/** Bytes of the start of a frame's buffer that are written; what is behind is what lies there. */
-const FRAME_START = 96;
-/** By kind: a type that nobody knows, TCP over IPv4, over IPv6, over IPv4 with a tag. */
-const ipv4 = [0x45, 0, 0, 0, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
-const ipv6 = [0x60, 0, 0, 0, 0, 0, 6, 64, ...Array.from({ length: 32 }, (_, n) => n)];
-const tcp = [0, 80, 0, 81, 0, 0, 1, 0, 0, 0, 2, 0, 0x50, 0x19, 1, 0, 0, 0, 0, 0];
-const behindAddresses: readonly (readonly number[])[] = [
-  [0x88, 0xb5],
-  [0x08, 0x00, ...ipv4, ...tcp],
-  [0x86, 0xdd, ...ipv6, ...tcp],
-  [0x81, 0x00, 0, 1, 0x08, 0x00, ...ipv4, ...tcp],
-];
-
 /**
  * The start of the buffer of a frame, its header zero. Bits of `how`, from 0: to which VM, 3 is all (2 bits); from which, 3 is outside (2 bits); its kind (2 bits); the
  * receiver's, and the sender's, address is that on the second switch.
  */
 export const frameAt = (how: number): Buffer => {
-  const bytes = Buffer.alloc(FRAME_START);
   const [to, from] = [how & 3, (how >> 2) & 3];
   const address = (vm: number, on: number): number[] => [2, 0, 0, 0, on, vm];
-  bytes.set(to === 3 ? [255, 255, 255, 255, 255, 255] : address(to, (how >> 6) & 1), rings.FRAME_AT);
-  bytes.set(address(from, (how >> 7) & 1), rings.FRAME_AT + 6);
-  bytes.set(behindAddresses[(how >> 4) & 3]!, rings.FRAME_AT + 12);
-  return bytes;
+  const everybody = [255, 255, 255, 255, 255, 255];
+  return frameStart(
+    to === 3 ? everybody : address(to, (how >> 6) & 1),
+    address(from, (how >> 7) & 1),
+    frameKinds[(how >> 4) & 3]!,
+  );
 };
 
 /**

@@ -97,12 +97,13 @@ export class Grants {
     const before = this.#chains.get(record);
     const chains = isFirst || before === undefined ? new Map<number, Offered>() : before;
     this.#chains.set(record, chains);
-    const waiting = Math.min((offered - ring.used) & INDEX, size);
     const taken = (ring.next - ring.used) & INDEX;
-    for (let n = 0; n < waiting; n++) {
+    // What was taken is the device's, whatever the driver makes of its index since.
+    const count = Math.min(Math.max((offered - ring.used) & INDEX, taken), size);
+    for (let n = 0; n < count; n++) {
       const place = (ring.used + n) & INDEX;
       const known = before?.get(place);
-      if (known !== undefined && (known.isOld || (isFirst && n < taken))) {
+      if (known !== undefined && (isFirst ? n < taken : known.isOld)) {
         known.isOld = true;
         chains.set(place, known);
         continue;

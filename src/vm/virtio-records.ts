@@ -55,7 +55,9 @@ export class VirtioDevice {
   eventIdx: u32;
   /** What it has of its own, by its type: a BlockDevice. Null: nothing. Their size is a multiple of 8: they lie in a row. */
   own: usize;
-  reserved: u32;
+  /** Atomic. What its driver did wrong, a text that nobody has been told yet, and a number that belongs to it; 0: nothing. Whoever tells it holds its VM's lock. */
+  complaint: u32;
+  complaintValue: u64;
 }
 
 /** What a descriptor names, as it was when it was copied: inside of the VM's RAM. */
