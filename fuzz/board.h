@@ -37,8 +37,23 @@ struct board_cpu {
   u32 acknowledged;     // by the guest, last
 };
 
+// Of the board's virtio devices.
+struct virtio_queue {
+  u64 area[3];
+  u32 size;
+  u16 taken, used;
+  bool ready;
+};
+struct virtio_device {
+  u32 status, interrupt, queue_sel, device_sel;
+  struct virtio_queue queues[2];
+  u8 heads[32], waiting;  // of a disk: requests that it has not answered
+};
+
 struct board {
   struct board_cpu cpus[CPUS];
+  struct virtio_device virtio[2];
+  bool is_up;
   u32 acting;
   u64 count;
   u32 calls, waited, depth;
@@ -118,4 +133,21 @@ void midway_end(void);
 #endif
 
 // events.c
+struct event {
+  u8 kind, cpu, a, b;
+  u32 c;
+  u64 d;
+};
 void events(const u8 *data, size_t size);
+void access_memory(u32 cpu, u32 vcpu, const struct event *e);
+u64 guest_register(u32 vcpu, u32 n);
+u64 guest_address(u32 cpu, u64 ipa);  // physical; 0: nothing is mapped there
+
+// drivers.c
+void driver_event(u32 cpu, u32 vcpu, u32 kind, const struct event *e);
+
+// virtio.c
+u64 virtio_read(u64 offset);
+void virtio_write(u64 offset, u32 value);
+bool virtio_line(u32 n);
+void virtio_event(const struct event *e);

@@ -11,7 +11,7 @@ import { ROOT } from "../tool/paths.ts";
 import { exitCodes, UserError } from "../tool/user-error.ts";
 import type { Target } from "./format.ts";
 import { header } from "./header.ts";
-import { BUNDLE_BYTES, bundleSeed, exitsBundle, machineOptions, manifestSize, tree } from "./system.ts";
+import { BUNDLE_BYTES, bundleSeed, exitsBundle, machineOptionsOf, manifestSize, tree } from "./system.ts";
 
 const LLVM = "/usr/lib/llvm-14";
 
@@ -80,7 +80,7 @@ const data = (target: Target): Record<string, Buffer> => {
   const bundle = target === "exits" ? exitsBundle() : bundleSeed();
   // The manifest is the input's.
   if (target === "bundle") bundle.fill(0, 0, manifestSize(bundle));
-  const machine = new Machine(machineOptions);
+  const machine = new Machine(machineOptionsOf(target));
   const stage1 = machine.ram.readBytes(machine.door.stage1Base, layout.STAGE1_BUILT * 4096);
   return {
     "bundle.bin": bundle,
@@ -91,7 +91,7 @@ const data = (target: Target): Record<string, Buffer> => {
 
 /** What wasm2c emits is not warned about. */
 const strict = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"];
-const HARNESS = ["board", "gic", "hal", "run", "events", "midway", "main"];
+const HARNESS = ["board", "gic", "virtio", "hal", "run", "events", "drivers", "midway", "main"];
 
 /** Leaves a file alone that is as it should be: another process may be compiling it. */
 const put = (path: string, contents: string | Buffer): void => {

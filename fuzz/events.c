@@ -8,12 +8,6 @@
 #define XZR 31
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-struct event {
-  u8 kind, cpu, a, b;
-  u32 c;
-  u64 d;
-};
-
 static u8 *word_of(u32 vcpu, u32 offset) { return core.w2c_memory.data + vcpu + offset; }
 static u64 get(u32 vcpu, u32 offset) {
   u64 value;
@@ -22,6 +16,7 @@ static u64 get(u32 vcpu, u32 offset) {
 }
 static void set(u32 vcpu, u32 offset, u64 value) { memcpy(word_of(vcpu, offset), &value, 8); }
 static u64 x(u32 vcpu, u32 n) { return n == XZR ? 0 : get(vcpu, VCPU_FRAME_X + 8 * n); }
+u64 guest_register(u32 vcpu, u32 n) { return x(vcpu, n); }
 static void set_x(u32 vcpu, u32 n, u64 value) {
   if (n != XZR) set(vcpu, VCPU_FRAME_X + 8 * n, value);
 }
@@ -62,7 +57,13 @@ static u64 walk(u32 cpu, u64 ipa, u32 *level) {
   }
 }
 
-static void access_memory(u32 cpu, u32 vcpu, const struct event *e) {
+u64 guest_address(u32 cpu, u64 ipa) {
+  u32 level = 0;
+  u64 descriptor = ipa < IPA_LIMIT ? walk(cpu, ipa, &level) : 0, span = PAGE << (9 * (3 - level));
+  return descriptor == 0 ? 0 : (descriptor & 0xfffffffff000ull & ~(span - 1)) + (ipa & (span - 1));
+}
+
+void access_memory(u32 cpu, u32 vcpu, const struct event *e) {
   u32 size_log2 = e->b & 3, bytes = 1u << size_log2, rt = (e->b & 0x40) ? XZR : 5;
   bool write = e->b & 4;
   u32 region = e->a % COUNT(regions), level = 0;
@@ -115,6 +116,7 @@ static void one(const struct event *e) {
   u32 cpu = e->cpu % CPUS, vcpu = board.cpus[cpu].vcpu, kind = e->kind % EVENT_KINDS;
   if (kind == EVENT_TIME) run_advance(e->d & (TIME_MAX - 1));
   else if (kind == EVENT_TYPED) typed(e->a), run_settle();
+  else if (kind == EVENT_BOARD) virtio_event(e);
   else if (vcpu == 0) run_settle();
   else switch (kind) {
     case EVENT_SYNC:
@@ -136,6 +138,7 @@ static void one(const struct event *e) {
     case EVENT_VECTORS:
       if (traps_vectors(cpu)) sync_at(cpu, CLASS(EC_FP) | 0x1e00000, 0, 0);
       break;
+    default: driver_event(cpu, vcpu, kind, e), run_settle(); break;
   }
 }
 

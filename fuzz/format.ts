@@ -10,6 +10,7 @@
 import { calls } from "../abi/calls.ts";
 import { guest } from "../abi/guest.ts";
 import { idRegisters, trappedRegisters } from "../abi/sysregs.ts";
+import { FRAME_AT, frameKinds, frameStart } from "../sim/virtio/frames.ts";
 
 export const targets = ["exits", "fdt", "bundle"] as const;
 export type Target = (typeof targets)[number];
@@ -42,6 +43,20 @@ export const kinds = [
   "TYPED",
   /** A vector register is used. */
   "VECTORS",
+  /** Virtio device a of the VM is reset and brought up, each of its queues at its place (`rings`), empty: of the features that it offers, those of d; d itself with bit 0 of b. Bit 1: not up to DRIVER_OK. */
+  "DRIVE",
+  /** Descriptor b of ring a is written, or of the table at ring a's data with bit 63 of d: c bytes at d (bits 0-39; an offset in RAM with bit 62), its flags in bits 40-42, its next one in 48-55. */
+  "DESCRIBE",
+  /** Chain b of ring a is offered, the index goes on by 1 + (c >> 16), and there is a kick with bit 0 of c. */
+  "OFFER",
+  /** 1 + (b & 63) buffers of c bytes each are offered in ring a, for the device to write, and there is a kick. */
+  "ROOM",
+  /** A request in ring a: a header of two words, the low byte of c and the low half of d; c >> 8 bytes of data; a status. Bits of b: the device writes the data; it is a table; no kick; no status; data in two pieces; flags. */
+  "REQUEST",
+  /** A frame (`frameAt` in driving.ts says how b describes it) of c & 0xffff bytes in ring a, in pieces as bits 16-17 of c say; d is the start of its header, c >> 24 its csum_offset. Bit 18 of c: no kick. */
+  "FRAME",
+  /** A device of the board acts: bits of a as in `boardActs`. */
+  "BOARD",
 ] as const;
 export type Kind = (typeof kinds)[number];
 
@@ -54,6 +69,48 @@ export const PSTATE_FREE = 0xf600_ffc0;
 export const JUNK = 0xdead_beefn << 32n;
 /** The most counts that pass at once: a power of two. */
 export const TIME_MAX = 2 ** 26;
+
+/**
+ * Where the rings of a guest's queues lie, one behind the other, eight of each of eight devices; ring number a of an event is queue a >> 3 of device a & 7. The
+ * buffers of a chain lie by its head; a device's address ends with the numbers of its VM and of its switch.
+ */
+export const rings = {
+  AT: guest.RAM_BASE + 0x10_0000,
+  BYTES: 0x1000,
+  ENTRIES: 64,
+  DRIVER: 0x400,
+  DEVICE: 0x800,
+  DATA: guest.RAM_BASE + 0x14_0000,
+  DATA_BYTES: 0x2000,
+  /** In the buffer of a frame, behind its header; and where such a buffer is cut. */
+  FRAME_AT,
+  CUTS: [[], [12], [26], [12, 50]] as readonly (readonly number[])[],
+};
+
+/** The address of a VM's device on a switch, 0 or 1. */
+export const macAt = (vm: number, on: number): string => `02:00:00:00:0${on}:0${vm}`;
+
+/**
+ * The start of the buffer of a frame, its header zero. Bits of `how`, from 0: to which VM, 3 is all (2 bits); from which, 3 is outside (2 bits); its kind (2 bits); the
+ * receiver's, and the sender's, address is that on the second switch.
+ */
+export const frameAt = (how: number): Buffer => {
+  const [to, from] = [how & 3, (how >> 2) & 3];
+  const address = (vm: number, on: number): number[] => [2, 0, 0, 0, on, vm];
+  const everybody = [255, 255, 255, 255, 255, 255];
+  return frameStart(
+    to === 3 ? everybody : address(to, (how >> 6) & 1),
+    address(from, (how >> 7) & 1),
+    frameKinds[(how >> 4) & 3]!,
+  );
+};
+
+/**
+ * What the board's devices do. The disk ends the request number b of those that it has, with status c & 0xff, and fills what it reads with the lowest byte of d. The
+ * network device lets a frame in, which b describes, of c & 0xffff bytes; or is done with all that it has to send. Either gives something back that it
+ * was never given: head c in queue b, and the bytes d.
+ */
+export const boardActs = ["DISK", "COMES", "SENT", "DISK_LIES", "NET_LIES"] as const;
 
 export const functionIds = calls.map(({ id }) => id);
 

@@ -3,7 +3,7 @@
 #include "board.h"
 
 #define SPURIOUS 1023
-enum { INTID_MAINTENANCE = 25, INTID_HYPERVISOR_TIMER = 26, INTID_VIRTUAL_TIMER = 27, INTID_UART = 33 };
+enum { INTID_MAINTENANCE = 25, INTID_HYPERVISOR_TIMER = 26, INTID_VIRTUAL_TIMER = 27, INTID_UART = 33, INTID_VIRTIO = 48 };
 
 #define LR_STATE (LR_PENDING | LR_ACTIVE)
 #define VMCR_ENABLE_G1 2u
@@ -40,7 +40,7 @@ static bool line(u32 cpu, u32 intid) {
     case INTID_HYPERVISOR_TIMER: return fires(r[R_CnthpCtlEl2], r[R_CnthpCvalEl2], board.count);
     case INTID_VIRTUAL_TIMER: return fires(r[R_CntvCtlEl0], r[R_CntvCvalEl0], board.count - r[R_CntvoffEl2]);
     case INTID_UART: return gic_uart_line();
-    default: return false;
+    default: return intid >= INTID_VIRTIO && virtio_line(intid - INTID_VIRTIO);
   }
 }
 

@@ -224,8 +224,7 @@ static u64 device_read(u64 pa, u32 bytes) {
     return byte;
   }
   if (bytes == 4 && pa == RTC_BASE) return 1700000000;
-  // Virtio transports with no device behind them.
-  if (bytes == 4 && pa - BOARD_VIRTIO < BOARD_VIRTIO_SIZE) return 0;
+  if (bytes == 4 && pa - BOARD_VIRTIO < BOARD_VIRTIO_SIZE) return virtio_read(pa - BOARD_VIRTIO);
   end_run();
 }
 static void device_write(u64 pa, u32 bytes, u64 value) {
@@ -237,6 +236,7 @@ static void device_write(u64 pa, u32 bytes, u64 value) {
   else if (bytes == 4 && pa == UART_BASE + UART_ICR) board.uart.raw &= ~value;
   else if (bytes == 4 && pa == UART_BASE + UART_IMSC) board.uart.mask = value;
   else if (bytes == 4 && pa == UART_BASE + UART_CR) return;
+  else if (bytes == 4 && pa - BOARD_VIRTIO < BOARD_VIRTIO_SIZE) virtio_write(pa - BOARD_VIRTIO, value);
   else end_run();
 }
 HAL(u32, mmio, read32, u64 pa) { return device_read(pa, 4); }

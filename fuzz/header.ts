@@ -1,12 +1,27 @@
 // The C header of the native harness: the format of inputs, the registers of a CPU and their first values, the board's addresses.
 
+import { guest } from "../abi/guest.ts";
 import { camel } from "../abi/records.ts";
 import { el1Context, halRegisters, idRegisters } from "../abi/sysregs.ts";
 import { TRANSPORTS, TRANSPORTS_SIZE } from "../sim/board-virtio.ts";
 import { cortexA57 } from "../sim/cpu-model.ts";
 import { DISTRIBUTOR, REDISTRIBUTORS } from "../sim/machine.ts";
 import { BUNDLE_AT, FDT_AT } from "../sim/start.ts";
-import { EVENT_BYTES, functionIds, JUNK, kinds, modes, PSTATE_FREE, regions, registers, TIME_MAX } from "./format.ts";
+import { boardDevices, DISK_SERIAL } from "./board-devices.ts";
+import {
+  boardActs,
+  EVENT_BYTES,
+  frameAt,
+  functionIds,
+  JUNK,
+  kinds,
+  modes,
+  PSTATE_FREE,
+  regions,
+  registers,
+  rings,
+  TIME_MAX,
+} from "./format.ts";
 import { CPUS } from "./system.ts";
 
 const pascal = (register: string): string => camel(register).replace(/^./, (first) => first.toUpperCase());
@@ -17,6 +32,9 @@ const encoding = ([op0 = 0, op1 = 0, crn = 0, crm = 0, op2 = 0]: readonly number
   (op0 << 20) | (op2 << 17) | (op1 << 14) | (crn << 10) | (crm << 1);
 
 const lines = (values: readonly string[]): string => `{\n${values.map((value) => `  ${value},\n`).join("")}}`;
+
+const bytesOf = (bytes: Uint8Array): string => `{${[...bytes].join(", ")}}`;
+const FRAME_CUTS = Math.max(...rings.CUTS.map(({ length }) => length));
 
 export const header = (): string => {
   // Those of the context come first, in its order, then the list registers in theirs.
@@ -43,6 +61,18 @@ static const struct { u32 at; u64 value; } first_values[] = ${lines(known.map(([
 static const u32 function_ids[] = ${lines(functionIds.map(hex))};
 static const u32 encodings[] = ${lines(registers.map((one) => hex(encoding(one))))};
 static const u32 modes[] = ${lines(modes.map(hex))};
+#define REGION_VIRTIO ${regions.findIndex(([base]) => base === guest.VIRTIO_BASE)}
+#define DISK_SERIAL ${JSON.stringify(DISK_SERIAL)}
+enum { ${boardActs.map((act) => `ACT_${act}`).join(", ")}, BOARD_ACTS };
+${Object.entries(rings)
+  .flatMap(([name, value]) =>
+    typeof value === "number" ? [`#define ${name === "FRAME_AT" ? name : `RINGS_${name}`} ${hex(value)}\n`] : [],
+  )
+  .join("")}#define FRAME_CUTS ${FRAME_CUTS}
+static const u32 frame_cuts[][FRAME_CUTS] = ${lines(rings.CUTS.map((cuts) => `{${[...cuts, 0].slice(0, FRAME_CUTS).join(", ")}}`))};
+static const u8 frame_starts[256][${frameAt(0).length}] = ${lines(Array.from({ length: 256 }, (_, how) => bytesOf(frameAt(how))))};
+static const u64 virtio_features[] = ${lines(boardDevices.map(({ features }) => hex(features | (1n << 32n))))};
+static const u8 virtio_configs[][${boardDevices[0]!.config.length}] = ${lines(boardDevices.map(({ config }) => bytesOf(config)))};
 static const struct { u64 base, size; } regions[] = ${lines(regions.map(([base, size]) => `{${hex(base)}, ${hex(size)}}`))};
 `;
 };

@@ -45,6 +45,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   run(boot, NULL, 0);
   for (u32 n = 0; n < 100; n++) run_advance(TIME_MAX / 100);
   REQUIRE(board.cpus[0].vcpu != 0 && board.cpus[1].vcpu != 0, "the system does not boot");
+  board.is_up = true;
 #elif defined MIDWAY
   midway_boot();
 #endif

@@ -7,6 +7,9 @@ import { Absent, Halted, PowerOff } from "../sim/faults.ts";
 import { ec, type Guest } from "../sim/guest.ts";
 import type { Machine } from "../sim/machine.ts";
 import { FDT_AT, load } from "../sim/start.ts";
+import { access, type Event } from "./access.ts";
+import { BoardDevices } from "./board-devices.ts";
+import { drive } from "./driving.ts";
 import {
   EVENT_BYTES,
   functionIds,
@@ -15,23 +18,14 @@ import {
   kinds,
   modes,
   PSTATE_FREE,
-  regions,
   registers,
   type Target,
   TIME_MAX,
 } from "./format.ts";
-import { BUNDLE_BYTES, bundleSeed, CPUS, exitsBundle, machineOptions, manifestSize, tree } from "./system.ts";
-
-interface Event {
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  readonly d: bigint;
-}
+import { BUNDLE_BYTES, bundleSeed, CPUS, exitsBundle, machineOptionsOf, manifestSize, tree } from "./system.ts";
 
 /** More HAL calls than a boot makes, and than the events of an input do. */
 const CALLS_MAX = 4_000_000;
-const XZR = 31;
 /** HPFAR_EL2.FIPA, bits 39-4. */
 const FIPA = 0xff_ffff_fff0n;
 const WHOLE = 255;
@@ -53,22 +47,6 @@ const systemRegister = (guest: Guest, { a, b, c, d }: Event): void => {
   else guest.exception(ec.SYSREG, BigInt((c & 0x1ff_fc1e) | (rt << 5) | (b & 1)));
 };
 
-const access = (guest: Guest, { a, b, c, d }: Event): void => {
-  const bytes = at([1, 2, 4, 8] as const, b & 3);
-  const [base, size] = at(regions, a);
-  let ipa = a === WHOLE ? Number(d & 0xff_ffff_ffffn) : base + (c & (size - 1));
-  if (bit(b, 7)) ipa -= ipa % bytes;
-  const how = { bytes, signed: bit(b, 3), wide: bit(b, 4), noSyndrome: bit(b, 5), rt: bit(b, 6) ? XZR : 5 };
-  if (!isWhole(guest, ipa, bytes)) return;
-  if (bit(b, 2)) guest.store(ipa, d, how);
-  else guest.load(ipa, how);
-};
-/** What lies in one mapping: an access across its end is two. */
-const isWhole = (guest: Guest, ipa: number, bytes: number): boolean => {
-  const found = guest.translate(ipa);
-  return "fault" in found || ipa + bytes <= found.input + found.size;
-};
-
 const general = (guest: Guest, { a, b, d }: Event): void => {
   const n = a % 33;
   if (n < 31) guest.setX(n, d);
@@ -84,10 +62,12 @@ const setContext = (guest: Guest, a: number, d: bigint): void => {
 /** What a guest does, by the name of its kind. */
 class Script {
   readonly #machine: Machine;
+  readonly #devices: BoardDevices;
   readonly #acknowledged = Array.from({ length: CPUS }, () => 0);
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, devices: BoardDevices) {
     this.#machine = machine;
+    this.#devices = devices;
   }
 
   play(bytes: Uint8Array): void {
@@ -103,6 +83,7 @@ class Script {
     const { guest } = this.#machine.cpu(cpu);
     if (kind === "TIME") run.advance(event.d % BigInt(TIME_MAX));
     else if (kind === "TYPED") uart.type(String.fromCharCode(event.a));
+    else if (kind === "BOARD") this.#devices.act(event);
     else if (guest !== undefined) this.#act(guest, cpu, kind, event);
     run.settle();
   }
@@ -121,6 +102,7 @@ class Script {
     else if (kind === "SERROR") guest.serror(BigInt(c & 0x1ff_ffff));
     else if (kind === "CONTEXT") setContext(guest, a, d);
     else if (kind === "VECTORS") guest.useFp();
+    else drive(this.#machine, cpu, guest, kind, event);
   }
 
   #interface(guest: Guest, cpu: number, a: number, c: number): void {
@@ -147,19 +129,21 @@ const loaded = (target: Target, input: Uint8Array): Machine => {
     bundle.set(input);
   }
   const fdt = target === "fdt" ? Buffer.from(input) : tree(target === "bundle" ? BUNDLE_BYTES : bundle.length);
-  return load({ machine: machineOptions, bundle, fdt });
+  return load({ machine: machineOptionsOf(target), bundle, fdt });
 };
 
 /** Plays an input of a target; returns the machine as it is at the end. */
 export const replay = (target: Target, input: Uint8Array): Machine => {
   const machine = loaded(target, input);
+  const devices = target === "fdt" ? undefined : new BoardDevices(machine);
   toItsEnd(() => {
     machine.callLimit = CALLS_MAX;
     machine.run.boot(BigInt(FDT_AT), 0n);
     machine.run.advance(BigInt(TIME_MAX));
-    if (target !== "exits") return;
+    if (target !== "exits" || devices === undefined) return;
+    devices.isUp = true;
     machine.callLimit = machine.calls + CALLS_MAX;
-    new Script(machine).play(input);
+    new Script(machine, devices).play(input);
   }, target === "fdt");
   return machine;
 };

@@ -224,9 +224,10 @@ export class BoardVirtio {
     return Buffer.concat(readable.map(({ at, bytes }) => this.#ram.readBytes(at, bytes)));
   }
 
-  /** Writes into a chain's room and gives it back, with an interrupt unless the driver wants none. */
-  give(n: number, { head, writable }: Buffers, bytes: Uint8Array): void {
+  /** Writes into a chain's room and gives it back, with an interrupt unless the driver wants none; `said`: how many bytes it says there are. */
+  give(n: number, { head, writable }: Buffers, bytes: Uint8Array, said?: number): void {
     const queue = this.#queue(n);
+    if (!queue.isReady) return;
     let done = 0;
     for (const { at, bytes: room } of writable) {
       const part = bytes.subarray(done, done + room);
@@ -235,7 +236,7 @@ export class BoardVirtio {
     }
     const entry = queue.device + 4 + 8 * (queue.used % queue.size);
     this.#ram.write(entry, 4, wordOf(head));
-    this.#ram.write(entry + 4, 4, wordOf(done));
+    this.#ram.write(entry + 4, 4, wordOf(said ?? done));
     queue.used++;
     this.#ram.write(queue.device + 2, 2, wordOf(queue.used % 2 ** 16));
     if ((this.#word(queue.driver, 2) & virtqueue.DRIVER_F_NO_INTERRUPT) === 0) this.#interrupt |= virtioStatus.INTERRUPT_USED;

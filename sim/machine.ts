@@ -4,6 +4,7 @@
 
 import { ichHcr } from "../abi/gic.ts";
 import { layout } from "../abi/layout.ts";
+import { lockPlaces } from "../abi/locks.ts";
 import { BoardVirtio, Transports, type VirtioOptions } from "./board-virtio.ts";
 import { compiledCore, instantiate } from "./compiled.ts";
 import { Kept } from "./context.ts";
@@ -14,7 +15,7 @@ import { Delivery } from "./delivery/delivery.ts";
 import type { Device } from "./device.ts";
 import { Door } from "./door.ts";
 import { Absent, Endless, Violation } from "./faults.ts";
-import { Fields, fieldOffset } from "./fields.ts";
+import { Fields, fieldOffset, sizeOf } from "./fields.ts";
 import { Firmware } from "./firmware.ts";
 import { Guest } from "./guest.ts";
 import { type Hal, makeHal } from "./hal.ts";
@@ -67,6 +68,8 @@ export const DISTRIBUTOR = 0x0800_0000;
 export const REDISTRIBUTORS = 0x080a_0000;
 /** Device-nGnRE, as MAIR_EL2 of boot.S has it. */
 const MEMORY_DEVICE = 0x04;
+/** Records that the arena has given out for VMs lie at multiples of this. */
+const RECORD_ALIGN = 64;
 
 export interface MachineOptions {
   readonly cpu?: CpuModel;
@@ -132,6 +135,7 @@ export class Machine {
   readonly #devices: readonly Device[];
   /** The one that was found last. */
   #device: Device;
+  #records: readonly number[] | undefined;
   readonly #guests = new Map<number, Guest>();
 
   /** HAL calls so far, and how many there may be. */
@@ -194,7 +198,7 @@ export class Machine {
       view: () => this.view,
       vmRecord: (vm) => this.#vmRecord(vm),
       isOfBoard: (pa) => this.virtio.some((device) => device?.isOwnMemory(pa) === true),
-      records: () => new Set(Array.from(this.#guests.keys(), (vcpu) => this.#vmOf(vcpu))),
+      records: () => this.#allVmRecords(),
       exit: () => (run.mode === undefined ? run.exits : undefined),
     });
     this.isolation = new Isolation({ ram, owners: door.owners, cpus: () => this.cpus, acting: () => run.acting, virtio });
@@ -230,6 +234,16 @@ export class Machine {
   #vmRecord(vm: number): number | undefined {
     for (const { vmid, vcpu } of this.#guests.values()) if (vmid === vm + 1) return this.#vmOf(vcpu);
     return undefined;
+  }
+  /** Found by their locks, as they lie in the core's memory: they are all there when the boot is over. */
+  #allVmRecords(): readonly number[] {
+    if (this.#records !== undefined && this.run.exits > 0) return this.#records;
+    const { view } = this;
+    const found: number[] = [];
+    for (let at = 0; at + sizeOf("Vm") <= view.byteLength; at += RECORD_ALIGN)
+      if (view.getUint32(at + fieldOffset("Vm", "lockPlace"), true) === lockPlaces.LOCK_VM) found.push(at);
+    this.#records = found;
+    return found;
   }
   #vmOf(vcpu: number): number {
     return this.view.getUint32(vcpu + fieldOffset("Vcpu", "vm"), true);

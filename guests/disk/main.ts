@@ -1,20 +1,11 @@
 // A guest that writes to its disk for ever: record n, a block whose every word is n, goes to block n modulo BLOCKS, and is flushed; then its number is printed, and
 // by then it has to be on the disk. Its command line says with which record it begins (`from`).
 
-import {
-  BLOCK_F_FLUSH,
-  BLOCK_HEADER,
-  BLOCK_S_OK,
-  BLOCK_T_FLUSH,
-  BLOCK_T_OUT,
-  DESC_F_NEXT,
-  DESC_F_WRITE,
-  SECTOR,
-} from "../../build/gen/virtio";
+import { BLOCK_F_FLUSH, BLOCK_T_FLUSH, BLOCK_T_OUT, SECTOR } from "../../build/gen/virtio";
 import * as bootargs from "../lib/bootargs";
+import * as block from "../lib/block";
 import * as console from "../lib/console";
 import * as access from "../lib/hal/access";
-import * as cpu from "../lib/hal/cpu";
 import * as image from "../lib/hal/image";
 import * as mmu from "../lib/mmu";
 import * as power from "../lib/power";
@@ -37,19 +28,9 @@ function memoryAt(offset: u64): u64 {
 
 /** One request, waited for. */
 function request(type: u32, sector: u64, bytes: u32): void {
-  const header = memoryAt(0x8000);
-  access.write64(header, type);
-  access.write64(header + 8, sector);
-  access.write8(header + BLOCK_HEADER, 0xff);
-  virtio.describe(queue, 0, header, BLOCK_HEADER, DESC_F_NEXT);
-  if (bytes != 0) virtio.describe(queue, 1, memoryAt(0x10000), bytes, DESC_F_NEXT);
-  virtio.describe(queue, bytes != 0 ? 2 : 1, header + BLOCK_HEADER, 1, DESC_F_WRITE);
-  virtio.submit(queue, 0);
-  while (!virtio.isDone(queue)) cpu.relax();
-  if (access.read8(header + BLOCK_HEADER) != BLOCK_S_OK) {
-    console.line("disk", "WRONG: request %d at sector %d has failed", type, sector);
-    power.off();
-  }
+  if (block.request(queue, memoryAt(0x8000), type, sector, memoryAt(0x10000), bytes)) return;
+  console.line("disk", "WRONG: request %d at sector %d has failed", type, sector);
+  power.off();
 }
 
 export function main(fdt: u64): void {

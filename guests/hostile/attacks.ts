@@ -6,7 +6,9 @@ import * as interrupts from "./interrupts";
 import * as lives from "./lives";
 import * as memoryAttacks from "./memory";
 import * as peers from "./peers";
+import * as queues from "./queues";
 import * as residue from "./residue";
+import * as rings from "./rings";
 import * as waits from "./waits";
 
 const enum Attack {
@@ -27,11 +29,13 @@ const enum Attack {
   EXCLUSIVES = 14,
   RESIDUE = 15,
   DOORBELLS = 16,
-  CPUS = 17,
-  RESETS = 18,
-  CRASHES = 19,
+  QUEUES = 17,
+  RINGS = 18,
+  CPUS = 19,
+  RESETS = 20,
+  CRASHES = 21,
 }
-export const ATTACKS: u32 = 20;
+export const ATTACKS: u32 = 22;
 
 export function name(attack: u32): string {
   switch (attack) {
@@ -69,6 +73,10 @@ export function name(attack: u32): string {
       return "residue-hunt";
     case Attack.DOORBELLS:
       return "doorbell-storm";
+    case Attack.QUEUES:
+      return "queue-games";
+    case Attack.RINGS:
+      return "ring-games";
     case Attack.CPUS:
       return "cpu-on-storm";
     case Attack.RESETS:
@@ -120,6 +128,10 @@ export function perform(attack: u32): bool {
       return residue.hunt();
     case Attack.DOORBELLS:
       return peers.storm();
+    case Attack.QUEUES:
+      return queues.games();
+    case Attack.RINGS:
+      return rings.games();
     case Attack.CPUS:
       return lives.cpus();
     case Attack.RESETS:

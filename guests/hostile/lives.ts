@@ -2,8 +2,6 @@
 
 import { ALREADY_ON, HL_YIELD, INVALID_ADDRESS, ON_PENDING, PSCI_CPU_ON_64 } from "../../build/gen/calls";
 import { UART_BASE } from "../../build/gen/guest";
-import * as sysreg from "../../build/guests/lib/sysreg";
-import * as access from "../lib/hal/access";
 import * as call from "../lib/hal/call";
 import * as cpu from "../lib/hal/cpu";
 import * as power from "../lib/power";
@@ -45,15 +43,8 @@ export function reset(): bool {
   return false;
 }
 
-/** SCTLR_EL1.M. */
-const MMU_ON: u64 = 1;
-
-/** An exception whose vector lies where nothing is, without a stage 1 that would forbid the fetch: QEMU would never leave that exception's own exceptions. */
 export function crash(): bool {
   end();
-  sysreg.writeSctlrEl1(sysreg.readSctlrEl1() & ~MMU_ON);
-  sysreg.writeVbarEl1(places.NOTHING & ~(0x7ff as u64));
-  cpu.isb();
-  access.read64(places.NOTHING);
+  power.crash(places.NOTHING);
   return false;
 }

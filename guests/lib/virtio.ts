@@ -42,63 +42,108 @@ export class Queue {
   seen: u32;
 }
 
-/** Resets device `slot` and takes of its features those of `wanted`. Returns its registers; 0: it does not agree. */
-export function begin(slot: u32, wanted: u64): u64 {
-  const base: u64 = (VIRTIO_BASE as u64) + (slot as u64) * VIRTIO_STRIDE;
+/** Registers of device `slot`. */
+export function at(slot: u32): u64 {
+  return (VIRTIO_BASE as u64) + (slot as u64) * VIRTIO_STRIDE;
+}
+
+export function status(base: u64): u32 {
+  return access.read32(base + VIRTIO_STATUS);
+}
+
+/** What a device offers. */
+export function offered(base: u64): u64 {
+  access.write32(base + VIRTIO_DEVICE_FEATURES_SEL, 1);
+  const high = (access.read32(base + VIRTIO_DEVICE_FEATURES) as u64) << 32;
+  access.write32(base + VIRTIO_DEVICE_FEATURES_SEL, 0);
+  return high | access.read32(base + VIRTIO_DEVICE_FEATURES);
+}
+
+/** Resets a device and takes these features; false: it does not agree. */
+export function negotiate(base: u64, features: u64): bool {
   access.write32(base + VIRTIO_STATUS, 0);
   access.write32(base + VIRTIO_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
   for (let sel: u32 = 0; sel < 2; sel++) {
-    access.write32(base + VIRTIO_DEVICE_FEATURES_SEL, sel);
     access.write32(base + VIRTIO_DRIVER_FEATURES_SEL, sel);
-    const taken = access.read32(base + VIRTIO_DEVICE_FEATURES) & (((wanted | F_VERSION_1) >> (sel << 5)) as u32);
-    access.write32(base + VIRTIO_DRIVER_FEATURES, taken);
+    access.write32(base + VIRTIO_DRIVER_FEATURES, (features >> (sel << 5)) as u32);
   }
   access.write32(base + VIRTIO_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
-  return (access.read32(base + VIRTIO_STATUS) & STATUS_FEATURES_OK) != 0 ? base : 0;
+  return (status(base) & STATUS_FEATURES_OK) != 0;
 }
 
-/** Opens a queue of `size` entries, a power of two, whose areas lie from `at`, a page, on. */
-export function open(queue: Queue, base: u64, index: u32, size: u32, at: u64): void {
+/** Resets device `slot` and takes of its features those of `wanted`. Returns its registers; 0: it does not agree. */
+export function begin(slot: u32, wanted: u64): u64 {
+  const base = at(slot);
+  return negotiate(base, offered(base) & (wanted | F_VERSION_1)) ? base : 0;
+}
+
+/** Tells a device where the areas of a queue of `size` entries lie, wherever that is; false: it does not use them. */
+export function place(queue: Queue, descriptors: u64, driver: u64, device: u64): bool {
+  const base = queue.base;
+  queue.descriptors = descriptors;
+  queue.driver = driver;
+  queue.device = device;
+  queue.offered = 0;
+  queue.seen = 0;
+  access.write32(base + VIRTIO_QUEUE_SEL, queue.index);
+  access.write32(base + VIRTIO_QUEUE_NUM, queue.size);
+  access.write32(base + VIRTIO_QUEUE_DESC_LOW, descriptors as u32);
+  access.write32(base + VIRTIO_QUEUE_DESC_HIGH, (descriptors >> 32) as u32);
+  access.write32(base + VIRTIO_QUEUE_DRIVER_LOW, driver as u32);
+  access.write32(base + VIRTIO_QUEUE_DRIVER_HIGH, (driver >> 32) as u32);
+  access.write32(base + VIRTIO_QUEUE_DEVICE_LOW, device as u32);
+  access.write32(base + VIRTIO_QUEUE_DEVICE_HIGH, (device >> 32) as u32);
+  access.write32(base + VIRTIO_QUEUE_READY, 1);
+  return access.read32(base + VIRTIO_QUEUE_READY) != 0;
+}
+
+/** Which queue of which device, and how many entries, a power of two, it is to have. */
+export function choose(queue: Queue, base: u64, index: u32, size: u32): void {
   queue.base = base;
   queue.index = index;
   queue.size = size;
-  queue.descriptors = at;
-  queue.driver = at + (size as u64) * DESC_BYTES;
-  queue.device = at + 0x2000;
-  queue.offered = 0;
-  queue.seen = 0;
-  for (let n: u64 = 0; n < 0x4000; n += 8) access.write64(at + n, 0);
-  access.write32(base + VIRTIO_QUEUE_SEL, index);
-  access.write32(base + VIRTIO_QUEUE_NUM, size);
-  access.write32(base + VIRTIO_QUEUE_DESC_LOW, queue.descriptors as u32);
-  access.write32(base + VIRTIO_QUEUE_DESC_HIGH, (queue.descriptors >> 32) as u32);
-  access.write32(base + VIRTIO_QUEUE_DRIVER_LOW, queue.driver as u32);
-  access.write32(base + VIRTIO_QUEUE_DRIVER_HIGH, (queue.driver >> 32) as u32);
-  access.write32(base + VIRTIO_QUEUE_DEVICE_LOW, queue.device as u32);
-  access.write32(base + VIRTIO_QUEUE_DEVICE_HIGH, (queue.device >> 32) as u32);
-  access.write32(base + VIRTIO_QUEUE_READY, 1);
+}
+
+/** Opens a queue whose areas lie from `memory`, a page, on. */
+export function open(queue: Queue, base: u64, index: u32, size: u32, memory: u64): void {
+  for (let n: u64 = 0; n < 0x4000; n += 8) access.write64(memory + n, 0);
+  choose(queue, base, index, size);
+  place(queue, memory, memory + (size as u64) * DESC_BYTES, memory + 0x2000);
 }
 
 export function start(base: u64): void {
-  access.write32(base + VIRTIO_STATUS, access.read32(base + VIRTIO_STATUS) | STATUS_DRIVER_OK);
+  access.write32(base + VIRTIO_STATUS, status(base) | STATUS_DRIVER_OK);
 }
 
-/** Descriptor `n`; with DESC_F_NEXT the one behind it follows. */
+/** Descriptor `n` of a table. */
+export function write(table: u64, n: u32, address: u64, bytes: u32, flags: u32, next: u32): void {
+  const descriptor = table + (n as u64) * DESC_BYTES;
+  access.write64(descriptor, address);
+  access.write64(descriptor + 8, (bytes as u64) | ((flags as u64) << 32) | ((next as u64) << 48));
+}
+
+/** Descriptor `n` of a queue; with DESC_F_NEXT the one behind it follows. */
 export function describe(queue: Queue, n: u32, address: u64, bytes: u32, flags: u32): void {
-  const at = queue.descriptors + (n as u64) * DESC_BYTES;
-  const next: u64 = (flags & DESC_F_NEXT) != 0 ? ((n + 1) as u64) << 48 : 0;
-  access.write64(at, address);
-  access.write64(at + 8, (bytes as u64) | ((flags as u64) << 32) | next);
+  write(queue.descriptors, n, address, bytes, flags, (flags & DESC_F_NEXT) != 0 ? n + 1 : 0);
 }
 
-/** Offers the chain that begins at a descriptor, and kicks. */
-export function submit(queue: Queue, head: u32): void {
+/** Offers the chain that begins at a descriptor. */
+export function offer(queue: Queue, head: u32): void {
   access.write16(queue.driver + 4 + (((queue.offered & (queue.size - 1)) as u64) << 1), head);
   queue.offered = (queue.offered + 1) & 0xffff;
   cpu.dsb();
   access.write16(queue.driver + 2, queue.offered);
   cpu.dsb();
+}
+
+export function kick(queue: Queue): void {
   access.write32(queue.base + VIRTIO_QUEUE_NOTIFY, queue.index);
+}
+
+/** Offers a chain, and kicks. */
+export function submit(queue: Queue, head: u32): void {
+  offer(queue, head);
+  kick(queue);
 }
 
 /** Whether a chain that was offered has come back; each is seen once. */

@@ -38,6 +38,8 @@ export class Isolation {
   #bundle: { readonly at: number; readonly bytes: Buffer } | undefined;
   #described: SystemDescription | undefined;
   #isDescribed = false;
+  /** VMs that have virtio devices. */
+  #withDevices: number[] | undefined;
   readonly #contents = new Map<number, Contents>();
   /** Where each shared region and each VM's page of stolen time lies, from the first VM on that had it. */
   readonly #places = new Map<string, number>();
@@ -56,6 +58,7 @@ export class Isolation {
   /** The loader puts a bundle into memory. */
   loadBundle(at: number, bytes: Buffer): void {
     this.#bundle = { at, bytes };
+    this.#withDevices = undefined;
     this.#board.owners.keep({ what: "the bundle", pa: at, bytes: bytes.length });
   }
 
@@ -182,22 +185,35 @@ export class Isolation {
 
   /** Whether a device of a VM may do that, wherever its vCPUs are. */
   #isOfDevice(access: "mayRead" | "mayWrite", mapping: Mapping, pa: number, bytes: number): boolean {
-    const { vm, mappings } = mapping.space;
+    const { vm } = mapping.space;
     // Asked at nearly every access, and most VMs have no devices.
     if (vm === undefined || this.system?.vms[vm]?.virtio === 0 || this.#rangeOf(mapping)?.kind !== "RAM") return false;
-    const read = (ipa: number, size: number): number | undefined => {
-      for (const one of mappings.values())
-        if (ipa >= one.ipa && ipa + size <= one.ipa + one.bytes)
-          return Number(this.#board.ram.read(one.pa + (ipa - one.ipa), size));
+    return this.#board.virtio.may(access, vm, mapping.ipa + (pa - mapping.pa), bytes, this.#readerOf(vm));
+  }
+
+  /** Reads memory of a VM. */
+  #readerOf(vm: number): (ipa: number, bytes: number) => number | undefined {
+    const mappings = this.#board.owners.spaces.find((space) => space.vm === vm)?.mappings;
+    return (ipa, bytes) => {
+      for (const one of mappings?.values() ?? [])
+        if (ipa >= one.ipa && ipa + bytes <= one.ipa + one.bytes)
+          return Number(this.#board.ram.read(one.pa + (ipa - one.ipa), bytes));
       return undefined;
     };
-    return this.#board.virtio.may(access, vm, mapping.ipa + (pa - mapping.pa), bytes, read);
+  }
+
+  /** Before EL2 touches memory of guests. */
+  #lookAtDevices(): void {
+    this.#withDevices ??= this.system?.vms.flatMap(({ virtio }, vm) => (virtio === 0 ? [] : vm));
+    if (this.#withDevices !== undefined && this.#withDevices.length > 0)
+      this.#board.virtio.begin(this.#withDevices, (vm) => this.#readerOf(vm));
   }
 
   /** EL2 reads memory: the bundle, or what the VM has for which it does that. */
   read(pa: number, bytes: number): void {
     if (!this.#isBooted || this.#bundle === undefined) return;
     const { owners, acting, virtio } = this.#board;
+    this.#lookAtDevices();
     const { root } = acting().stage2;
     const last = this.#lastRead;
     if (last?.changes === owners.changes && last.mapping.space.root === root && pa >= last.mapping.pa) {
@@ -235,6 +251,7 @@ export class Isolation {
       const from = Math.max(pa, mapping.pa);
       const size = Math.min(pa + bytes, mapping.pa + mapping.bytes) - from;
       owned += size;
+      if (this.#isBooted && ipa !== guest.STOLEN_BASE) this.#lookAtDevices();
       if (this.#isBooted && this.#isOfDevice("mayWrite", mapping, from, size)) {
         isCoherent = true;
         continue;

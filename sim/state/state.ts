@@ -132,7 +132,7 @@ export class State {
 
   /** What has become of a vCPU since it left its last CPU. */
   #outcome(cpu: Cpu, guest: Guest, life: Life): Outcome {
-    const { general, vcpu } = guest;
+    const { general, vcpu, injected } = guest;
     const { cause, rule } = general;
     if (general.isMadeAnew) {
       if (!this.lives.isStart(general, life, guest))
@@ -151,7 +151,8 @@ export class State {
       // Somebody else took its VM down on the way: it is entered, and the interrupt that tells its CPU of that comes before its next instruction.
       if (cpu.isWanted && general.firstWrong(change) === undefined) return "goes on";
     } else if (!change.isRefused && general.firstWrong(change) === undefined) return "goes on";
-    if (isKick(cause) && general.isSameBehind(0)) return "goes on";
+    // A guest that makes it at its vector may be given an exception that leads to just where it is: EL2 has written EL1 registers then.
+    if (isKick(cause) && injected.count === 0 && general.isSameBehind(0)) return "goes on";
     const wrong = wrongWith(general, change, cpu.registers);
     if (wrong === undefined) return "takes an exception";
     throw new Violation(this.#describe(vcpu, general, change, wrong));

@@ -6,7 +6,7 @@ import { Grants, type Read } from "./grants.ts";
 
 interface Board {
   readonly view: () => DataView;
-  /** The record of a VM that has run, by its number; and of all that have. */
+  /** The record of a VM that has run, by its number; and those of all that there are. */
   readonly vmRecord: (vm: number) => number | undefined;
   readonly records: () => Iterable<number>;
   /** Whether an address is memory for the board's own virtio devices. */
@@ -17,7 +17,9 @@ interface Board {
 
 export class VirtioDevices {
   readonly #board: Board;
-  readonly #grants = new Map<number, { readonly exit: number; readonly grants: Grants }>();
+  /** By VM; and the exit at whose first access they were looked at. */
+  readonly #grants = new Map<number, Grants>();
+  #lookedAt: number | undefined;
 
   constructor(board: Board) {
     this.#board = board;
@@ -31,22 +33,37 @@ export class VirtioDevices {
     return false;
   }
 
+  /** The record of a VM that has run and has devices. */
+  #recordOf(vm: number): number | undefined {
+    const { view, vmRecord } = this.#board;
+    const record = vmRecord(vm);
+    const isUsed = record !== undefined && view().getUint32(record + fieldOffset("Vm", "virtioDevices"), true) !== 0;
+    return isUsed ? record : undefined;
+  }
+
+  /** EL2 is about to touch memory of guests: at the first time in an exit, what these VMs' drivers have offered is looked at. `readOf` reads a VM's memory. */
+  begin(vms: readonly number[], readOf: (vm: number) => Read): void {
+    const now = this.#board.exit();
+    if (now === undefined || now === this.#lookedAt) return;
+    this.#lookedAt = now;
+    for (const vm of vms) {
+      const record = this.#recordOf(vm);
+      if (record === undefined) continue;
+      const grants = this.#grants.get(vm) ?? new Grants(this.#board.view(), record);
+      this.#grants.set(vm, grants);
+      grants.look(readOf(vm), true);
+    }
+  }
+
   /** Whether EL2 may read or write `bytes` at an IPA of a VM's RAM for its devices. `read` reads its memory. */
   may(access: "mayRead" | "mayWrite", vm: number, ipa: number, bytes: number, read: Read): boolean {
-    const { view, vmRecord, exit } = this.#board;
-    const record = vmRecord(vm);
-    if (record === undefined || view().getUint32(record + fieldOffset("Vm", "virtioDevices"), true) === 0) return false;
-    const now = exit();
-    if (now === undefined) return true;
-    const known = this.#grants.get(vm);
-    if (known?.exit === now) {
-      if (known.grants[access](ipa, bytes)) return true;
-      // A device that writes to its own rings has it so.
-      known.grants.look();
-      return known.grants[access](ipa, bytes);
-    }
-    const grants = new Grants(view(), record, read);
-    this.#grants.set(vm, { exit: now, grants });
+    if (this.#recordOf(vm) === undefined) return false;
+    if (this.#board.exit() === undefined) return true;
+    const grants = this.#grants.get(vm);
+    if (grants === undefined) return false;
+    if (grants[access](ipa, bytes)) return true;
+    // A device that writes to its own rings has it so.
+    grants.look(read, false);
     return grants[access](ipa, bytes);
   }
 }

@@ -21,23 +21,33 @@ interface Ring {
   readonly descriptors: number;
   readonly driver: number;
   readonly device: number;
-  /** How many chains were given back: those that were offered behind them are the device's. */
+  /** How many chains were given back, and taken: those that were offered behind `used` are the device's. */
   readonly used: number;
+  readonly next: number;
 }
+
+/** What a chain that was offered names. */
+interface Offered {
+  readonly readable: Range[];
+  readonly writable: Range[];
+  /** The device had it already when this exit began: what the driver writes into its descriptors since is nothing to the device. */
+  isOld: boolean;
+}
+
+const isIn = (ipa: number, bytes: number, { from, end }: Range): boolean => ipa >= from && ipa + bytes <= end;
 
 export class Grants {
   readonly #view: DataView;
   readonly #vm: number;
-  readonly #read: Read;
-  readonly #readable: Range[] = [];
-  readonly #writable: Range[] = [];
+  #read: Read = () => undefined;
+  /** Of each queue in use, by its record: its rings, and by their places in them the chains that the device has or may take. */
+  readonly #rings = new Map<number, Offered>();
+  readonly #chains = new Map<number, Map<number, Offered>>();
 
   /** `vm`: its record. */
-  constructor(view: DataView, vm: number, read: Read) {
+  constructor(view: DataView, vm: number) {
     this.#view = view;
     this.#vm = vm;
-    this.#read = read;
-    this.look();
   }
 
   #word(record: number, type: string, field: string): number {
@@ -47,18 +57,24 @@ export class Grants {
     return Number(this.#view.getBigUint64(record + fieldOffset("Virtqueue", field), true));
   }
 
-  /** Adds what there is now to what there was. */
-  look(): void {
+  /** Looks what there is now: at the first access of an exit (`isFirst`), and again later in it, which adds to what there was. */
+  look(read: Read, isFirst: boolean): void {
+    this.#read = read;
     const first = this.#word(this.#vm, "Vm", "firstVirtio");
     for (let slot = 0; slot < this.#word(this.#vm, "Vm", "virtioDevices"); slot++) {
       const device = first + slot * sizeOf("VirtioDevice");
       const queue = this.#word(device, "VirtioDevice", "firstQueue");
-      for (let n = 0; n < this.#word(device, "VirtioDevice", "queues"); n++) this.#queue(queue + n * sizeOf("Virtqueue"));
+      for (let n = 0; n < this.#word(device, "VirtioDevice", "queues"); n++)
+        this.#queue(queue + n * sizeOf("Virtqueue"), isFirst);
     }
   }
 
-  #queue(record: number): void {
-    if (this.#word(record, "Virtqueue", "ready") === 0) return;
+  #queue(record: number, isFirst: boolean): void {
+    if (this.#word(record, "Virtqueue", "ready") === 0) {
+      // A queue that breaks in the middle of an exit was one until then.
+      if (isFirst) this.#forget(record);
+      return;
+    }
     const size = this.#word(record, "Virtqueue", "size");
     const ring: Ring = {
       size,
@@ -66,19 +82,45 @@ export class Grants {
       driver: this.#address(record, "driver"),
       device: this.#address(record, "deviceArea"),
       used: this.#word(record, "Virtqueue", "used"),
+      next: this.#word(record, "Virtqueue", "next"),
     };
-    this.#readable.push({ from: ring.descriptors, end: ring.descriptors + DESC_BYTES * size });
-    this.#readable.push({ from: ring.driver, end: ring.driver + 6 + 2 * size });
-    this.#writable.push({ from: ring.device, end: ring.device + 6 + 8 * size });
+    const areas = [
+      { from: ring.descriptors, end: ring.descriptors + DESC_BYTES * size },
+      { from: ring.driver, end: ring.driver + 6 + 2 * size },
+    ];
+    this.#rings.set(record, {
+      readable: areas,
+      writable: [{ from: ring.device, end: ring.device + 6 + 8 * size }],
+      isOld: false,
+    });
     const offered = this.#read(ring.driver + 2, 2) ?? ring.used;
-    const waiting = (offered - ring.used) & INDEX;
-    for (let n = 0; n < Math.min(waiting, size); n++) {
-      const head = this.#read(ring.driver + 4 + 2 * ((ring.used + n) & (size - 1)), 2);
-      if (head !== undefined && head < size) this.#chain(ring, head);
+    const before = this.#chains.get(record);
+    const chains = isFirst || before === undefined ? new Map<number, Offered>() : before;
+    this.#chains.set(record, chains);
+    const taken = (ring.next - ring.used) & INDEX;
+    // What was taken is the device's, whatever the driver makes of its index since.
+    const count = Math.min(Math.max((offered - ring.used) & INDEX, taken), size);
+    for (let n = 0; n < count; n++) {
+      const place = (ring.used + n) & INDEX;
+      const known = before?.get(place);
+      if (known !== undefined && (isFirst ? n < taken : known.isOld)) {
+        known.isOld = true;
+        chains.set(place, known);
+        continue;
+      }
+      const chain = (isFirst ? undefined : known) ?? { readable: [], writable: [], isOld: false };
+      chains.set(place, chain);
+      const head = this.#read(ring.driver + 4 + 2 * (place & (size - 1)), 2);
+      if (head !== undefined && head < size) this.#chain(ring, head, chain);
     }
   }
 
-  #chain({ descriptors, size }: Ring, head: number): void {
+  #forget(record: number): void {
+    this.#rings.delete(record);
+    this.#chains.delete(record);
+  }
+
+  #chain({ descriptors, size }: Ring, head: number, { readable, writable }: Offered): void {
     let [table, entries, index] = [descriptors, size, head];
     for (let left = size + 1; left > 0 && index < entries; left--) {
       const at = table + index * DESC_BYTES;
@@ -91,17 +133,23 @@ export class Grants {
       if (ipa === undefined || bytes === undefined || flags === undefined || next === undefined) return;
       const isTable = (flags & DESC_F_INDIRECT) !== 0;
       const range = { from: ipa, end: ipa + bytes };
-      (isTable || (flags & DESC_F_WRITE) === 0 ? this.#readable : this.#writable).push(range);
+      (isTable || (flags & DESC_F_WRITE) === 0 ? readable : writable).push(range);
       if (isTable) [table, entries, index] = [ipa, Math.floor(bytes / DESC_BYTES), 0];
       else if ((flags & DESC_F_NEXT) === 0) return;
       else index = next;
     }
   }
 
+  #may(access: "readable" | "writable", ipa: number, bytes: number): boolean {
+    for (const ring of this.#rings.values()) for (const range of ring[access]) if (isIn(ipa, bytes, range)) return true;
+    for (const chains of this.#chains.values())
+      for (const chain of chains.values()) for (const range of chain[access]) if (isIn(ipa, bytes, range)) return true;
+    return false;
+  }
   mayRead(ipa: number, bytes: number): boolean {
-    return this.#readable.some(({ from, end }) => ipa >= from && ipa + bytes <= end);
+    return this.#may("readable", ipa, bytes);
   }
   mayWrite(ipa: number, bytes: number): boolean {
-    return this.#writable.some(({ from, end }) => ipa >= from && ipa + bytes <= end);
+    return this.#may("writable", ipa, bytes);
   }
 }

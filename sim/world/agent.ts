@@ -9,10 +9,12 @@ import { guest as guestMachine } from "../../abi/guest.ts";
 import { pl011 } from "../../abi/pl011.ts";
 import { idRegisters, trappedRegisters } from "../../abi/sysregs.ts";
 import { callId } from "../call-ids.ts";
-import type { Access, Guest } from "../guest.ts";
+import type { Access } from "../guest.ts";
 import { once, oneOf, type Random, word } from "../random.ts";
 import { ownerOf, tokenOf } from "../state/token.ts";
 import { MASK_64 } from "../words.ts";
+import { type Action, type Actor, begin } from "./actor.ts";
+import { forgetDevices, virtio } from "./driver.ts";
 
 const { GICD_BASE, GICR_BASE, GICR_STRIDE, UART_BASE, RTC_BASE, RAM_BASE, STOLEN_BASE, SHARED_BASE } = guestMachine;
 const ENTRY = BigInt(RAM_BASE + guestMachine.RAW_LOAD);
@@ -64,28 +66,6 @@ const OWN_REGISTERS = [
   "SP_EL1",
   "PAR_EL1",
 ];
-
-/** A vCPU, and who it is. */
-export interface Actor {
-  readonly guest: Guest;
-  readonly random: Random;
-  readonly vm: number;
-  readonly vcpu: number;
-  /** How many VMs there are. */
-  readonly vms: number;
-  /** Its VM changes the lives of others. */
-  readonly isController: boolean;
-  /** What it is about to do, before anything else, and how much of that is done. */
-  plan: readonly Action[];
-  planned: number;
-  /** What it does, and how often it is about to do that again: software goes in loops. */
-  action: Action;
-  again: number;
-  /** The interrupts that it has acknowledged and not ended. */
-  readonly taken: number[];
-}
-
-type Action = (actor: Actor) => void;
 
 /** A value that no other VM has. */
 const token = ({ vm, random }: Actor): bigint => tokenOf(vm + 1, random(2 ** 32));
@@ -307,10 +287,6 @@ const physicalTimer: Action = ({ guest, random }) => {
   guest.setX(8, BigInt(random(400_000)));
   guest.systemRegister(trappedRegisters.CNTP_TVAL_EL0, 8, false);
 };
-const begin = (actor: Actor, plan: readonly Action[]): void => {
-  actor.plan = plan;
-  actor.planned = 0;
-};
 /** What a kernel does first: its distributor, its redistributor and its CPU interface let interrupts through. */
 const beginning: readonly Action[] = [
   ({ guest }) => guest.store(GICD_BASE, 2n, wordAccess),
@@ -356,6 +332,9 @@ const anySyndrome: Action = ({ guest, random }) => {
   guest.sync((BigInt(ec) << 26n) | BigInt(random(2 ** 26)), addresses);
 };
 
+/** Of a VM that has devices; the turn of one without is over at once. */
+const VIRTIO = 16;
+
 /** How often each comes, out of all. */
 const weights: readonly (readonly [number, Action])[] = [
   [30, nullCall],
@@ -384,6 +363,7 @@ const weights: readonly (readonly [number, Action])[] = [
   [4, clock],
   [12, memory],
   [4, anywhere],
+  [VIRTIO, virtio],
   [1, jump],
   [3, open],
   [1, mask],
@@ -416,6 +396,7 @@ export const act = (actor: Actor): void => {
   if (actor.plan.length === 0 && guest.pc === ENTRY) {
     actor.taken.length = 0;
     actor.again = 0;
+    if (actor.vcpu === 0) forgetDevices(actor);
     begin(actor, beginning);
   }
   if (actor.plan.length > 0) {

@@ -7,6 +7,7 @@ import type { VmOptions } from "../bundles.ts";
 import { type CpuModel, cortexA57, future, max } from "../cpu-model.ts";
 import { once, oneOf, type Random } from "../random.ts";
 import type { SystemStart } from "../start.ts";
+import { randomDevices } from "./devices.ts";
 
 const MAX_VMS = 8;
 const MAX_CPUS = 4;
@@ -77,8 +78,12 @@ export const randomSystem = (random: Random): SystemStart => {
   const count = 1 + random(MAX_VMS);
   const consoleMode: ConsoleMode = once(random, 2) ? "lines" : "terminal";
   const shared = randomShared(random, count);
+  const names = Array.from({ length: count }, (_, index) => nameOf(count, index));
+  const virtio = randomDevices(random, names);
   const vms = Array.from({ length: count }, (_, index) => ({
+    name: names[index]!,
     ...randomVm(random, index, cpus),
+    ...virtio.vms[index],
     shared: sharesOf(shared, nameOf(count, index)),
   }));
   return {
@@ -87,11 +92,15 @@ export const randomSystem = (random: Random): SystemStart => {
     // Under fixed priorities a VM that never waits leaves those below it no time on the only CPU.
     scheduler: { policy: cpus > 1 && once(random, 2) ? "priority" : "share", slice: oneOf(random, [500, 1000, 10_000]) },
     shared: shared.map(({ name, size }) => ({ name, size })),
+    disks: virtio.disks,
+    switches: [...virtio.switches],
+    pipes: [...virtio.pipes],
     doorbells: randomPairs(random, count, 3),
     scrubAtBoot: once(random, 2),
     console: consoleMode,
     machine: {
       banks: BANKS,
+      virtio: virtio.board,
       cpu: { ...oneOf(random, MODELS), listRegisters: oneOf(random, LISTS) },
       pick: (called) => called[random(called.length)],
     },

@@ -13,7 +13,10 @@ import { compileCore } from "../sanitizers/book.ts";
 import { FDT_AT, load, type SystemStart } from "../start.ts";
 import { bits } from "../words.ts";
 import { takeAccount } from "./account.ts";
-import { type Actor, act, isBusy } from "./agent.ts";
+import type { Actor } from "./actor.ts";
+import { act, isBusy } from "./agent.ts";
+import { devicesIn, Outside } from "./devices.ts";
+import { type Devices, devicesOf } from "./driver.ts";
 import { randomSystem } from "./system.ts";
 
 /** How exits of several CPUs lie in time: one after the other, or one in the middle of the other. */
@@ -64,6 +67,10 @@ export class World {
   isAccounted = false;
   readonly #random: Random;
   readonly #actors = new Map<number, Actor>();
+  /** Of each VM. */
+  readonly #devices: readonly Devices[];
+  readonly #macs: readonly (readonly number[])[];
+  readonly #outsiders: Outside;
   readonly #interleaved: Interleaved | undefined;
   /** Steps in a row in which nobody ran. */
   #idle = 0;
@@ -78,6 +85,10 @@ export class World {
     const wasm = this.#wasm(core, races);
     const machine = { cpus, ...options, ...(wasm && { wasm }) };
     this.machine = load({ machine, board, workarounds, bundle: bundleOfSystem(rest) });
+    const all = rest.vms.map((vm) => devicesIn(rest, vm));
+    this.#macs = all.flat().flatMap(({ mac }) => (mac === undefined ? [] : [mac]));
+    this.#devices = all.map((devices) => devicesOf(devices, this.#macs));
+    this.#outsiders = new Outside(this.machine, options?.virtio ?? []);
     this.#slowLine();
     if (mode === "inside") this.#interleaved = new Interleaved(this.machine, { seed, act: (cpu) => act(this.#actorOf(cpu)) });
   }
@@ -109,6 +120,7 @@ export class World {
       vcpu: bits(cpu.registers.read("VMPIDR_EL2"), 7, 0),
       vms: this.system.vms.length,
       isController: this.system.vms[vm]?.controller === true,
+      devices: this.#devices[vm]!,
       plan: [],
       planned: 0,
       action: () => undefined,
@@ -121,6 +133,13 @@ export class World {
 
   #outside(): void {
     const { machine } = this;
+    if (this.#outsiders.isThere && once(this.#random, 3)) this.#outsiders.act(this.#random, this.#macs);
+    else this.#fromOutside();
+    machine.run.settle();
+  }
+
+  #fromOutside(): void {
+    const { machine } = this;
     switch (this.#random(8)) {
       case 0:
         if (machine.uart.waiting < MUCH) machine.uart.type(oneOf(this.#random, INPUT));
@@ -132,7 +151,6 @@ export class World {
       default:
         machine.run.advance(BigInt(this.#random(TICKS)));
     }
-    machine.run.settle();
   }
 
   /** Returns false when nobody has run for so long that nobody will. */

@@ -223,7 +223,11 @@ export function create(vm: Vm): u64 {
   let answer: u64 = DENIED;
   if (stateOf(vm) == VM_ABSENT) {
     answer = make.make(vm);
-    if (answer == SUCCESS) setState(vm, VM_OFF);
+    if (answer == SUCCESS) {
+      sched.enter();
+      setState(vm, VM_OFF);
+      sched.leave();
+    }
   }
   guard.leave(vm);
   return answer;

@@ -58,6 +58,10 @@ export class VirtioDevice {
   own: usize;
   /** Counts changes of the configuration space. */
   generation: u32;
+  /** Atomic. What its driver did wrong, a text that nobody has been told yet, and a number that belongs to it; 0: nothing. Whoever tells it holds its VM's lock. */
+  complaint: u32;
+  padding: u32;
+  complaintValue: u64;
 }
 
 /** What a descriptor names, as it was when it was copied: inside of the VM's RAM. */

@@ -68,6 +68,8 @@ export const hostileRows: Readonly<Record<number, Readonly<Partial<Record<Guest,
   48: { hostile: ["exclusives"] },
   49: { peers: ["nobody-hears"], controller: ["made-and-destroyed"], hostile: ["doorbell-storm"] },
   50: { controller: ["made-and-destroyed"] },
+  51: { hostile: ["queue-games"] },
+  52: { hostile: ["ring-games"] },
   53: { controller: ["made-and-destroyed", "no-memory-lost", "no-page-of-tables-lost"] },
   54: { hostile: ["console-flood"] },
 };

@@ -36,8 +36,17 @@ const hostile = (role: string, rest: Partial<VmConfig> = {}): VmConfig => ({
   bootargs: `role=${role}`,
   regions: [rom],
   shared: [stage, common],
+  // In the order that guests/hostile/devices.ts knows.
+  nets: [{ switch: "lan" }],
+  disks: [{ disk: role }],
+  devices: { entropy: true },
   ...rest,
 });
+/** What stands behind those devices: the attackers' own. */
+const backing: Pick<SystemConfig, "switches" | "disks"> = {
+  switches: [{ name: "lan" }],
+  disks: ["leader", "follower"].map((name) => ({ name, size: "256K", writable: true })),
+};
 
 const leader = ({ skirmish, turn }: Schedule, rest: Partial<VmConfig> = {}): VmConfig =>
   hostile("leader", { vcpus: 2, crashPolicy: "reset", bootargs: `role=leader skirmish=${skirmish} turn=${turn}`, ...rest });
@@ -103,6 +112,7 @@ export const beside = (pieces: number, cpus: 1 | 2, schedule: Schedule): SystemC
   board: { cpus },
   scheduler: { policy: "share" },
   logLevels: { vm: "debug" },
+  ...backing,
   shared: ["stage", "common", "crossed"].map((name) => ({ name, size: "2M" })),
   doorbells: [
     ["leader", linuxName],
@@ -117,11 +127,16 @@ export const beside = (pieces: number, cpus: 1 | 2, schedule: Schedule): SystemC
 export const gauged = (schedule: Schedule): SystemConfig => ({
   name: "gauged",
   board: { cpus: 2 },
+  ...backing,
   shared: ["stage", "common"].map((name) => ({ name, size: "2M" })),
   doorbells: [
     ["leader", "gauge"],
     ["follower", "gauge"],
     ["leader", "follower"],
   ],
-  vms: [leader(schedule, { affinity: [1] }), hostile("follower", { affinity: [1] }), hostile("gauge", { affinity: [0] })],
+  vms: [
+    leader(schedule, { affinity: [1] }),
+    hostile("follower", { affinity: [1] }),
+    hostile("gauge", { affinity: [0], nets: [], disks: [], devices: { entropy: false } }),
+  ],
 });

@@ -99,7 +99,7 @@ const printed = (end: End, system: SystemConfig, guest: Guest): string =>
 
 const guests: readonly Guest[] = ["hostile", "wild", "smp", "controller", "peers"];
 /** The attacks of guests/hostile, each a case of that name. */
-const ATTACKS = 20;
+const ATTACKS = 22;
 
 /** Everything was answered as it should, and the log stayed readable. */
 const holds = (end: End, system: SystemConfig): void => {

@@ -135,6 +135,10 @@ for (const mode of ["inside", "whole"] satisfies WorldMode[]) {
   });
 }
 
+test("no races where a VM is made that was destroyed before", async () => {
+  await new World({ seed: 23, mode: "whole", races: true }).live(33_000);
+});
+
 /** What a system reports within some thousand exits. */
 const reported = async (name: string, change: Change): Promise<string> => {
   const core = await plantedBytes(name, [change]);

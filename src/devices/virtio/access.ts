@@ -1,14 +1,7 @@
 // A guest's access to its virtio devices: the registers of their transports, kicks, and their configuration spaces.
 
 import { VIRTIO_BASE, VIRTIO_STRIDE } from "../../../build/gen/guest";
-import {
-  STATUS_DRIVER_OK,
-  STATUS_NEEDS_RESET,
-  VIRTIO_CONFIG,
-  VIRTIO_INTERRUPT_STATUS,
-  VIRTIO_NET,
-  VIRTIO_QUEUE_NOTIFY,
-} from "../../../build/gen/virtio";
+import { VIRTIO_CONFIG, VIRTIO_INTERRUPT_STATUS, VIRTIO_NET, VIRTIO_QUEUE_NOTIFY } from "../../../build/gen/virtio";
 import * as locks from "../../lib/lock";
 import * as sched from "../../sched/sched";
 import { Vcpu, Vm } from "../../vm/records";
@@ -19,6 +12,7 @@ import * as guard from "../guard";
 import { part } from "../part";
 import * as chains from "./chain";
 import * as net from "./net";
+import * as queues from "./queue";
 import * as types from "./types";
 import * as signal from "./signal";
 import * as transport from "./transport";
@@ -71,13 +65,13 @@ export function write(vcpu: Vcpu, at: u64, bytes: u32, value: u32): bool {
 /** A piece of what a queue has for its device; true: there is more. Those that it was for are interrupted. */
 function kick(device: VirtioDevice, queue: u32): bool {
   locks.acquire(device.lock);
-  const runs = (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
-  const more = runs && queue < device.queues && types.kick(device, queue);
+  const runs = queues.runs(device) && queue < device.queues;
+  const more = runs && types.kick(device, queue);
   const touched = types.takeTouched(device);
   locks.release(device.lock);
   signal.interrupt(device);
   if (touched != 0) types.interrupt(device, touched);
-  return more;
+  return (runs && types.kickAlone(device, queue)) || more;
 }
 
 /** Takes the link of network device `n` of a VM up or down; false: it has none such. The caller holds no lock. */

@@ -34,8 +34,6 @@ import {
   F_INDIRECT_DESC,
   F_VERSION_1,
   SECTOR,
-  STATUS_DRIVER_OK,
-  STATUS_NEEDS_RESET,
 } from "../../../build/gen/virtio";
 import { DISK_BLOCK } from "../../../build/gen/bundle";
 import * as boardBlock from "../../drivers/virtio/block";
@@ -337,7 +335,7 @@ function advance(own: BlockDevice, most: u32): bool {
 /** The same where nobody kicks: the board's disk comes back to the rest. */
 function goOn(own: BlockDevice): void {
   own.waits = 0;
-  if ((own.device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) != STATUS_DRIVER_OK || !advance(own, STEPS)) return;
+  if (!queues.runs(own.device) || !advance(own, STEPS)) return;
   const slot = boardBlock.takeSlot(own.disk.board);
   if (boardBlock.isSlot(slot)) submit(own, slot, Doing.PAUSE, BLOCK_T_GET_ID, BLOCK_ID);
   else wait(own);

@@ -1,5 +1,5 @@
-// The console device (virtio 1.2, 5.3). Port 0 is the VM's console, beside its UART; the others are ends of pipes, whose bytes go from the buffers of one
-// driver to those of the other. What is sent while nobody has opened the other end is lost; a sender waits for a receiver that has.
+// The console device (virtio 1.2, 5.3). Port 0 is the VM's console, beside its UART (console-port.ts); the others are ends of pipes, whose bytes go from the buffers of
+// one driver to those of the other. What is sent while nobody has opened the other end is lost; a sender waits for a receiver that has.
 //
 // One lock guards all console devices.
 
@@ -19,8 +19,6 @@ import {
   F_EVENT_IDX,
   F_INDIRECT_DESC,
   F_VERSION_1,
-  STATUS_DRIVER_OK,
-  STATUS_NEEDS_RESET,
 } from "../../../build/gen/virtio";
 import { MAX_VMS } from "../../../build/gen/bundle";
 import * as boardConsole from "../../drivers/virtio/console";
@@ -35,6 +33,7 @@ import { Chain, ConsoleDevice, ConsolePort, VirtioDevice, Virtqueue } from "../.
 import * as virtioTable from "../../vm/virtio-table";
 import * as boardPipe from "./board-pipe";
 import * as chains from "./chain";
+import * as consolePort from "./console-port";
 import * as queues from "./queue";
 import * as signal from "./signal";
 
@@ -42,9 +41,8 @@ const QUEUE_SIZE: u32 = 64;
 /** Chains of this CPU: what is sent, and where it goes. */
 const SENT: u32 = 0;
 const ROOM: u32 = 1;
-/** What one piece of work moves, in bytes: from driver to driver, and to and from the console, which takes them one by one. A buffer costs as many as BUFFER. */
+/** What one piece of work moves, in bytes; a buffer costs as many as BUFFER. */
 const PIECE: u64 = 0x4000;
-const PRINTED: u64 = 256;
 const BUFFER: u64 = 64;
 /** How many messages of a driver it reads. */
 const MESSAGES: u32 = 4;
@@ -110,13 +108,9 @@ export function configWord(device: VirtioDevice, offset: u32): u32 {
   return offset == CONSOLE_MAX_PORTS ? ownOf(device).ports : 0;
 }
 
-function runs(device: VirtioDevice): bool {
-  return (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
-}
-
 /** Whether somebody takes what comes to a port; a null one is nobody's. */
 function isOpen(port: ConsolePort): bool {
-  return changetype<usize>(port) != 0 && port.open != 0 && runs(port.device);
+  return changetype<usize>(port) != 0 && port.open != 0 && queues.runs(port.device);
 }
 
 /** Whether what a port sends comes to somebody. */
@@ -176,7 +170,8 @@ function notify(port: ConsolePort, what: Tell): void {
 /** Somebody has opened a port, or closed it. */
 function setOpen(port: ConsolePort, open: u32): void {
   port.open = open;
-  if (port.number == 0) type(port);
+  // Its input goes elsewhere from now on: that is not done under this lock.
+  if (port.number == 0) all.left |= bit(port.device);
   bring(port);
   if (changetype<usize>(port.peer) == 0) return;
   notify(port.peer, Tell.OPEN);
@@ -218,6 +213,7 @@ function listen(device: VirtioDevice): bool {
     more = queues.hasMore(queue);
   } while (more && count < MESSAGES);
   tell(device);
+  request();
   return more;
 }
 
@@ -245,7 +241,7 @@ function passOn(from: ConsolePort, chain: Chain, most: u64): u64 {
 
 /** Passes a piece of what waits at one end of a pipe on to the other; true: there is more, and room for it. */
 function pass(from: ConsolePort): bool {
-  if (!runs(from.device)) return false;
+  if (!queues.runs(from.device)) return false;
   const queue = transmitQueue(from);
   const chain = chains.scratch(SENT);
   let left = PIECE;
@@ -286,78 +282,6 @@ function bring(to: ConsolePort): bool {
   return left == 0;
 }
 
-// --- the VM's console
-
-/** Prints a piece of what the driver sends by port 0; true: there is more, and room for it. Where there is no room, the console tells when there is. */
-function print(port: ConsolePort): bool {
-  const queue = transmitQueue(port);
-  const chain = chains.scratch(SENT);
-  const isConsole = ownOf(port.device).isConsole != 0;
-  const vm = port.device.vm.id;
-  let left = PRINTED;
-  let room: u32 = 1;
-  while (left != 0 && room != 0 && queues.take(queue, chain)) {
-    const cursor = chains.readable(chain, 0);
-    chains.skip(cursor, port.done);
-    left -= min<u64>(left, chain.buffers);
-    room = isConsole ? console.room(vm) : 0xffffffff;
-    const bytes = min<u64>(min<u64>(chain.readableBytes - min<u64>(port.done, chain.readableBytes), room), left);
-    for (let n: u64 = 0; n < bytes && isConsole; n++) console.write(vm, chains.get(cursor, 1) as u32);
-    port.done += bytes;
-    left -= bytes;
-    if (port.done < chain.readableBytes && isConsole) {
-      queues.leave(queue);
-      continue;
-    }
-    port.done = 0;
-    queues.give(queue, chain.head, 0);
-  }
-  queues.show(queue);
-  queues.wantKick(queue);
-  all.touched |= bit(port.device);
-  return room != 0 && queues.hasMore(queue);
-}
-
-/** Gives the driver one buffer of what was typed for its VM; returns how many bytes that was. */
-function fill(port: ConsolePort, queue: Virtqueue, most: u64): u64 {
-  const vm = port.device.vm.id;
-  const chain = chains.scratch(ROOM);
-  let typed = console.receive(vm, true);
-  if (typed == console.NOTHING || !queues.take(queue, chain)) return 0;
-  const to = chains.writable(chain, 0);
-  const room = min<u64>(chain.writableBytes, most);
-  let bytes: u64 = 0;
-  while (typed != console.NOTHING && bytes < room) {
-    chains.put(to, typed, 1);
-    bytes++;
-    if (bytes < room) typed = console.receive(vm, true);
-  }
-  queues.give(queue, chain.head, bytes as u32);
-  return bytes;
-}
-
-/** Gives the driver a piece of what was typed for its VM, once it has opened port 0: nothing of that goes to the UART then. True: there may be more. */
-function type(port: ConsolePort): bool {
-  const queue = receiveQueue(port);
-  const vm = port.device.vm.id;
-  const takes = isOpen(port) && ownOf(port.device).isConsole != 0;
-  console.setReader(vm, takes);
-  if (!takes) return false;
-  let left = PRINTED;
-  let wants: bool;
-  do {
-    wants = false;
-    while (left != 0 && !wants && offers(queue)) {
-      const bytes = fill(port, queue, left);
-      left -= bytes;
-      wants = bytes == 0;
-    }
-  } while (console.listen(vm, wants, true) && left != 0);
-  queues.show(queue);
-  all.touched |= bit(port.device);
-  return left == 0;
-}
-
 // --- who works
 
 /** Does a piece of what waits in a queue; true: there is more. The lock is held. */
@@ -367,21 +291,27 @@ export function kick(device: VirtioDevice, queue: u32): bool {
     tell(device);
     return false;
   }
-  const port = portAt(ownOf(device), queue < CONSOLE_CONTROL_RECEIVE ? 0 : (queue - 2) >> 1);
-  const sends = (queue & 1) != 0;
-  // A driver that knows one port alone has that open.
-  if ((device.taken & CONSOLE_F_MULTIPORT) == 0) port.open = u32(port.number == 0);
-  if (port.number == 0) return sends ? print(port) : type(port);
-  if (sends) return pass(port);
+  // Port 0 is for whoever holds the VM's lock.
+  if (queue < CONSOLE_CONTROL_RECEIVE) return false;
+  const port = portAt(ownOf(device), (queue - 2) >> 1);
+  if ((queue & 1) != 0) return pass(port);
   return changetype<usize>(port.peer) != 0 ? pass(port.peer) : bring(port);
 }
 
-/** Does a piece of all that may wait for a device which nobody has kicked. */
+/** The same for port 0, when that lock has been let go of. The caller holds none. */
+export function kickPort0(device: VirtioDevice, queue: u32): bool {
+  if (queue >= CONSOLE_CONTROL_RECEIVE) return false;
+  const port = portAt(ownOf(device), 0);
+  const more = queue == CONSOLE_TRANSMIT ? consolePort.print(port) : consolePort.type(port);
+  signal.interrupt(device);
+  return more;
+}
+
+/** Does a piece of all that may wait at the pipes of a device which nobody has kicked. */
 function goOn(device: VirtioDevice): void {
-  if (!runs(device)) return;
+  if (!queues.runs(device)) return;
   const own = ownOf(device);
-  let more = print(portAt(own, 0));
-  more = type(portAt(own, 0)) || more;
+  let more: bool = false;
   for (let n: u32 = 1; n < own.ports; n++) {
     more = pass(portAt(own, n)) || more;
     more = bring(portAt(own, n)) || more;
@@ -411,16 +341,33 @@ export function interrupt(touched: u64): void {
 export function settle(vms: u64): void {
   if (changetype<usize>(all.lock) == 0) return;
   locks.acquire(all.lock);
-  let concerned = vms | all.left;
+  const concerned = vms | all.left;
   all.left = 0;
-  for (; concerned != 0; concerned &= concerned - 1) {
-    const device = deviceOf(ctz<u64>(concerned) as u32);
+  for (let left = concerned; left != 0; left &= left - 1) {
+    const device = deviceOf(ctz<u64>(left) as u32);
     if (changetype<usize>(device) != 0) goOn(device);
   }
   request();
   const touched = takeTouched();
   locks.release(all.lock);
   interrupt(touched);
+  settlePorts0(concerned);
+}
+
+/** Goes on with the consoles of VMs. */
+function settlePorts0(vms: u64): void {
+  let more: u64 = 0;
+  for (let left = vms; left != 0; left &= left - 1) {
+    const device = deviceOf(ctz<u64>(left) as u32);
+    if (changetype<usize>(device) == 0) continue;
+    if (kickPort0(device, CONSOLE_TRANSMIT)) more |= bit(device);
+    if (kickPort0(device, CONSOLE_RECEIVE)) more |= bit(device);
+  }
+  if (more == 0) return;
+  locks.acquire(all.lock);
+  all.left |= more;
+  request();
+  locks.release(all.lock);
 }
 
 /** Closes all ports; whoever is at the other ends hears of that when this CPU holds no lock. The lock is held. */

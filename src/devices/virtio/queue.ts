@@ -6,7 +6,6 @@
 //
 // The caller holds the device's lock.
 
-import { IN_VIRTIO } from "../../../build/gen/console";
 import {
   DESC_BYTES,
   DESC_F_INDIRECT,
@@ -23,7 +22,6 @@ import {
 import { Ipa, Pa } from "../../hal/addr";
 import * as atomic from "../../hal/atomic";
 import * as phys from "../../hal/phys";
-import * as guestLog from "../../vm/guest-log";
 import * as ram from "../../vm/ram";
 import { Vm } from "../../vm/records";
 import { Buffer, Chain, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
@@ -89,7 +87,16 @@ export function broken(device: VirtioDevice, why: string, value: u64): void {
   device.status |= STATUS_NEEDS_RESET;
   for (let n: u32 = 0; n < device.queues; n++) nth(device, n).ready = 0;
   signal(device, INTERRUPT_CONFIG);
-  guestLog.warning(device.vm, IN_VIRTIO, why, device.slot, value);
+  // The line to the log may be slow, and others wait for the lock: signal.ts says it when that has been let go of.
+  const complaint = changetype<usize>(device) + offsetof<VirtioDevice>("complaint");
+  if (atomic.load32(complaint) != 0) return;
+  device.complaintValue = value;
+  atomic.store32(complaint, changetype<usize>(why) as u32);
+}
+
+/** Whether the driver has brought the device up, and not broken it since: nothing of its queues is used otherwise. */
+export function runs(device: VirtioDevice): bool {
+  return (device.status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
 }
 
 /** Queue `n` of a device, below `device.queues`. */

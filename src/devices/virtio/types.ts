@@ -32,6 +32,11 @@ export function kick(device: VirtioDevice, queue: u32): bool {
   }
 }
 
+/** What a kick is to do besides, when the device's lock has been let go of; true: there is more. The caller holds no lock. */
+export function kickAlone(device: VirtioDevice, queue: u32): bool {
+  return device.type == VIRTIO_CONSOLE && console.kickPort0(device, queue);
+}
+
 /** Whom else a kick has touched, since this was asked last: ports of a switch, or VMs, one bit each. The device's lock is held. */
 export function takeTouched(device: VirtioDevice): u64 {
   if (device.type == VIRTIO_NET) return switching.takeTouched(net.switchOf(device));

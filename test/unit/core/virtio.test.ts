@@ -285,6 +285,17 @@ for (const [name, make] of Object.entries(unopened)) {
   });
 }
 
+test("what a driver did wrong is logged when its device's lock has been let go of, be the line ever so slow", () => {
+  const queue = up();
+  const { machine: board } = queue.driver.guest;
+  // A CPU that waits for the line holds no device's lock, or the run ends with a report.
+  Object.assign(board.uart, { outputDepth: 4, looksPerByte: 2 });
+  queue.push(queue.size);
+  queue.kick();
+  assert.ok(isBroken(queue));
+  assert.match(board.uart.output, /<4>.* vm0 virtio: virtio device 0: chain 8 has a loop, or leaves its table/);
+});
+
 test("a queue that is not there has no entries, and cannot be opened", () => {
   const driver = new Driver(at());
   assert.ok(driver.negotiate(F_VERSION_1));
