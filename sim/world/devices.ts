@@ -86,9 +86,10 @@ export const randomDevices = (random: Random, names: readonly string[]): RandomD
     disks,
     switches,
     pipes,
-    vms: vms.map(() => ({
+    vms: vms.map((_, vm) => ({
+      // A switch is somebody's.
       nets: switches
-        .filter(() => !once(random, 4))
+        .filter(() => vm === 0 || !once(random, 4))
         .map(({ name }) => ({ switch: name, ...(once(random, 6) && { rate: oneOf(random, [1000, MIB]) }) })),
       disks: disks.filter(() => once(random, 2)).map(({ name }) => ({ disk: name, ...(once(random, 4) && { readOnly: true }) })),
       devices: { entropy: once(random, 3), console: once(random, 3) },
