@@ -53,15 +53,15 @@ function fetch(port: ConsolePort, most: u32): u32 {
   return bytes;
 }
 
-/** Prints a piece of what the driver sends; true: there is more, and room for it. Where there is no room, the console tells when there is. The caller holds no lock. */
+/** Prints a piece of what the driver sends; true: there is more, for which the guest kicks again, as it polls its UART where there is no room. The caller holds no lock. */
 export function print(port: ConsolePort): bool {
   const device = port.device;
   const vm = device.vm;
   guard.enter(vm);
   const most = min<u32>(console.room(vm.id), PIECE);
   locks.acquire(device.lock);
-  const works = most != 0 && queues.runs(device);
-  const bytes = works ? fetch(port, most) : 0;
+  const works = queues.runs(device);
+  const bytes = works && most != 0 ? fetch(port, most) : 0;
   const more = works && queues.hasMore(queues.nth(device, CONSOLE_TRANSMIT));
   locks.release(device.lock);
   for (let n: u32 = 0; n < bytes; n++) console.write(vm.id, load<u8>(room() + n));

@@ -354,14 +354,12 @@ export function settle(vms: u64): void {
   settlePorts0(concerned);
 }
 
-/** Goes on with the consoles of VMs. */
+/** Brings VMs what was typed for them. */
 function settlePorts0(vms: u64): void {
   let more: u64 = 0;
   for (let left = vms; left != 0; left &= left - 1) {
     const device = deviceOf(ctz<u64>(left) as u32);
-    if (changetype<usize>(device) == 0) continue;
-    if (kickPort0(device, CONSOLE_TRANSMIT)) more |= bit(device);
-    if (kickPort0(device, CONSOLE_RECEIVE)) more |= bit(device);
+    if (changetype<usize>(device) != 0 && kickPort0(device, CONSOLE_RECEIVE)) more |= bit(device);
   }
   if (more == 0) return;
   locks.acquire(all.lock);
