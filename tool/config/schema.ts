@@ -96,6 +96,10 @@ const busybox = settings(
       .array(z.string(rule.MODULES).regex(/^[\w-]+$/, rule.MODULES), rule.MODULES)
       .optional()
       .describe("Modules of the VM's kernel, which is Debian's, that are inserted before the shell starts, and what they need."),
+    packages: z
+      .array(z.string(rule.PACKAGES).regex(/^[a-z0-9][a-z0-9.+-]*[a-z0-9+]$/, rule.PACKAGES), rule.PACKAGES)
+      .optional()
+      .describe("Debian packages for arm64, and the shared libraries that their programs need; fetched once."),
   },
   rule.BUSYBOX,
 );
