@@ -281,15 +281,18 @@ const sharedRegion = settings(
   rule.SHARED,
 );
 
+const sectors = size.refine((bytes) => bytes % virtioBlock.SECTOR === 0, rule.SECTORS);
+
+const sectorsOfDisk = sectors.refine((bytes) => bytes > 0, rule.SECTORS);
+
 const boardDisk = settings(
   {
     serial: serial.describe("Its serial number, by which it is known."),
     image: path(rule.FILE).optional().describe("The file that `hyper-lite run` has QEMU take for it: raw, and written to."),
+    size: sectorsOfDisk.optional().describe("How large `image` is made where there is no such file."),
   },
   rule.BOARD_DISK,
 );
-
-const sectors = size.refine((bytes) => bytes % virtioBlock.SECTOR === 0, rule.SECTORS);
 
 const disk = settings(
   {
@@ -297,8 +300,7 @@ const disk = settings(
     file: file.optional().describe("What is on it; it goes into the bundle."),
     board: boardDisk.optional().describe("In place of a file: a slice of one of the board's disks."),
     start: sectors.optional().describe("Where the slice begins, a multiple of 512 bytes; by default 0."),
-    size: sectors
-      .refine((bytes) => bytes > 0, rule.SECTORS)
+    size: sectorsOfDisk
       .optional()
       .describe("By default that of the file, or the rest of the board's disk. Zeros behind the end of the file."),
     writable: flag(false).describe(
