@@ -8,8 +8,8 @@ import { reported } from "../tool/chain/run.ts";
 import { withLock } from "../tool/lock.ts";
 import { ROOT } from "../tool/paths.ts";
 import { broken, count, type Figures, LINUX_RATIO_LIMIT, linuxRatio, single } from "./limits.ts";
-import { measureLinux, measureLinuxNatively, measureOperations, measureStart } from "./measure.ts";
-import { linuxStarts, operations, type Reference, starts } from "./reference.ts";
+import { measureLinux, measureLinuxNatively, measureOperations, measureStart, measureTransfer } from "./measure.ts";
+import { linuxStarts, operations, type Reference, starts, transfers } from "./reference.ts";
 
 const { values: flags } = parseArgs({
   options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
@@ -24,6 +24,7 @@ const measure = async (): Promise<Record<string, Figures>> => {
   if (flags.quick) return figures;
   figures["linux-native"] = single(await measureLinuxNatively());
   figures["linux-vm"] = single(await measureLinux());
+  for (const [name, { offload }] of Object.entries(transfers)) figures[name] = single((await measureTransfer(offload)).perByte);
   return figures;
 };
 
@@ -58,6 +59,9 @@ const print = (figures: Record<string, Figures>): void => {
   );
   process.stdout.write(`${table(["", "min", "median", "p99", "max", "limit", ...PEERS], operationRows)}\n`);
   process.stdout.write(table(["", "", "limit", ...PEERS], startRows));
+  const transferRows = present(transfers).map(([f, reference]) => [reference.title, f.median.toFixed(3), limitOf(reference)]);
+  if (transferRows.length > 0)
+    process.stdout.write(`\nInstructions at EL2 for each byte between two VMs\n\n${table(["", "", "limit"], transferRows)}`);
   const ratio = linuxRatio(figures);
   if (ratio !== undefined) {
     process.stdout.write(
