@@ -15,6 +15,9 @@ const { values: flags } = parseArgs({
   options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
 });
 
+/** Under which name the bytes are that a transfer was measured by. */
+const bytesOf = (name: string): string => `${name}-bytes`;
+
 const measure = async (): Promise<Record<string, Figures>> => {
   const figures: Record<string, Figures> = {
     ...(await measureOperations()),
@@ -24,7 +27,11 @@ const measure = async (): Promise<Record<string, Figures>> => {
   if (flags.quick) return figures;
   figures["linux-native"] = single(await measureLinuxNatively());
   figures["linux-vm"] = single(await measureLinux());
-  for (const [name, { offload }] of Object.entries(transfers)) figures[name] = single((await measureTransfer(offload)).perByte);
+  for (const [name, { offload }] of Object.entries(transfers)) {
+    const { bytes, perByte } = await measureTransfer(offload);
+    figures[name] = single(perByte);
+    figures[bytesOf(name)] = single(bytes);
+  }
   return figures;
 };
 
@@ -59,15 +66,20 @@ const print = (figures: Record<string, Figures>): void => {
   );
   process.stdout.write(`${table(["", "min", "median", "p99", "max", "limit", ...PEERS], operationRows)}\n`);
   process.stdout.write(table(["", "", "limit", ...PEERS], startRows));
-  const transferRows = present(transfers).map(([f, reference]) => [reference.title, f.median.toFixed(3), limitOf(reference)]);
-  if (transferRows.length > 0)
-    process.stdout.write(`\nInstructions at EL2 for each byte between two VMs\n\n${table(["", "", "limit"], transferRows)}`);
   const ratio = linuxRatio(figures);
   if (ratio !== undefined) {
     process.stdout.write(
       `\nLinux in a VM takes ${((ratio - 1) * 100).toFixed(2)} % more than natively, limit ${((LINUX_RATIO_LIMIT - 1) * 100).toFixed(0)} %\n`,
     );
   }
+  const transferRows = Object.entries(transfers).flatMap(([name, reference]) => {
+    const [perByte, bytes] = [figures[name], figures[bytesOf(name)]];
+    if (perByte === undefined || bytes === undefined) return [];
+    return [[reference.title, bytes.median.toLocaleString("en"), perByte.median.toFixed(3), limitOf(reference)]];
+  });
+  if (transferRows.length === 0) return;
+  process.stdout.write(`\nTCP between two VMs, and the instructions at EL2 for each byte\n\n`);
+  process.stdout.write(table(["", "bytes", "", "limit"], transferRows));
 };
 
 const bench = async (): Promise<void> => {

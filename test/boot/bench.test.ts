@@ -33,7 +33,7 @@ test("Linux in a VM, held against the same Linux natively", async () => {
 });
 
 for (const [name, { title, offload }] of Object.entries(transfers)) {
-  test(`${title}: instructions at EL2 for each byte between two VMs`, async () => {
+  test(`TCP between two VMs, ${title}: instructions at EL2 for each byte`, async () => {
     const { bytes, perByte } = await measureTransfer(offload);
     assert.equal(bytes, (offload ? 32 : 8) * 2 ** 20);
     assert.deepEqual(broken({ [name]: single(perByte) }), []);
