@@ -91,6 +91,8 @@ const transfer = async (options: Transfer): Promise<{ readonly bytes: number; re
       ended = true;
     });
     instructions = counter.count(() => ended);
+    // Where QEMU fails, how it ended says more.
+    instructions.catch(() => {});
     return running;
   });
   return { bytes: numberIn(output, /bytes (\d+)/), instructions: await instructions };

@@ -77,8 +77,8 @@ const addLibraries = (programs: readonly string[], unpacked: string, root: strin
   }
 };
 
-/** Puts what goes into a RAM disk into `root`; `unpacked` has a folder for each package. */
-const choose = (names: readonly string[], unpacked: string, root: string): void => {
+/** Puts what packages bring into a RAM disk into `root`; `unpacked` has a folder for each, and for each that they depend on. */
+export const choose = (names: readonly string[], unpacked: string, root: string): void => {
   for (const name of names) {
     for (const path of filesIn(join(unpacked, name))) {
       if (LEFT_OUT.test(path)) continue;
