@@ -3,8 +3,11 @@
 import { join } from "node:path";
 import { Board, type BoardListener, boardDefaults } from "../tool/board.ts";
 import { ROOT } from "../tool/paths.ts";
-import { type SessionOptions, startSystem } from "../tool/session.ts";
+import { type SessionOptions, startBoard, startSystem } from "../tool/session.ts";
 import { fetchSource } from "../tool/sources.ts";
+import { buildConfig } from "../tool/system.ts";
+import { El2Counter } from "./el2-counter.ts";
+import { iperf, type Transfer } from "./iperf/iperf.ts";
 import type { Figures } from "./limits.ts";
 import { linux } from "./linux/linux.ts";
 
@@ -69,6 +72,39 @@ const RUNS_SINCE = /vm0 runs since the board's count of (\d+)/;
 export const measureStart = async (scrubAtBoot: boolean): Promise<number> => {
   const { log } = await runSystem("examples/hello", { scrubAtBoot, logLevels: { vm: "debug" } });
   return numberIn(log, RUNS_SINCE);
+};
+
+/** Bytes that two VMs sent themselves by TCP, and the instructions at EL2 for each. */
+export interface Transferred {
+  readonly bytes: number;
+  readonly perByte: number;
+}
+
+const transfer = async (options: Transfer): Promise<{ readonly bytes: number; readonly instructions: number }> => {
+  using counter = new El2Counter();
+  const { bundle, board } = await buildConfig(iperf(options), ROOT);
+  let ended = false;
+  let instructions = Promise.resolve(0);
+  const { output } = await listen((listener) => {
+    const running = startBoard(bundle, { ...board, icount: true, qemuArgs: [...FIXED_CLOCK, ...counter.qemuArgs] }, listener);
+    void running.ended.then(() => {
+      ended = true;
+    });
+    instructions = counter.count(() => ended);
+    // Where QEMU fails, how it ended says more.
+    instructions.catch(() => {});
+    return running;
+  });
+  return { bytes: numberIn(output, /bytes (\d+)/), instructions: await instructions };
+};
+
+/** What a longer transfer takes more than a shorter one: neither boots nor ends of connections count. */
+export const measureTransfer = async (offload: boolean): Promise<Transferred> => {
+  const [few, many] = offload ? [8, 40] : [4, 12];
+  const short = await transfer({ mebibytes: few, offload });
+  const long = await transfer({ mebibytes: many, offload });
+  const bytes = long.bytes - short.bytes;
+  return { bytes, perByte: (long.instructions - short.instructions) / bytes };
 };
 
 /** Linux in a VM, from reset to its shell. */

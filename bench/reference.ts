@@ -60,3 +60,9 @@ export const linuxStarts: Readonly<Record<string, Reference>> = {
     xen: 943_000_000,
   },
 };
+
+/** TCP between two VMs on one CPU: instructions at EL2 for each byte. */
+export const transfers: Readonly<Record<string, Reference & { readonly offload: boolean }>> = {
+  "tcp-offload": { title: "up to 64 KiB at a time", limit: 0.5, offload: true },
+  "tcp-frames": { title: "a frame at a time", limit: 3, offload: false },
+};

@@ -8,12 +8,15 @@ import { reported } from "../tool/chain/run.ts";
 import { withLock } from "../tool/lock.ts";
 import { ROOT } from "../tool/paths.ts";
 import { broken, count, type Figures, LINUX_RATIO_LIMIT, linuxRatio, single } from "./limits.ts";
-import { measureLinux, measureLinuxNatively, measureOperations, measureStart } from "./measure.ts";
-import { linuxStarts, operations, type Reference, starts } from "./reference.ts";
+import { measureLinux, measureLinuxNatively, measureOperations, measureStart, measureTransfer } from "./measure.ts";
+import { linuxStarts, operations, type Reference, starts, transfers } from "./reference.ts";
 
 const { values: flags } = parseArgs({
   options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
 });
+
+/** Under which name the bytes are that a transfer was measured by. */
+const bytesOf = (name: string): string => `${name}-bytes`;
 
 const measure = async (): Promise<Record<string, Figures>> => {
   const figures: Record<string, Figures> = {
@@ -24,6 +27,11 @@ const measure = async (): Promise<Record<string, Figures>> => {
   if (flags.quick) return figures;
   figures["linux-native"] = single(await measureLinuxNatively());
   figures["linux-vm"] = single(await measureLinux());
+  for (const [name, { offload }] of Object.entries(transfers)) {
+    const { bytes, perByte } = await measureTransfer(offload);
+    figures[name] = single(perByte);
+    figures[bytesOf(name)] = single(bytes);
+  }
   return figures;
 };
 
@@ -64,6 +72,14 @@ const print = (figures: Record<string, Figures>): void => {
       `\nLinux in a VM takes ${((ratio - 1) * 100).toFixed(2)} % more than natively, limit ${((LINUX_RATIO_LIMIT - 1) * 100).toFixed(0)} %\n`,
     );
   }
+  const transferRows = Object.entries(transfers).flatMap(([name, reference]) => {
+    const [perByte, bytes] = [figures[name], figures[bytesOf(name)]];
+    if (perByte === undefined || bytes === undefined) return [];
+    return [[reference.title, bytes.median.toLocaleString("en"), perByte.median.toFixed(3), limitOf(reference)]];
+  });
+  if (transferRows.length === 0) return;
+  process.stdout.write(`\nTCP between two VMs, and the instructions at EL2 for each byte\n\n`);
+  process.stdout.write(table(["", "bytes", "", "limit"], transferRows));
 };
 
 const bench = async (): Promise<void> => {

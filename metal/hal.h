@@ -105,15 +105,22 @@ HAL(void, phys, store16, u64 pa, u32 value) {
 }
 
 // Normal memory takes pairs at any address.
-static inline void copy(u64 target, u64 source, u64 bytes) {
+static inline __attribute__((always_inline)) void copy64(u64 *target, u64 *source) {
   u64 a, b, c, d, e, f, g, h;
-  u64 end = target + (bytes & ~63ull);
-  while (target < end)
-    ASM("ldp %0, %1, [%8], #16\n\tldp %2, %3, [%8], #16\n\tldp %4, %5, [%8], #16\n\tldp %6, %7, [%8], #16\n\t"
-        "stp %0, %1, [%9], #16\n\tstp %2, %3, [%9], #16\n\tstp %4, %5, [%9], #16\n\tstp %6, %7, [%9], #16"
-        : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d), "=&r"(e), "=&r"(f), "=&r"(g), "=&r"(h), "+r"(source), "+r"(target)
-        :
-        : "memory");
+  ASM("ldp %0, %1, [%8], #16\n\tldp %2, %3, [%8], #16\n\tldp %4, %5, [%8], #16\n\tldp %6, %7, [%8], #16\n\t"
+      "stp %0, %1, [%9], #16\n\tstp %2, %3, [%9], #16\n\tstp %4, %5, [%9], #16\n\tstp %6, %7, [%9], #16"
+      : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d), "=&r"(e), "=&r"(f), "=&r"(g), "=&r"(h), "+r"(*source), "+r"(*target)
+      :
+      : "memory");
+}
+static inline void copy(u64 target, u64 source, u64 bytes) {
+  u64 a;
+  u64 end = target + (bytes & ~127ull);
+  while (target < end) {
+    copy64(&target, &source);
+    copy64(&target, &source);
+  }
+  if (bytes & 64) copy64(&target, &source);
   for (end = target + (bytes & 56); target < end;)
     ASM("ldr %0, [%1], #8\n\tstr %0, [%2], #8" : "=&r"(a), "+r"(source), "+r"(target) : : "memory");
   for (end = target + (bytes & 7); target < end;)

@@ -1,7 +1,7 @@
 // Fetches Debian packages for arm64 through an apt state of its own: no root, no foreign architecture on the machine, nothing of the
 // machine's own apt touched. The sources and keys are the machine's; apt verifies signatures and hashes.
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
 import { UserError } from "./user-error.ts";
@@ -54,27 +54,50 @@ export class Apt {
     writeFileSync(this.#stamp, "");
   }
 
+  /** Whether one of the sources has a package of exactly this name. */
+  async has(name: string): Promise<boolean> {
+    const names = await runCommand("apt-cache", ["-c", this.#config, "pkgnames", name]);
+    const isThere = names.split("\n").includes(name);
+    // By the next time the user may have added the source, and the lists have to be fetched anew.
+    if (!isThere) rmSync(this.#stamp, { force: true });
+    return isThere;
+  }
+
   /** The fields of a package's candidate version. `source` is the line of a sources list that has it. */
   async show(name: string, source: string): Promise<ReadonlyMap<string, string>> {
-    const names = await runCommand("apt-cache", ["-c", this.#config, "pkgnames", name]);
-    if (!names.split("\n").includes(name)) {
-      // By the next time the user may have added the source, and the lists have to be fetched anew.
-      rmSync(this.#stamp, { force: true });
+    if (!(await this.has(name)))
       throw new UserError(`none of this machine's apt sources has ${name}; add "${source}" to /etc/apt/sources.list`);
-    }
     const text = await runCommand("apt-cache", ["-c", this.#config, "show", "--no-all-versions", name]);
     return new Map([...text.matchAll(/^([A-Za-z0-9-]+): (.*)$/gm)].map((match) => [match[1]!, match[2]!]));
   }
 
+  /** The versions of packages and of all that they depend on, by their names. What they only recommend is not among them. */
+  async closure(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const plan = await runCommand("apt-get", ["-c", this.#config, "-q", "-s", "--no-install-recommends", "install", ...names]);
+    return new Map([...plan.matchAll(/^Inst (\S+) \((\S+)/gm)].map((match) => [match[1]!, match[2]!]));
+  }
+
   /** Downloads a package, verified, and unpacks it into `target`. */
   async unpack(name: string, target: string): Promise<void> {
+    await this.#download([name], (file) => runCommand("dpkg-deb", ["-x", file, target]));
+  }
+
+  /** Downloads packages, verified, and unpacks each into a folder of `target` that has its name. */
+  async unpackApart(names: readonly string[], target: string): Promise<void> {
+    await this.#download(names, (file, name) => runCommand("dpkg-deb", ["-x", file, join(target, name)]));
+  }
+
+  async #download(names: readonly string[], use: (file: string, name: string) => Promise<unknown>): Promise<void> {
     // A folder of its own, for apt keeps a file that is there and has the right size without looking into it.
     const folder = mkdtempSync(join(this.#folder, "download-"));
     try {
-      await runCommand("apt-get", ["-c", this.#config, "-q", "download", name], { cwd: folder });
-      const file = readdirSync(folder).find((entry) => entry.endsWith(".deb"));
-      if (file === undefined) throw new UserError(`apt-get downloaded nothing for ${name}`);
-      await runCommand("dpkg-deb", ["-x", join(folder, file), target]);
+      await runCommand("apt-get", ["-c", this.#config, "-q", "download", ...names], { cwd: folder });
+      const files = globSync("*.deb", { cwd: folder });
+      for (const name of names) {
+        const file = files.find((one) => one.startsWith(`${name}_`));
+        if (file === undefined) throw new UserError(`apt-get downloaded nothing for ${name}`);
+        await use(join(folder, file), name);
+      }
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

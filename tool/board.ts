@@ -8,6 +8,7 @@ import { layout } from "../abi/layout.ts";
 import { record } from "../abi/record.ts";
 import { virtBoard } from "../abi/virt-board.ts";
 import { ConsoleSplitter, parseLogLine } from "./console.ts";
+import type { DiskImage } from "./disk-image.ts";
 import { hypervisor } from "./paths.ts";
 import type { Ring } from "./record/ring.ts";
 import { MIB } from "./size.ts";
@@ -27,8 +28,8 @@ export interface BoardOptions {
   readonly record?: Ring | undefined;
   /** Network devices, each connected to QEMU's user network: its gateway is the host, 10.0.2.2, where the host's loopback is reached. */
   readonly nets?: readonly { readonly mac?: string | undefined }[] | undefined;
-  /** Disks: raw files, by their serial numbers. */
-  readonly disks?: readonly { readonly serial: string; readonly image: string }[] | undefined;
+  /** Disks, whose files are there. */
+  readonly disks?: readonly DiskImage[] | undefined;
   /** A console device, the other end of a system's pipe, and the Unix socket that whoever is there connects to. */
   readonly pipe?: boolean | undefined;
   readonly pipeSocket?: string | undefined;
@@ -83,7 +84,7 @@ const netDevice = ({ mac }: { readonly mac?: string | undefined }, n: number): s
   ...["-device", `virtio-net-device,netdev=net${n}${mac === undefined ? "" : `,mac=${mac}`}`],
 ];
 
-const diskDevice = ({ serial, image }: { readonly serial: string; readonly image: string }, n: number): string[] => [
+const diskDevice = ({ serial, image }: DiskImage, n: number): string[] => [
   ...["-drive", `if=none,id=disk${n},format=raw,file=${quoted(image)}`],
   ...["-device", `virtio-blk-device,drive=disk${n},serial=${quoted(serial)}`],
 ];

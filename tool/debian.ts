@@ -6,8 +6,7 @@ import { basename, join } from "node:path";
 import { Apt } from "./apt.ts";
 import { progress } from "./command.ts";
 import type { DebianFile } from "./config/schema.ts";
-import { withLock } from "./lock.ts";
-import { BUILD } from "./paths.ts";
+import { DEBIAN_FOLDER, Fetchable } from "./fetchable.ts";
 import { UserError } from "./user-error.ts";
 
 interface Material {
@@ -25,7 +24,6 @@ interface Material {
   readonly source: string;
 }
 
-const FOLDER = join(BUILD, "debian");
 const MODULES = "modules";
 
 const MAIN = "deb http://deb.debian.org/debian bookworm main";
@@ -68,16 +66,16 @@ const resolvePackage = async (apt: Apt, material: Material): Promise<string> => 
 
 /** Puts the file into `target`, and beside it the name and version of the package that it came from. */
 const fetchInto = async (material: Material, target: string): Promise<void> => {
-  const apt = new Apt(join(FOLDER, "apt"));
+  const apt = new Apt(join(DEBIAN_FOLDER, "apt"));
   await apt.update();
   const name = await resolvePackage(apt, material);
   const version = (await apt.show(name, material.source)).get("Version");
   progress(`fetching ${name} ${version} (arm64)`);
-  const unpacked = mkdtempSync(join(FOLDER, "unpacked-"));
+  const unpacked = mkdtempSync(join(DEBIAN_FOLDER, "unpacked-"));
   try {
     await apt.unpack(name, unpacked);
     const path = join(unpacked, material.file.replace("*", name.replace("linux-image-", "")));
-    const folder = mkdtempSync(join(FOLDER, "new-"));
+    const folder = mkdtempSync(join(DEBIAN_FOLDER, "new-"));
     chmodSync(folder, 0o755);
     copyFileSync(path, join(folder, keptAs(material)));
     if (material.modules !== undefined) {
@@ -93,41 +91,18 @@ const fetchInto = async (material: Material, target: string): Promise<void> => {
   }
 };
 
-/** A file of Debian's. */
-export interface Fetchable {
-  /** Where it lies once it is there, and the folder of its modules, if it is a kernel. */
-  readonly path: string;
-  readonly modules: string;
-  readonly isThere: boolean;
-  /** Fetches it unless it is there; returns its path. */
-  fetch(): Promise<string>;
-}
-
 const fetchable = (material: Material): Fetchable => {
-  const target = join(FOLDER, material.name);
+  const target = join(DEBIAN_FOLDER, material.name);
   const path = join(target, keptAs(material));
-  const modules = join(target, MODULES);
-  const isThere = (): boolean => existsSync(path) && (material.modules === undefined || existsSync(modules));
-  const fetch = async (): Promise<string> => {
-    if (!isThere()) {
-      await withLock(join(FOLDER, "lock"), async () => {
-        if (!isThere()) await fetchInto(material, target);
-      });
-    }
-    return path;
-  };
-  return {
-    path,
-    modules,
-    fetch,
-    get isThere() {
-      return isThere();
-    },
-  };
+  const isThere = (): boolean => existsSync(path) && (material.modules === undefined || existsSync(join(target, MODULES)));
+  return new Fetchable(path, isThere, () => fetchInto(material, target));
 };
 
 /** What `{ debian: … }` names in a configuration: Debian 12's kernels (cloud flavour), or U-Boot for QEMU's `virt`, which is what a guest sees. */
 export const debianFile = (name: DebianFile): Fetchable => fetchable(materials[name]);
+
+/** The folder of a kernel's modules, once the kernel is there. */
+export const debianModules = (name: DebianFile): string => join(DEBIAN_FOLDER, name, MODULES);
 
 /** A busybox without libraries, for arm64. */
 export const debianBusybox = fetchable(busybox);

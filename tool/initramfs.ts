@@ -1,13 +1,15 @@
-// Makes the initial RAM disk of the Linux examples: a static busybox and an init script that ends in a shell on the console.
+// Makes the initial RAM disk of the Linux examples: a static busybox, Debian packages if need be, and an init script that ends in a shell on
+// the console.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { BusyboxOptions } from "./config/schema.ts";
-import { cpioCharacterDevice, cpioDirectory, cpioFile, cpioSymlink, writeCpio } from "./cpio.ts";
+import { type CpioEntry, cpioCharacterDevice, cpioDirectory, cpioFile, cpioSymlink, writeCpio } from "./cpio.ts";
 import { debianBusybox } from "./debian.ts";
 import type { KernelModule } from "./kernel-module.ts";
+import { debianPackages, filesIn, mergedFolders } from "./packages.ts";
 import { BUILD } from "./paths.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
@@ -32,15 +34,36 @@ echo "Linux $(uname -r) on $(uname -m): a busybox shell. poweroff -f leaves." >/
 exec setsid -c sh${command === undefined ? "" : ` -c ${quoted(command)}`} </dev/$tty >/dev/$tty 2>&1
 `;
 
-const archive = (
-  busybox: Buffer,
-  { programs = {}, command }: BusyboxOptions,
-  folder: string,
-  modules: readonly KernelModule[],
-): Buffer =>
+/** What Debian packages bring, with the folders that it lies in. */
+const packageEntries = (root: string): CpioEntry[] => {
+  const files = filesIn(root).map((path): CpioEntry => {
+    const stat = lstatSync(join(root, path));
+    if (stat.isSymbolicLink()) return cpioSymlink(path, readlinkSync(join(root, path)));
+    return cpioFile(path, readFileSync(join(root, path)), stat.mode & 0o777);
+  });
+  const folders = new Set(["usr"]);
+  const add = (path: string): void => {
+    if (path === "." || folders.has(path)) return;
+    add(dirname(path));
+    folders.add(path);
+  };
+  for (const { path } of files) add(dirname(path));
+  const links = Object.entries(mergedFolders).map(([path, target]) => cpioSymlink(path, target));
+  return [...[...folders].map(cpioDirectory), ...links, ...files];
+};
+
+interface Parts {
+  readonly busybox: Buffer;
+  readonly modules: readonly KernelModule[];
+  /** The folder of what Debian packages bring. */
+  readonly packages: string | undefined;
+}
+
+const archive = ({ busybox, modules, packages }: Parts, { programs = {}, command }: BusyboxOptions, folder: string): Buffer =>
   writeCpio([
     ...["bin", "dev", "proc", "root", "sys", "tmp"].map(cpioDirectory),
     cpioCharacterDevice("dev/console", 5, 1),
+    ...(packages === undefined ? [] : packageEntries(packages)),
     cpioFile("bin/busybox", busybox, 0o755),
     cpioSymlink("bin/sh", "busybox"),
     cpioFile("init", Buffer.from(init(command, modules)), 0o755),
@@ -56,7 +79,8 @@ export const makeInitramfs = async (
   modules: readonly KernelModule[] = [],
 ): Promise<string> => {
   const busybox = readFileSync(await debianBusybox.fetch());
-  const bytes = archive(busybox, options, configFolder, modules);
+  const packages = options.packages?.length ? await debianPackages(options.packages).fetch() : undefined;
+  const bytes = archive({ busybox, modules, packages }, options, configFolder);
   const folder = join(BUILD, "initramfs");
   const file = join(folder, `busybox-${createHash("sha256").update(bytes).digest("hex").slice(0, 16)}.cpio.gz`);
   if (!existsSync(file)) {

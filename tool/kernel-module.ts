@@ -1,9 +1,10 @@
-// Modules of a Linux kernel: which others one depends on, as its own file says (ELF, gABI 4.1, chapter 4; section .modinfo, scripts/mod/modpost.c of Linux),
+// Modules of a Linux kernel: which others one depends on, as its own file says (section .modinfo, scripts/mod/modpost.c of Linux),
 // and in which order they can be inserted.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { rules } from "./config/rules.ts";
+import { elfSection } from "./elf-section.ts";
 
 export interface KernelModule {
   /** As the kernel has it, with "_" for "-". */
@@ -20,26 +21,9 @@ export class NoModule extends Error {
 
 const nameOf = (file: string): string => basename(file, ".ko").replaceAll("-", "_");
 
-//  Elf64_Ehdr   40 shoff   58 shentsize   60 shnum   62 shstrndx
-//  Elf64_Shdr    0 name   24 offset   32 size
-const section = (file: Buffer, name: string): Buffer => {
-  const table = Number(file.readBigUInt64LE(40));
-  const [stride, count, strings] = [58, 60, 62].map((at) => file.readUInt16LE(at)) as [number, number, number];
-  const contents = (index: number): Buffer => {
-    const [offset, size] = [24, 32].map((at) => Number(file.readBigUInt64LE(table + index * stride + at))) as [number, number];
-    return file.subarray(offset, offset + size);
-  };
-  const names = contents(strings);
-  for (let index = 0; index < count; index++) {
-    const at = file.readUInt32LE(table + index * stride);
-    if (names.toString("latin1", at, names.indexOf(0, at)) === name) return contents(index);
-  }
-  return Buffer.alloc(0);
-};
-
 /** The names of the modules that a module needs. */
 const dependsOf = (bytes: Buffer): string[] => {
-  const strings = section(bytes, ".modinfo").toString("latin1").split("\0");
+  const strings = elfSection(bytes, ".modinfo").toString("latin1").split("\0");
   const depends = strings.find((text) => text.startsWith("depends="))?.slice("depends=".length) ?? "";
   return depends
     .split(",")

@@ -1,9 +1,10 @@
-// One run of a system: its bundle in a temporary file, a board that starts with it, and nothing left behind.
+// One run of a system: its bundle in a temporary file, a board that starts with it, and nothing left behind but the files of its disks.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Board, type BoardListener, type BoardOptions, qemuArguments } from "./board.ts";
+import { makeDiskImage } from "./disk-image.ts";
 import { type BuildOptions, buildSystem } from "./system.ts";
 import { UserError } from "./user-error.ts";
 
@@ -11,6 +12,7 @@ export interface SessionOptions extends BoardOptions, BuildOptions {}
 
 /** Starts a board with a bundle, or without any. */
 export const startBoard = (bundle: Buffer | undefined, options: BoardOptions, listener: BoardListener): Board => {
+  for (const disk of options.disks ?? []) makeDiskImage(disk);
   const folder = mkdtempSync(join(tmpdir(), "hyper-lite-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   process.once("exit", remove);

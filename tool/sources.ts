@@ -6,10 +6,11 @@ import { resolve } from "node:path";
 import { inspect } from "node:util";
 import { type Mistake, partOf } from "./config/mistakes.ts";
 import { rules } from "./config/rules.ts";
-import type { FileSource, KernelSource } from "./config/schema.ts";
-import { debianBusybox, debianFile, type Fetchable } from "./debian.ts";
+import type { BusyboxOptions, FileSource, KernelSource } from "./config/schema.ts";
+import { debianBusybox, debianFile, debianModules } from "./debian.ts";
 import { makeInitramfs } from "./initramfs.ts";
-import { modulesFor, NoModule } from "./kernel-module.ts";
+import { type KernelModule, modulesFor, NoModule } from "./kernel-module.ts";
+import { debianPackages, NoPackage } from "./packages.ts";
 import { messageOf, UserError } from "./user-error.ts";
 
 /** A file in memory, with the path that messages name. */
@@ -25,11 +26,17 @@ class NoPath extends Error {
   }
 }
 
-/** The modules that an initial RAM disk has, of Debian's kernels; none of another one. */
-const modulesOf = (source: FileSource): readonly string[] =>
-  typeof source === "object" && "busybox" in source && source.busybox !== true ? (source.busybox.modules ?? []) : [];
-const debianKernel = (kernel: KernelSource | undefined): Fetchable | undefined =>
-  typeof kernel === "object" ? debianFile(kernel.debian) : undefined;
+/** What an initial RAM disk is to have; nothing of another file. */
+const optionsOf = (source: FileSource): BusyboxOptions =>
+  typeof source === "object" && "busybox" in source && source.busybox !== true ? source.busybox : {};
+const modulesOf = (source: FileSource): readonly string[] => optionsOf(source).modules ?? [];
+
+/** Modules of Debian's kernels; none of another one. */
+const fetchModules = async (names: readonly string[], kernel: KernelSource | undefined): Promise<readonly KernelModule[]> => {
+  if (names.length === 0 || typeof kernel !== "object") return [];
+  await debianFile(kernel.debian).fetch();
+  return modulesFor(names, debianModules(kernel.debian));
+};
 
 /**
  * The path of what a source stands for, fetched or made if need be; paths are relative to `folder`, modules are those of `kernel`. Throws what a function
@@ -43,21 +50,22 @@ export const fetchSource = async (source: FileSource, folder: string, kernel?: K
     return resolve(folder, path);
   }
   if ("debian" in source) return await debianFile(source.debian).fetch();
-  const names = modulesOf(source);
-  const from = names.length === 0 ? undefined : debianKernel(kernel);
-  await from?.fetch();
-  const modules = from === undefined ? [] : modulesFor(names, from.modules);
-  return await makeInitramfs(source.busybox === true ? {} : source.busybox, folder, modules);
+  return await makeInitramfs(optionsOf(source), folder, await fetchModules(modulesOf(source), kernel));
 };
 
 /** Whether it takes a network to have it. What a function does cannot be known. */
 const isRemote = (source: FileSource, kernel: KernelSource | undefined): boolean => {
   if (typeof source !== "object") return false;
+  const { modules = [], packages = [] } = optionsOf(source);
   const files =
     "debian" in source
       ? [debianFile(source.debian)]
-      : [debianBusybox, ...(modulesOf(source).length === 0 ? [] : [debianKernel(kernel)])];
-  return files.some((file) => file?.isThere === false);
+      : [
+          debianBusybox,
+          ...(modules.length > 0 && typeof kernel === "object" ? [debianFile(kernel.debian)] : []),
+          ...(packages.length > 0 ? [debianPackages(packages)] : []),
+        ];
+  return files.some((file) => !file.isThere);
 };
 
 /** The files of one system. */
@@ -107,9 +115,8 @@ export class Files {
 
   /** Whether all programs that go into an initial RAM disk are there: each that is not is a mistake. */
   #hasPrograms(source: FileSource, place: string): boolean {
-    if (typeof source !== "object" || !("busybox" in source) || source.busybox === true) return true;
     const before = this.mistakes.length;
-    for (const [name, file] of Object.entries(source.busybox.programs ?? {})) {
+    for (const [name, file] of Object.entries(optionsOf(source).programs ?? {})) {
       this.#load(resolve(this.#folder, file), `${place}.busybox.programs${partOf(name)}`);
     }
     return this.mistakes.length === before;
@@ -124,7 +131,7 @@ export class Files {
   }
 
   #ruleFor(thrown: unknown, path: string): string {
-    if (thrown instanceof NoPath || thrown instanceof NoModule) return thrown.message;
+    if (thrown instanceof NoPath || thrown instanceof NoModule || thrown instanceof NoPackage) return thrown.message;
     const { code, path: named } = (thrown ?? {}) as NodeJS.ErrnoException;
     if (code === "ENOENT") return rules.FILE_MISSING(named ?? path);
     return code === "EISDIR" ? rules.FILE_IS_FOLDER(path) : rules.FILE_FAILS(messageOf(thrown));

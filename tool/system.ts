@@ -11,6 +11,7 @@ import { ConfigError, type Mistake } from "./config/mistakes.ts";
 import { type Draft, parseSystem } from "./config/parse.ts";
 import type { Board, LogLevels, System } from "./config/schema.ts";
 import { findConfig, loadConfig } from "./config-file.ts";
+import type { DiskImage } from "./disk-image.ts";
 import { checkDisks, loadDisks, type PlacedDisk, placeDisk } from "./disks.ts";
 import { checkVm, type DraftVm, type LoadedRegion, type LoadedVm, placeVm } from "./layout.ts";
 import { Files } from "./sources.ts";
@@ -34,8 +35,8 @@ export interface BuiltSystem {
   readonly board: Board;
   /** Network devices that it wants of its board. */
   readonly nets: readonly { readonly mac?: string }[];
-  /** Disks that it wants of its board, and the files that QEMU takes for them. */
-  readonly disks: readonly { readonly serial: string; readonly image: string }[];
+  /** Disks that it wants of its board. */
+  readonly disks: readonly DiskImage[];
   /** A pipe of it ends at a console device of its board. */
   readonly pipe: boolean;
   readonly bundle: Buffer;
@@ -79,10 +80,13 @@ const loadedVms = (system: System, drafts: readonly DraftVm[]): LoadedVm[] =>
   }));
 
 /** Each disk of the board once, where its file is said. */
-const imagesOf = (system: System, folder: string): { serial: string; image: string }[] => {
-  const images = new Map<string, string>();
-  for (const { board } of system.disks) if (board?.image !== undefined) images.set(board.serial, resolve(folder, board.image));
-  return Array.from(images, ([serial, image]) => ({ serial, image }));
+const imagesOf = (system: System, folder: string): DiskImage[] => {
+  const images = new Map<string, DiskImage>();
+  for (const { board } of system.disks) {
+    if (board?.image === undefined) continue;
+    images.set(board.serial, { serial: board.serial, image: resolve(folder, board.image), size: board.size });
+  }
+  return [...images.values()];
 };
 
 const build = (

@@ -89,11 +89,14 @@ export class Chain {
 /** A place in one half of a chain, from which bytes are read or written on. */
 @unmanaged
 export class Cursor {
-  chain: Chain;
-  /** The buffer, the one behind the last of its half, and how far the place is in the buffer. */
-  buffer: u32;
-  end: u32;
-  offset: u64;
+  /** Whose RAM it is; null: memory that is no VM's. */
+  vm: Vm;
+  /** The next buffer of its half, and the end of that half's. */
+  next: usize;
+  end: usize;
+  /** The place in the present buffer, and the bytes that are left there. */
+  ipa: u64;
+  left: u64;
 }
 
 /** A disk in RAM: a file of the bundle, and where it is writable the blocks that were written. Or a slice of one of the board's. */

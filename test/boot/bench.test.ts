@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { broken, type Figures, single } from "../../bench/limits.ts";
-import { measureLinux, measureLinuxNatively, measureOperations, measureStart } from "../../bench/measure.ts";
-import { operations } from "../../bench/reference.ts";
+import { measureLinux, measureLinuxNatively, measureOperations, measureStart, measureTransfer } from "../../bench/measure.ts";
+import { operations, transfers } from "../../bench/reference.ts";
 
 /**
  * All but the maxima. When a CPU halts, QEMU's main loop may move the clock on to the next timer before the last instructions are counted, which then come on
@@ -31,3 +31,11 @@ test("Linux in a VM, held against the same Linux natively", async () => {
   const [native, vm] = await Promise.all([measureLinuxNatively(), measureLinux()]);
   assert.deepEqual(broken({ "linux-native": single(native), "linux-vm": single(vm) }), []);
 });
+
+for (const [name, { title, offload }] of Object.entries(transfers)) {
+  test(`TCP between two VMs, ${title}: instructions at EL2 for each byte`, async () => {
+    const { bytes, perByte } = await measureTransfer(offload);
+    assert.equal(bytes, (offload ? 32 : 8) * 2 ** 20);
+    assert.deepEqual(broken({ [name]: single(perByte) }), []);
+  });
+}

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { VmConfig } from "../../tool/config.ts";
 import { scratch } from "../unit/scratch.ts";
 import { boot } from "./expect.ts";
+import { digest, hostServers } from "./host-servers.ts";
 
 /** A VM of Linux with some modules. */
 const linux = (modules: readonly string[], vm: Partial<VmConfig> = {}): VmConfig => ({
@@ -56,8 +56,6 @@ test("console: the shell is on the virtio console, what is typed reaches it, and
 /** The same, which does what is said and switches itself off. */
 const doing = (command: string, modules: readonly string[], vm: Partial<VmConfig> = {}): VmConfig =>
   linux(modules, { ...vm, initrd: { busybox: { modules: ["virtio_mmio", ...modules], command: `${command}; poweroff -f` } } });
-
-const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 test("block: a file system on a disk in RAM, and a read-only disk that two VMs have", async () => {
   const file = join(scratch(), "files");
@@ -198,22 +196,6 @@ test("net: ping, and 64 MiB over HTTP between two VMs", async () => {
   assert.match(end.of("server"), /^done$/m);
 });
 
-/** A server on the host's loopback that sends `bytes`, and one that keeps what it is sent. */
-const servers = async (bytes: Buffer): Promise<{ ports: readonly number[]; taken: () => Buffer; close: () => void }> => {
-  const parts: Buffer[] = [];
-  const http = createHttpServer((_, response) => void response.end(bytes));
-  const sink = createServer({ allowHalfOpen: false }, (socket) => void socket.on("data", (part) => parts.push(part)));
-  const all = [http, sink];
-  await Promise.all(all.map((server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))));
-  return {
-    ports: all.map((server) => (server.address() as AddressInfo).port),
-    taken: () => Buffer.concat(parts),
-    close: () => {
-      for (const server of all) server.close();
-    },
-  };
-};
-
 /** What busybox's nc sends goes by 1 KiB, and takes as long as much more that comes. */
 const UPLOAD = 2 ** 21;
 
@@ -223,12 +205,12 @@ for (const [kind, size] of [
 ] as const) {
   test(`uplink: ping, ${size} MiB from and 2 MiB to the host's loopback, by a ${kind} device`, async () => {
     const bytes = randomBytes(size * 2 ** 20);
-    const { ports, taken, close } = await servers(bytes);
+    await using host = await hostServers(bytes);
     const client = [
       "ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up",
       "ping -c 3 10.0.2.2",
-      `wget -q -O /tmp/file http://10.0.2.2:${ports[0]}/ && sha256sum </tmp/file`,
-      `head -c ${UPLOAD} /tmp/file | nc 10.0.2.2 ${ports[1]}`,
+      `wget -q -O /tmp/file http://10.0.2.2:${host.httpPort}/ && sha256sum </tmp/file`,
+      `head -c ${UPLOAD} /tmp/file | nc 10.0.2.2 ${host.sinkPort}`,
     ];
     await using vm = await boot({
       system: {
@@ -238,11 +220,10 @@ for (const [kind, size] of [
       qemuArgs: kind === "modern" ? ["-global", "virtio-mmio.force-legacy=false"] : [],
     });
     const end = await vm.end();
-    close();
     assert.equal(end.halted?.off, true);
     assert.match(end.output, /3 packets received, 0% packet loss/);
     assert.ok(end.output.includes(digest(bytes)), end.output);
-    assert.equal(digest(taken()), digest(bytes.subarray(0, UPLOAD)), "what the VM has sent");
+    assert.equal(digest(Buffer.concat(host.taken())), digest(bytes.subarray(0, UPLOAD)), "what the VM has sent");
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { bundle } from "../../abi/bundle.ts";
 import { guest } from "../../abi/guest.ts";
+import { formatSize } from "../size.ts";
 import { macOf } from "./mac.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Draft } from "./parse.ts";
@@ -106,6 +107,10 @@ const sliceMistakes = (disks: readonly Draft<Disk>[], index: number, place: stri
     from: start,
     end: start + size,
   });
+  const { size: whole, image } = disk.board ?? {};
+  if (whole !== undefined && image === undefined) return [{ place: `${place}.board.size`, rule: rules.DISK_IMAGE_SIZE() }];
+  const end = (disk.start ?? 0) + (disk.size ?? 1);
+  if (whole !== undefined && end > whole) return [{ place, rule: rules.DISK_BEYOND(formatSize(whole)) }];
   const own = span(disk);
   const other = disks.findIndex((one, n) => {
     const { from, end } = span(one);

@@ -96,6 +96,10 @@ const busybox = settings(
       .array(z.string(rule.MODULES).regex(/^[\w-]+$/, rule.MODULES), rule.MODULES)
       .optional()
       .describe("Modules of the VM's kernel, which is Debian's, that are inserted before the shell starts, and what they need."),
+    packages: z
+      .array(z.string(rule.PACKAGES).regex(/^[a-z0-9][a-z0-9.+-]*[a-z0-9+]$/, rule.PACKAGES), rule.PACKAGES)
+      .optional()
+      .describe("Debian packages for arm64, and the shared libraries that their programs need; fetched once."),
   },
   rule.BUSYBOX,
 );
@@ -278,15 +282,18 @@ const sharedRegion = settings(
   rule.SHARED,
 );
 
+const sectors = size.refine((bytes) => bytes % virtioBlock.SECTOR === 0, rule.SECTORS);
+
+const sectorsOfDisk = sectors.refine((bytes) => bytes > 0, rule.SECTORS);
+
 const boardDisk = settings(
   {
     serial: serial.describe("Its serial number, by which it is known."),
     image: path(rule.FILE).optional().describe("The file that `hyper-lite run` has QEMU take for it: raw, and written to."),
+    size: sectorsOfDisk.optional().describe("How large `image` is made where there is no such file."),
   },
   rule.BOARD_DISK,
 );
-
-const sectors = size.refine((bytes) => bytes % virtioBlock.SECTOR === 0, rule.SECTORS);
 
 const disk = settings(
   {
@@ -294,8 +301,7 @@ const disk = settings(
     file: file.optional().describe("What is on it; it goes into the bundle."),
     board: boardDisk.optional().describe("In place of a file: a slice of one of the board's disks."),
     start: sectors.optional().describe("Where the slice begins, a multiple of 512 bytes; by default 0."),
-    size: sectors
-      .refine((bytes) => bytes > 0, rule.SECTORS)
+    size: sectorsOfDisk
       .optional()
       .describe("By default that of the file, or the rest of the board's disk. Zeros behind the end of the file."),
     writable: flag(false).describe(

@@ -46,10 +46,10 @@ function bufferOf(chain: Chain, n: u32): Buffer {
 
 function cursor(n: u32, chain: Chain, first: u32, end: u32): Cursor {
   const at = changetype<Cursor>(cursors + ((cpu.number() * CURSORS + n) << 5));
-  at.chain = chain;
-  at.buffer = first;
-  at.end = end;
-  at.offset = 0;
+  at.vm = chain.vm;
+  at.next = changetype<usize>(bufferOf(chain, first));
+  at.end = changetype<usize>(bufferOf(chain, end));
+  at.left = 0;
   return at;
 }
 
@@ -70,25 +70,27 @@ export function ofMemory(chain: Chain, pa: Pa, bytes: u64, writable: bool): void
   bufferOf(chain, 0).bytes = bytes;
 }
 
-function isMemory(at: Cursor): bool {
-  return changetype<usize>(at.chain.vm) == 0;
-}
-
 /** How many bytes from the cursor on lie in one piece, `most` at most; 0 at the end. */
 function piece(at: Cursor, most: u64): u64 {
-  while (at.buffer < at.end && at.offset == bufferOf(at.chain, at.buffer).bytes) {
-    at.buffer++;
-    at.offset = 0;
+  while (at.left == 0) {
+    if (at.next == at.end) return 0;
+    const buffer = changetype<Buffer>(at.next);
+    at.next += offsetof<Buffer>();
+    at.ipa = buffer.ipa;
+    at.left = buffer.bytes;
   }
-  if (at.buffer == at.end) return 0;
-  const buffer = bufferOf(at.chain, at.buffer);
-  const bytes = min<u64>(most, buffer.bytes - at.offset);
-  return isMemory(at) ? bytes : ram.inOnePiece(at.chain.vm, (buffer.ipa + at.offset) as Ipa, bytes);
+  const bytes = min<u64>(most, at.left);
+  return changetype<usize>(at.vm) == 0 ? bytes : ram.inOnePiece(at.vm, at.ipa as Ipa, bytes);
 }
 
 function address(at: Cursor): Pa {
-  const address = bufferOf(at.chain, at.buffer).ipa + at.offset;
-  return isMemory(at) ? (address as Pa) : ram.find(at.chain.vm, address as Ipa);
+  return changetype<usize>(at.vm) == 0 ? (at.ipa as Pa) : ram.find(at.vm, at.ipa as Ipa);
+}
+
+/** Goes on by bytes of the present buffer. */
+function advance(at: Cursor, bytes: u64): void {
+  at.ipa += bytes;
+  at.left -= bytes;
 }
 
 /** Passes over bytes; fewer are left if there are not so many. */
@@ -96,7 +98,7 @@ export function skip(at: Cursor, bytes: u64): void {
   for (let left = bytes; left != 0; ) {
     const part = piece(at, left);
     if (part == 0) return;
-    at.offset += part;
+    advance(at, part);
     left -= part;
   }
 }
@@ -107,7 +109,7 @@ export function write(to: Cursor, from: Pa, bytes: u64): void {
     const part = piece(to, bytes - done);
     if (part == 0) return;
     phys.copy(address(to), ((from as u64) + done) as Pa, part);
-    to.offset += part;
+    advance(to, part);
     done += part;
   }
 }
@@ -116,7 +118,7 @@ export function read(from: Cursor, to: Pa, bytes: u64): void {
     const part = piece(from, bytes - done);
     if (part == 0) return;
     phys.copy(((to as u64) + done) as Pa, address(from), part);
-    from.offset += part;
+    advance(from, part);
     done += part;
   }
 }
@@ -130,8 +132,8 @@ export function move(from: Cursor, to: Cursor, bytes: u64): void {
     const target = address(to) as u64;
     // A VM may send from where it receives: it keeps what is there.
     if (source >= target + part || target >= source + part) phys.copy(target as Pa, source as Pa, part);
-    from.offset += part;
-    to.offset += part;
+    advance(from, part);
+    advance(to, part);
     left -= part;
   }
 }
@@ -145,7 +147,7 @@ export function sum(from: Cursor, bytes: u64): u32 {
     const folded = fold(phys.sum(address(from), part));
     // What begins at an odd byte has its bytes the other way round.
     total += (done & 1) == 0 ? folded : (bswap<u16>(folded as u16) as u32);
-    from.offset += part;
+    advance(from, part);
     done += part;
   }
   return fold(total);
@@ -171,30 +173,44 @@ export function putBytes(to: Cursor, at: usize, bytes: u32): void {
   for (let n: u32 = 0; n < bytes; n += 8) put(to, load<u64>(at + n), min<u32>(8, bytes - n));
 }
 
+/** 1 to 8 bytes in one piece. */
+function readWord(pa: Pa, bytes: u32): u64 {
+  if (bytes == 8) return phys.read64(pa);
+  let done: u32 = bytes & 4;
+  let value: u64 = done != 0 ? (phys.read32(pa) as u64) : 0;
+  for (; done < bytes; done++) value |= (phys.read8(((pa as u64) + done) as Pa) as u64) << (done << 3);
+  return value;
+}
+function writeWord(pa: Pa, value: u64, bytes: u32): void {
+  if (bytes == 8) {
+    phys.write64(pa, value);
+    return;
+  }
+  let done: u32 = bytes & 4;
+  if (done != 0) phys.write32(pa, value as u32);
+  for (; done < bytes; done++) phys.write8(((pa as u64) + done) as Pa, ((value >> (done << 3)) & 0xff) as u32);
+}
+
 /** Reads 1 to 8 bytes, little-endian; those behind the end are zero. */
 export function get(at: Cursor, bytes: u32): u64 {
-  if (bytes == 8 && piece(at, 8) == 8) {
-    const word = phys.read64(address(at));
-    at.offset += 8;
-    return word;
-  }
   let value: u64 = 0;
-  for (let n: u32 = 0; n < bytes && piece(at, 1) != 0; n++) {
-    value |= (phys.read8(address(at)) as u64) << (n << 3);
-    at.offset++;
+  for (let done: u32 = 0; done < bytes; ) {
+    const part = piece(at, bytes - done) as u32;
+    if (part == 0) return value;
+    value |= readWord(address(at), part) << (done << 3);
+    advance(at, part);
+    done += part;
   }
   return value;
 }
 
 /** Writes the low 1 to 8 bytes of a value; what does not fit is lost. */
 export function put(at: Cursor, value: u64, bytes: u32): void {
-  if (bytes == 8 && piece(at, 8) == 8) {
-    phys.write64(address(at), value);
-    at.offset += 8;
-    return;
-  }
-  for (let n: u32 = 0; n < bytes && piece(at, 1) != 0; n++) {
-    phys.write8(address(at), ((value >> (n << 3)) & 0xff) as u32);
-    at.offset++;
+  for (let done: u32 = 0; done < bytes; ) {
+    const part = piece(at, bytes - done) as u32;
+    if (part == 0) return;
+    writeWord(address(at), value >> (done << 3), part);
+    advance(at, part);
+    done += part;
   }
 }

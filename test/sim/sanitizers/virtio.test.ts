@@ -100,9 +100,7 @@ const bugs: Bug[] = [
   },
   {
     what: "the second buffer of a chain is taken for longer than it is",
-    changes: [
-      { file: CHAIN, find: "min<u64>(most, buffer.bytes - at.offset)", replace: "min<u64>(most, buffer.bytes + 8 - at.offset)" },
-    ],
+    changes: [{ file: CHAIN, find: "at.left = buffer.bytes;", replace: "at.left = buffer.bytes + 8;" }],
     run: filled,
     report: /EL2 writes to 0x\w+ of VM 0, while that is on CPU 0/,
   },
@@ -126,7 +124,7 @@ const bugs: Bug[] = [
         find: "first.writableBytes > NET_HEADER ? first.writableBytes - NET_HEADER : 0",
         replace: "first.writableBytes",
       },
-      { file: CHAIN, find: "min<u64>(most, buffer.bytes - at.offset)", replace: "min<u64>(most, buffer.bytes + 64 - at.offset)" },
+      { file: CHAIN, find: "at.left = buffer.bytes;", replace: "at.left = buffer.bytes + 64;" },
     ],
     run: carried,
     report: /EL2 writes to 0x\w+ of VM 1, while that is on CPU 1/,

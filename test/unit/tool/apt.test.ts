@@ -15,31 +15,39 @@ const SOURCE = "deb http://example.org/debian stable main";
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 interface Archive {
-  /** The package in it. */
+  /** The package `thing`. */
   readonly deb: string;
   readonly apt: Apt;
 }
 
-/** An archive with one package, `thing` for arm64, and an apt that knows no other; `trusted` says whether it does without a signature. */
+/** What makes a package for arm64: a file `content`, and its entry in a package list. */
+const pack = (folder: string, name: string, version: string, fields: string, content: string): string => {
+  const tree = join(folder, name);
+  mkdirSync(join(tree, "DEBIAN"), { recursive: true });
+  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: arm64\nMaintainer: nobody <nobody@localhost>\n${fields}Description: a thing\n`;
+  writeFileSync(join(tree, "DEBIAN/control"), control);
+  writeFileSync(join(tree, "content"), content);
+  const deb = join(folder, `${name}.deb`);
+  execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb], { stdio: "ignore" });
+  const bytes = readFileSync(deb);
+  return `${control}Filename: ./${name}.deb\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\n\n`;
+};
+
+/** An archive with packages for arm64, and an apt that knows no other; `trusted` says whether it does without a signature. */
 const archive = (trusted: boolean): Archive => {
   const folder = scratch();
   // apt reads local archives as any user.
   chmodSync(folder, 0o755);
-  const tree = join(folder, "tree");
-  mkdirSync(join(tree, "DEBIAN"), { recursive: true });
-  const control =
-    "Package: thing\nVersion: 1.0\nArchitecture: arm64\nMaintainer: nobody <nobody@localhost>\nDescription: a thing\n";
-  writeFileSync(join(tree, "DEBIAN/control"), control);
-  writeFileSync(join(tree, "content"), "genuine");
-  const deb = join(folder, "thing.deb");
-  execFileSync("dpkg-deb", ["--build", "--root-owner-group", "-Znone", tree, deb], { stdio: "ignore" });
-  const bytes = readFileSync(deb);
-  const packages = `${control}Filename: ./thing.deb\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\n`;
+  const packages = [
+    pack(folder, "thing", "1.0", "Depends: base\nRecommends: ornament\n", "genuine"),
+    pack(folder, "base", "2.0", "", "of base"),
+    pack(folder, "ornament", "3.0", "", "of ornament"),
+  ].join("");
   writeFileSync(join(folder, "Packages"), packages);
   writeFileSync(join(folder, "Release"), `SHA256:\n ${sha256(Buffer.from(packages))} ${packages.length} Packages\n`);
   const sources = join(folder, "sources.list");
   writeFileSync(sources, `deb ${trusted ? "[trusted=yes] " : ""}file:${folder} ./\n`);
-  return { deb, apt: new Apt(join(folder, "state"), { sources }) };
+  return { deb: join(folder, "thing.deb"), apt: new Apt(join(folder, "state"), { sources }) };
 };
 
 /** Replaces a text by another of the same length. */
@@ -56,6 +64,17 @@ test("a package is fetched and unpacked", async () => {
   const target = scratch();
   await apt.unpack("thing", target);
   assert.equal(readFileSync(join(target, "content"), "utf8"), "genuine");
+});
+
+test("what a package depends on is found, and each is unpacked into a folder of its own", async () => {
+  const { apt } = archive(true);
+  await apt.update();
+  const closure = await apt.closure(["thing"]);
+  assert.deepEqual(Object.fromEntries(closure), { base: "2.0", thing: "1.0" });
+  const target = scratch();
+  await apt.unpackApart([...closure.keys()], target);
+  assert.equal(readFileSync(join(target, "thing/content"), "utf8"), "genuine");
+  assert.equal(readFileSync(join(target, "base/content"), "utf8"), "of base");
 });
 
 test("a package that was changed is refused", async () => {
