@@ -8,5 +8,6 @@ test("a proxy that was revoked", async () => {
     ["vms[0].devices.uart", "cannot be read: "],
     ["vms[0].devices.rtc", "cannot be read: "],
     ["vms[0].devices.entropy", "cannot be read: "],
+    ["vms[0].devices.console", "cannot be read: "],
   ]);
 });
