@@ -42,11 +42,14 @@ export const keepCrash = (target: Target, input: Uint8Array, folder = FOLDER): s
   return path;
 };
 
+/** The name of the file that an input is in. */
+export const nameOf = (input: Uint8Array): string => createHash("sha1").update(input).digest("hex");
+
 /** Puts inputs into a folder of their own, a file each, as libFuzzer has them. */
 export const unpack = (folder: string, inputs: readonly Uint8Array[]): void => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const input of inputs) writeFileSync(join(folder, createHash("sha1").update(input).digest("hex")), input);
+  for (const input of inputs) writeFileSync(join(folder, nameOf(input)), input);
 };
 
 export const packed = (folder: string): Buffer[] => readdirSync(folder).map((name) => readFileSync(join(folder, name)));

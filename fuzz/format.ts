@@ -65,6 +65,8 @@ export const modes = [0x0, 0x4, 0x5, 0x10, 0x30];
 /** Bits of PSTATE that are the guest's own: flags, IT, masks. */
 export const PSTATE_FREE = 0xf600_ffc0;
 
+/** Of the window, from its base on: more than all records of devices take. */
+export const RECORDS_BYTES = 0x6_0000;
 /** Junk above the 32 bits of a function identifier. */
 export const JUNK = 0xdead_beefn << 32n;
 /** The most counts that pass at once: a power of two. */

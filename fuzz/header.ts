@@ -17,6 +17,7 @@ import {
   kinds,
   modes,
   PSTATE_FREE,
+  RECORDS_BYTES,
   regions,
   registers,
   rings,
@@ -53,6 +54,7 @@ enum { EVENT_BYTES = ${EVENT_BYTES}, CPUS = ${CPUS}, LIST_REGISTERS = ${listRegi
 #define BOARD_GICR ${hex(REDISTRIBUTORS)}
 #define FDT_AT ${hex(FDT_AT)}
 #define BUNDLE_AT ${hex(BUNDLE_AT)}
+#define RECORDS_BYTES ${hex(RECORDS_BYTES)}
 #define JUNK ${hex(JUNK)}
 #define TIME_MAX ${hex(TIME_MAX)}
 #define PSTATE_FREE ${hex(PSTATE_FREE)}

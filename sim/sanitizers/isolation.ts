@@ -184,7 +184,7 @@ export class Isolation {
   // --- what EL2 does
 
   /** Whether a device of a VM may do that, wherever its vCPUs are. */
-  #isOfDevice(access: "mayRead" | "mayWrite", mapping: Mapping, pa: number, bytes: number): boolean {
+  #isOfDevice(access: "readable" | "writable", mapping: Mapping, pa: number, bytes: number): boolean {
     const { vm } = mapping.space;
     // Asked at nearly every access, and most VMs have no devices.
     if (vm === undefined || this.system?.vms[vm]?.virtio === 0 || this.#rangeOf(mapping)?.kind !== "RAM") return false;
@@ -205,8 +205,7 @@ export class Isolation {
   /** Before EL2 touches memory of guests. */
   #lookAtDevices(): void {
     this.#withDevices ??= this.system?.vms.flatMap(({ virtio }, vm) => (virtio === 0 ? [] : vm));
-    if (this.#withDevices !== undefined && this.#withDevices.length > 0)
-      this.#board.virtio.begin(this.#withDevices, (vm) => this.#readerOf(vm));
+    if (this.#withDevices !== undefined && this.#withDevices.length > 0) this.#board.virtio.begin(this.#withDevices);
   }
 
   /** EL2 reads memory: the bundle, or what the VM has for which it does that. */
@@ -223,7 +222,7 @@ export class Isolation {
     const mapping = owners.in(pa, bytes).find(({ space }) => space.root === root);
     if (mapping === undefined) {
       if (virtio.isBacking(pa, bytes)) return;
-      if (owners.in(pa, bytes).some((one) => this.#isOfDevice("mayRead", one, pa, bytes))) return;
+      if (owners.in(pa, bytes).some((one) => this.#isOfDevice("readable", one, pa, bytes))) return;
       throw new Violation(`EL2 reads ${hex(pa)}, which is no memory of the VM on CPU ${acting().index}`);
     }
     this.#lastRead = { mapping, changes: owners.changes };
@@ -252,7 +251,7 @@ export class Isolation {
       const size = Math.min(pa + bytes, mapping.pa + mapping.bytes) - from;
       owned += size;
       if (this.#isBooted && ipa !== guest.STOLEN_BASE) this.#lookAtDevices();
-      if (this.#isBooted && this.#isOfDevice("mayWrite", mapping, from, size)) {
+      if (this.#isBooted && this.#isOfDevice("writable", mapping, from, size)) {
         isCoherent = true;
         continue;
       }

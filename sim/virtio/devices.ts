@@ -17,9 +17,11 @@ interface Board {
 
 export class VirtioDevices {
   readonly #board: Board;
-  /** By VM; and the exit at whose first access they were looked at. */
+  /** By VM; and the exit that is under way. */
   readonly #grants = new Map<number, Grants>();
-  #lookedAt: number | undefined;
+  #exit: number | undefined;
+  /** What lies behind the devices of a VM, by its record. */
+  readonly #backing = new Map<number, ReturnType<typeof backingOf>>();
 
   constructor(board: Board) {
     this.#board = board;
@@ -29,7 +31,15 @@ export class VirtioDevices {
   isBacking(pa: number, bytes: number): boolean {
     const { view, records, isOfBoard } = this.#board;
     if (isOfBoard(pa)) return true;
-    for (const vm of records()) if (backingOf(view(), vm).some(({ from, end }) => pa >= from && pa + bytes <= end)) return true;
+    for (const vm of records()) {
+      // It lies where it lies from the boot on.
+      let backing = this.#backing.get(vm);
+      if (backing === undefined) {
+        backing = backingOf(view(), vm);
+        this.#backing.set(vm, backing);
+      }
+      for (const { from, end } of backing) if (pa >= from && pa + bytes <= end) return true;
+    }
     return false;
   }
 
@@ -41,29 +51,24 @@ export class VirtioDevices {
     return isUsed ? record : undefined;
   }
 
-  /** EL2 is about to touch memory of guests: at the first time in an exit, what these VMs' drivers have offered is looked at. `readOf` reads a VM's memory. */
-  begin(vms: readonly number[], readOf: (vm: number) => Read): void {
+  /** EL2 is about to touch memory of guests, of which these have devices: what their drivers offer is what they have offered when an exit begins. */
+  begin(vms: readonly number[]): void {
     const now = this.#board.exit();
-    if (now === undefined || now === this.#lookedAt) return;
-    this.#lookedAt = now;
+    if (now === undefined || now === this.#exit) return;
+    this.#exit = now;
     for (const vm of vms) {
       const record = this.#recordOf(vm);
       if (record === undefined) continue;
       const grants = this.#grants.get(vm) ?? new Grants(this.#board.view(), record);
       this.#grants.set(vm, grants);
-      grants.look(readOf(vm), true);
+      grants.begin();
     }
   }
 
   /** Whether EL2 may read or write `bytes` at an IPA of a VM's RAM for its devices. `read` reads its memory. */
-  may(access: "mayRead" | "mayWrite", vm: number, ipa: number, bytes: number, read: Read): boolean {
+  may(access: "readable" | "writable", vm: number, ipa: number, bytes: number, read: Read): boolean {
     if (this.#recordOf(vm) === undefined) return false;
     if (this.#board.exit() === undefined) return true;
-    const grants = this.#grants.get(vm);
-    if (grants === undefined) return false;
-    if (grants[access](ipa, bytes)) return true;
-    // A device that writes to its own rings has it so.
-    grants.look(read, false);
-    return grants[access](ipa, bytes);
+    return this.#grants.get(vm)?.may(access, ipa, bytes, read) ?? false;
   }
 }

@@ -7,6 +7,30 @@ import { fieldOffset, sizeOf } from "../fields.ts";
 const { DESC_BYTES, DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE } = virtqueue;
 const INDEX = 0xffff;
 
+/** Where fields lie, looked up once. */
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined;
+  return () => (made ??= make());
+};
+const layout = once(() => {
+  const queue = (field: string): number => fieldOffset("Virtqueue", field);
+  return {
+    firstVirtio: fieldOffset("Vm", "firstVirtio"),
+    virtioDevices: fieldOffset("Vm", "virtioDevices"),
+    deviceBytes: sizeOf("VirtioDevice"),
+    firstQueue: fieldOffset("VirtioDevice", "firstQueue"),
+    queues: fieldOffset("VirtioDevice", "queues"),
+    queueBytes: sizeOf("Virtqueue"),
+    ready: queue("ready"),
+    size: queue("size"),
+    used: queue("used"),
+    next: queue("next"),
+    descriptors: queue("descriptors"),
+    driver: queue("driver"),
+    deviceArea: queue("deviceArea"),
+  };
+});
+
 /** A range of IPAs. */
 interface Range {
   readonly from: number;
@@ -21,9 +45,8 @@ interface Ring {
   readonly descriptors: number;
   readonly driver: number;
   readonly device: number;
-  /** How many chains were given back, and taken: those that were offered behind `used` are the device's. */
+  /** How many chains were given back: those that were offered behind them are the device's. */
   readonly used: number;
-  readonly next: number;
 }
 
 /** What a chain that was offered names. */
@@ -43,6 +66,9 @@ export class Grants {
   /** Of each queue in use, by its record: its rings, and by their places in them the chains that the device has or may take. */
   readonly #rings = new Map<number, Offered>();
   readonly #chains = new Map<number, Map<number, Offered>>();
+  /** How many chains of each had been taken when the exit began that is under way; and whether they were looked at in it. */
+  readonly #taken = new Map<number, number>();
+  #isLookedAt = false;
 
   /** `vm`: its record. */
   constructor(view: DataView, vm: number) {
@@ -50,39 +76,56 @@ export class Grants {
     this.#vm = vm;
   }
 
-  #word(record: number, type: string, field: string): number {
-    return this.#view.getUint32(record + fieldOffset(type, field), true);
+  #word(at: number): number {
+    return this.#view.getUint32(at, true);
   }
-  #address(record: number, field: string): number {
-    return Number(this.#view.getBigUint64(record + fieldOffset("Virtqueue", field), true));
+  /** An IPA: one that no number holds is none of the VM's. */
+  #address(at: number): number {
+    return this.#word(at) + 2 ** 32 * this.#word(at + 4);
   }
 
-  /** Looks what there is now: at the first access of an exit (`isFirst`), and again later in it, which adds to what there was. */
-  look(read: Read, isFirst: boolean): void {
-    this.#read = read;
-    const first = this.#word(this.#vm, "Vm", "firstVirtio");
-    for (let slot = 0; slot < this.#word(this.#vm, "Vm", "virtioDevices"); slot++) {
-      const device = first + slot * sizeOf("VirtioDevice");
-      const queue = this.#word(device, "VirtioDevice", "firstQueue");
-      for (let n = 0; n < this.#word(device, "VirtioDevice", "queues"); n++)
-        this.#queue(queue + n * sizeOf("Virtqueue"), isFirst);
+  #eachQueue(does: (record: number) => void): void {
+    const { firstVirtio, virtioDevices, deviceBytes, firstQueue, queues, queueBytes } = layout();
+    const first = this.#word(this.#vm + firstVirtio);
+    for (let slot = this.#word(this.#vm + virtioDevices) - 1; slot >= 0; slot--) {
+      const device = first + slot * deviceBytes;
+      const queue = this.#word(device + firstQueue);
+      for (let n = this.#word(device + queues) - 1; n >= 0; n--) does(queue + n * queueBytes);
     }
   }
 
+  /** An exit begins. */
+  begin(): void {
+    const { next } = layout();
+    this.#eachQueue((record) => this.#taken.set(record, this.#word(record + next)));
+    this.#isLookedAt = false;
+  }
+
+  /**
+   * Looks what there is: at the first time in an exit, before EL2 has written there, what was offered when it began; later in it that is added which EL2 has
+   * written into rings meanwhile.
+   */
+  #look(read: Read): void {
+    this.#read = read;
+    const isFirst = !this.#isLookedAt;
+    this.#isLookedAt = true;
+    this.#eachQueue((record) => this.#queue(record, isFirst));
+  }
+
   #queue(record: number, isFirst: boolean): void {
-    if (this.#word(record, "Virtqueue", "ready") === 0) {
+    const at = layout();
+    if (this.#word(record + at.ready) === 0) {
       // A queue that breaks in the middle of an exit was one until then.
       if (isFirst) this.#forget(record);
       return;
     }
-    const size = this.#word(record, "Virtqueue", "size");
+    const size = this.#word(record + at.size);
     const ring: Ring = {
       size,
-      descriptors: this.#address(record, "descriptors"),
-      driver: this.#address(record, "driver"),
-      device: this.#address(record, "deviceArea"),
-      used: this.#word(record, "Virtqueue", "used"),
-      next: this.#word(record, "Virtqueue", "next"),
+      descriptors: this.#address(record + at.descriptors),
+      driver: this.#address(record + at.driver),
+      device: this.#address(record + at.deviceArea),
+      used: this.#word(record + at.used),
     };
     const areas = [
       { from: ring.descriptors, end: ring.descriptors + DESC_BYTES * size },
@@ -97,7 +140,8 @@ export class Grants {
     const before = this.#chains.get(record);
     const chains = isFirst || before === undefined ? new Map<number, Offered>() : before;
     this.#chains.set(record, chains);
-    const taken = (ring.next - ring.used) & INDEX;
+    const next = isFirst ? this.#taken.get(record) : undefined;
+    const taken = ((next ?? this.#word(record + at.next)) - ring.used) & INDEX;
     // What was taken is the device's, whatever the driver makes of its index since.
     const count = Math.min(Math.max((offered - ring.used) & INDEX, taken), size);
     for (let n = 0; n < count; n++) {
@@ -146,10 +190,12 @@ export class Grants {
       for (const chain of chains.values()) for (const range of chain[access]) if (isIn(ipa, bytes, range)) return true;
     return false;
   }
-  mayRead(ipa: number, bytes: number): boolean {
-    return this.#may("readable", ipa, bytes);
-  }
-  mayWrite(ipa: number, bytes: number): boolean {
-    return this.#may("writable", ipa, bytes);
+  /** Whether EL2 may read or write `bytes` at an IPA. `read` reads the VM's memory. */
+  may(access: "readable" | "writable", ipa: number, bytes: number, read: Read): boolean {
+    if (!this.#isLookedAt) this.#look(read);
+    if (this.#may(access, ipa, bytes)) return true;
+    // A device that writes to its own rings has it so.
+    this.#look(read);
+    return this.#may(access, ipa, bytes);
   }
 }

@@ -58,6 +58,8 @@ interface Device {
 export interface Devices {
   readonly all: readonly Device[];
   readonly macs: readonly (readonly number[])[];
+  /** Where their memory is, while an action lasts. */
+  block: number | "none" | undefined;
 }
 
 const queuesOf = (type: number, pipes: number): number => {
@@ -83,7 +85,7 @@ export const devicesOf = (
     before += queues;
     return device;
   });
-  return { all, macs };
+  return { all, macs, block: undefined };
 };
 
 // --- registers and memory
@@ -91,10 +93,17 @@ export const devicesOf = (
 const store = (guest: Guest, slot: number, offset: number, value: number): void =>
   guest.store(guestMachine.VIRTIO_BASE + slot * guestMachine.VIRTIO_STRIDE + offset, BigInt(value), { bytes: 4, rt: 5 });
 
-const write = (guest: Guest, ipa: number, bytes: number, value: number | bigint): void => {
-  const found = guest.translate(ipa);
-  if (!("fault" in found))
-    guest.machine.ram.write(found.output + (ipa - found.input), bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
+/** The VM's memory of devices, which lies in one block of stage 2: where that is, found once in each action. */
+const blockOf = ({ guest, devices }: Actor): number | undefined => {
+  if (devices.block === undefined) {
+    const found = guest.translate(AT);
+    devices.block = "fault" in found ? "none" : found.output + (AT - found.input);
+  }
+  return devices.block === "none" ? undefined : devices.block;
+};
+const write = (actor: Actor, ipa: number, bytes: number, value: number | bigint): void => {
+  const block = blockOf(actor);
+  if (block !== undefined) actor.guest.machine.ram.write(block + (ipa - AT), bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
 };
 
 const areaOf = ({ before }: Device, queue: number): number => AT + (before + queue) * QUEUE_BYTES;
@@ -149,9 +158,9 @@ const bringingUp = (slot: number, device: Device, random: Random): Action[] => {
 };
 
 const bringUp = (actor: Actor, slot: number, device: Device): void => {
-  const { guest, random } = actor;
+  const { random } = actor;
   for (let queue = 0; queue < device.queues; queue++) {
-    for (const area of [DRIVER_AREA, DEVICE_AREA]) write(guest, areaOf(device, queue) + area, 8, 0);
+    for (const area of [DRIVER_AREA, DEVICE_AREA]) write(actor, areaOf(device, queue) + area, 8, 0);
     device.offered[queue] = 0;
     device.next[queue] = 0;
   }
@@ -171,31 +180,32 @@ interface Part {
   readonly isWritten: boolean;
 }
 
-const describe = (guest: Guest, at: number, ipa: number, bytes: number, flags: number, next: number): void => {
-  write(guest, at, 8, ipa);
-  write(guest, at + 8, 8, BigInt(bytes) | (BigInt(flags) << 32n) | (BigInt(next) << 48n));
+const describe = (actor: Actor, at: number, ipa: number, bytes: number, flags: number, next: number): void => {
+  write(actor, at, 8, ipa);
+  write(actor, at + 8, 8, BigInt(bytes) | (BigInt(flags) << 32n) | (BigInt(next) << 48n));
 };
 
-const push = (guest: Guest, device: Device, queue: number, head: number): void => {
+const push = (actor: Actor, device: Device, queue: number, head: number): void => {
   const area = areaOf(device, queue) + DRIVER_AREA;
-  write(guest, area + 4 + 2 * (device.offered[queue]! % SIZE), 2, head);
+  write(actor, area + 4 + 2 * (device.offered[queue]! % SIZE), 2, head);
   device.offered[queue] = (device.offered[queue]! + 1) % 2 ** 16;
-  write(guest, area + 2, 2, device.offered[queue]!);
+  write(actor, area + 2, 2, device.offered[queue]!);
 };
 
 /** Offers a chain, by way of a table now and then. */
-const offer = ({ guest, random }: Actor, device: Device, queue: number, parts: readonly Part[]): void => {
+const offer = (actor: Actor, device: Device, queue: number, parts: readonly Part[]): void => {
+  const { random } = actor;
   const head = device.next[queue]!;
   const isTable = once(random, 4);
   const table = isTable ? bufferOf(device, queue, head) + TABLE : areaOf(device, queue);
   const first = isTable ? 0 : head;
   for (const [n, { ipa, bytes, isWritten }] of parts.entries()) {
     const flags = (isWritten ? DESC_F_WRITE : 0) | (n === parts.length - 1 ? 0 : DESC_F_NEXT);
-    describe(guest, table + ((first + n) % SIZE) * DESC_BYTES, ipa, bytes, flags, (first + n + 1) % SIZE);
+    describe(actor, table + ((first + n) % SIZE) * DESC_BYTES, ipa, bytes, flags, (first + n + 1) % SIZE);
   }
-  if (isTable) describe(guest, areaOf(device, queue) + head * DESC_BYTES, table, parts.length * DESC_BYTES, DESC_F_INDIRECT, 0);
+  if (isTable) describe(actor, areaOf(device, queue) + head * DESC_BYTES, table, parts.length * DESC_BYTES, DESC_F_INDIRECT, 0);
   device.next[queue] = (head + (isTable ? 1 : parts.length)) % SIZE;
-  push(guest, device, queue, head);
+  push(actor, device, queue, head);
 };
 
 const kick = (guest: Guest, slot: number, queue: number): void => store(guest, slot, register.VIRTIO_QUEUE_NOTIFY, queue);
@@ -228,9 +238,9 @@ const sendFrame = (actor: Actor, slot: number, device: Device): void => {
     start.writeUInt16LE(kind.tcp, 6);
     start.writeUInt16LE(once(random, 16) ? random(2 ** 16) : 16, 8);
   }
-  for (let n = 0; n < start.length; n += 8) write(guest, at + n, 8, start.readBigUInt64LE(n));
+  for (let n = 0; n < start.length; n += 8) write(actor, at + n, 8, start.readBigUInt64LE(n));
   // Headers are copied by words: none of them shows another VM a value of this one's.
-  for (let n = start.length; n < 192; n += 8) write(guest, at + n, 8, 0);
+  for (let n = start.length; n < 192; n += 8) write(actor, at + n, 8, 0);
   const all = FRAME_AT + bytes;
   const cut = oneOf(random, [all, FRAME_AT, FRAME_AT + 14, 50]);
   const parts = [
@@ -277,10 +287,10 @@ const request = (actor: Actor, slot: number, device: Device): void => {
   const at = bufferOf(device, 0, device.next[0]!);
   const type = once(random, 32) ? random(2 ** 32) : oneOf(random, REQUESTS);
   const sector = once(random, 16) ? random(BEYOND) : random(64);
-  write(guest, at, 8, type);
-  write(guest, at + 8, 8, sector);
-  write(guest, at + DATA, 8, sector);
-  write(guest, at + DATA + 8, 8, BigInt(random(16)) | (BigInt(random(2)) << 32n));
+  write(actor, at, 8, type);
+  write(actor, at + 8, 8, sector);
+  write(actor, at + DATA, 8, sector);
+  write(actor, at + DATA + 8, 8, BigInt(random(16)) | (BigInt(random(2)) << 32n));
   const parts = [
     { ipa: at, bytes: block.BLOCK_HEADER, isWritten: false },
     { ipa: at + DATA, bytes: dataOf(type, random), isWritten: type === BLOCK_T_IN || type === BLOCK_T_GET_ID },
@@ -314,10 +324,10 @@ const talk = (actor: Actor, slot: number, device: Device): void => {
   const ipa = bufferOf(device, queue, device.next[queue]!);
   const isMessage = queue === console.CONSOLE_CONTROL_TRANSMIT;
   const [port, event] = [random(device.queues / 2), once(random, 16) ? random(9) : oneOf(random, EVENTS)];
-  write(guest, ipa, 8, isMessage ? BigInt(port) | (BigInt(event) << 32n) | (once(random, 4) ? 0n : 1n << 48n) : 0n);
+  write(actor, ipa, 8, isMessage ? BigInt(port) | (BigInt(event) << 32n) | (once(random, 4) ? 0n : 1n << 48n) : 0n);
   const bytes = isMessage ? 8 : oneOf(random, [1, 20, 300, 4096]);
   // None of them shows another VM a value of this one's.
-  for (let n = 8; n < bytes; n += 8) write(guest, ipa + n, 8, 0n);
+  for (let n = 8; n < bytes; n += 8) write(actor, ipa + n, 8, 0n);
   offer(actor, device, queue, [{ ipa, bytes, isWritten: false }]);
   kick(guest, slot, queue);
 };
@@ -332,30 +342,31 @@ const work = (actor: Actor, slot: number, device: Device): void => {
 
 // --- what no driver should do
 
-const wrong = ({ guest, random }: Actor, slot: number, device: Device): void => {
+const wrong = (actor: Actor, slot: number, device: Device): void => {
+  const { guest, random } = actor;
   const queue = random(device.queues);
   const area = areaOf(device, queue);
   switch (random(5)) {
     case 0:
       // Any descriptor, anywhere.
       describe(
-        guest,
+        actor,
         area + random(SIZE) * DESC_BYTES,
         once(random, 4) ? random(2 ** 32) : areaOf(device, 0) + random(device.queues * QUEUE_BYTES),
         once(random, 4) ? random(2 ** 32) : random(0x2000),
         random(8),
         random(SIZE + 1),
       );
-      push(guest, device, queue, random(SIZE + 1));
+      push(actor, device, queue, random(SIZE + 1));
       break;
     case 1:
       // An index that jumps.
       device.offered[queue] = random(2 ** 16);
-      push(guest, device, queue, random(SIZE));
+      push(actor, device, queue, random(SIZE));
       break;
     case 2:
       // A ring of noise; flags that ask for no interrupts, or event indices that mean something else.
-      write(guest, area + 2 * random(0x600), 2, random(2 ** 16));
+      write(actor, area + 2 * random(0x600), 2, random(2 ** 16));
       break;
     default:
       // Any register of any device.
@@ -368,6 +379,7 @@ const wrong = ({ guest, random }: Actor, slot: number, device: Device): void => 
 /** Something with a virtio device. */
 export const virtio: Action = (actor) => {
   const { guest, random, devices } = actor;
+  devices.block = undefined;
   const slot = random(Math.max(1, devices.all.length));
   const device = devices.all[slot];
   if (device === undefined) return;

@@ -3,14 +3,51 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { layout } from "../../abi/layout.ts";
 import { buildReplay } from "../../fuzz/build.ts";
-import { readCorpus, unpack } from "../../fuzz/corpus.ts";
-import { targets } from "../../fuzz/format.ts";
-import { replay } from "../../fuzz/replay.ts";
+import { nameOf, readCorpus, unpack } from "../../fuzz/corpus.ts";
+import { EVENT_BYTES, kinds, RECORDS_BYTES, type Target, targets } from "../../fuzz/format.ts";
+import { event, replay } from "../../fuzz/replay.ts";
+import { seedsOf } from "../../fuzz/seeds.ts";
 import { ROOT } from "../../tool/paths.ts";
+import { scratch } from "../unit/scratch.ts";
+import { virtioStates } from "./virtio-states.ts";
+
+/** What inputs come to, natively: status and what was said, and for each the core's memory up to the end of its records. */
+const natively = (target: Target, inputs: readonly Buffer[]): { status: number | null; stderr: string; memories: DataView[] } => {
+  const [folder, file] = [join(scratch(), "inputs"), join(scratch(), "memory")];
+  unpack(folder, inputs);
+  const names = inputs.map((input) => join(folder, nameOf(input)));
+  const { status, stderr } = spawnSync(buildReplay(target), [`--memory=${file}`, ...names], { encoding: "utf8" });
+  const memory = readFileSync(file);
+  const memories = inputs.map((_, n) => {
+    const bytes = new Uint8Array(layout.WINDOW_BASE + RECORDS_BYTES);
+    bytes.set(memory.subarray(n * RECORDS_BYTES, (n + 1) * RECORDS_BYTES), layout.WINDOW_BASE);
+    return new DataView(bytes.buffer);
+  });
+  return { status, stderr, memories };
+};
+
+test("drivers and devices come to the same natively and on the simulated machine", () => {
+  const [drives] = event("DRIVE");
+  const isAboutDevices = (input: Buffer): boolean =>
+    Array.from({ length: Math.floor(input.length / EVENT_BYTES) }, (_, n) => input[n * EVENT_BYTES]! % kinds.length).includes(
+      drives!,
+    );
+  const inputs = [...readCorpus("exits"), ...seedsOf("exits")].filter(isAboutDevices);
+  const [vcpu] = replay("exits", Buffer.alloc(0)).cpus.map((cpu) => cpu.vcpu);
+  const { status, stderr, memories } = natively("exits", inputs);
+  assert.equal(status, 0, stderr);
+  const states = inputs.map((input, n) => {
+    const state = virtioStates(memories[n]!, vcpu!);
+    assert.equal(virtioStates(replay("exits", input).view, vcpu!), state, `the input ${input.toString("base64")}`);
+    return state;
+  });
+  assert.ok(new Set(states).size > 20, `${new Set(states).size} different ends`);
+});
 
 for (const target of targets) {
   const corpus = readCorpus(target);

@@ -1,18 +1,21 @@
 // The sanitizers where virtio devices act: EL2 touches what a driver has offered, and nothing else; its interrupts follow.
 
 import { guest as guestMachine } from "../../../abi/guest.ts";
-import { virtioFeatures } from "../../../abi/virtio.ts";
+import { virtioDevices, virtioFeatures, virtqueue } from "../../../abi/virtio.ts";
+import { bundleOfSystem } from "../../../sim/bundles.ts";
 import type { MachineOptions } from "../../../sim/machine.ts";
-import { RAM_BASE, startSystem } from "../../../sim/start.ts";
+import { FDT_AT, load, RAM_BASE, startSystem } from "../../../sim/start.ts";
 import { frameOf, NetPort } from "../../unit/core/net-port.ts";
-import { Driver } from "../../unit/core/virtio-driver.ts";
+import { Driver, type Queue } from "../../unit/core/virtio-driver.ts";
 import { type Bug, testBugs } from "./bugs.ts";
 
+const BLOCK = "src/devices/virtio/block.ts";
 const QUEUE = "src/devices/virtio/queue.ts";
 const CHAIN = "src/devices/virtio/chain.ts";
 const RINGS = RAM_BASE + 0x40_0000;
 const DATA = RAM_BASE + 0x50_0000;
 const { F_VERSION_1 } = virtioFeatures;
+const { DESC_F_WRITE } = virtqueue;
 
 const entropyOf = (options: MachineOptions): Driver => {
   const machine = startSystem({ vms: [{ devices: { entropy: true } }], machine: options });
@@ -74,7 +77,68 @@ const carried = (options: MachineOptions): void => {
   one.send(frameOf(two.mac, one.mac, Buffer.alloc(1000, 1)));
 };
 
+/** A read of a slice of the board's disk, and what happens before the disk has done it. */
+const whileAsked = (options: MachineOptions, happens: (queue: Queue) => void): void => {
+  const config = Buffer.alloc(64);
+  config.writeBigUInt64LE(64n);
+  const machine = load({
+    machine: { ...options, virtio: [{ type: virtioDevices.VIRTIO_BLOCK, config }] },
+    bundle: bundleOfSystem({ disks: [{ name: "slice", board: { serial: "DISK" } }], vms: [{ disks: [{ disk: "slice" }] }] }),
+  });
+  const [disk] = machine.virtio;
+  const answer = (): void => {
+    for (let chain = disk!.take(0); chain !== undefined; chain = disk!.take(0)) {
+      const bytes = chain.writable.reduce((sum, one) => sum + one.bytes, 0);
+      disk!.give(0, chain, Buffer.concat([Buffer.from("DISK"), Buffer.alloc(bytes)]).subarray(0, bytes));
+    }
+  };
+  // It says its name at once.
+  disk!.onKick = answer;
+  machine.run.boot(BigInt(FDT_AT), 0n);
+  machine.run.settle();
+  disk!.onKick = () => undefined;
+  const [queue] = new Driver(machine.cpu(0).guest!).start({ queues: 1, base: RINGS, features: F_VERSION_1 });
+  queue!.offer([
+    { ipa: DATA, bytes: 16 },
+    { ipa: DATA + 0x1000, bytes: 512, write: true },
+    { ipa: DATA + 0x2000, bytes: 1, write: true },
+  ]);
+  queue!.kick();
+  happens(queue!);
+  answer();
+  machine.run.settle();
+};
+const cutOff = (options: MachineOptions): void => whileAsked(options, ({ driver }) => driver.reset());
+/** The driver writes another place into the descriptor, which the device has read already. */
+const rewritten = (options: MachineOptions): void =>
+  whileAsked(options, (queue) => queue.describe(queue.descriptors, 1, { ipa: DATA + 0x8000, bytes: 512 }, DESC_F_WRITE, 2));
+
 const bugs: Bug[] = [
+  {
+    what: "a disk goes on with what a reset has cut off",
+    changes: [{ file: BLOCK, find: "if (own.slot != 0) boardBlock.setOwner(own.disk.board, own.slot - 1, 0);", replace: "" }],
+    run: cutOff,
+    report: /EL2 writes to 0x\w+ of VM 0, while that is on CPU 0/,
+  },
+  {
+    what: "a descriptor is read once more when its buffer is written",
+    changes: [
+      {
+        file: BLOCK,
+        find: 'import * as locks from "../../lib/lock";',
+        replace:
+          'import { Pa } from "../../hal/addr";\nimport * as phys from "../../hal/phys";\nimport * as locks from "../../lib/lock";',
+      },
+      {
+        file: BLOCK,
+        find: "    const to = chains.writable(own.chain, 0);\n    chains.skip(to, own.done);",
+        replace:
+          "    store<u64>(own.chain.firstBuffer + 16, phys.read64((queue.descriptorsAt + 16) as Pa));\n    const to = chains.writable(own.chain, 0);\n    chains.skip(to, own.done);",
+      },
+    ],
+    run: rewritten,
+    report: /EL2 writes to 0x\w+ of VM 0, while that is on CPU 0/,
+  },
   {
     what: "a buffer may lie anywhere",
     changes: [{ file: QUEUE, find: "if (bytes == 0 || !ram.holds(chain.vm, ipa as Ipa, bytes)) return false;", replace: "" }],

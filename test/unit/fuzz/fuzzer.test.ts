@@ -19,9 +19,15 @@ const BOUND = "  if (offset != 0 && offset != NAME_PART) return INVALID_PARAMETE
 
 const EVENTS = 8 * EVENT_BYTES;
 
+interface Limits {
+  readonly runs: number;
+  readonly longest?: number;
+  readonly corpus?: readonly string[];
+}
+
 /** Fuzzes, without a corpus unless there is one; the same seed is the same inputs. */
-const fuzzed = (program: string, longest = EVENTS, corpus: string[] = []): { status: number | null; said: string } => {
-  const limits = [`-max_len=${longest}`, "-len_control=0", "-runs=30000", "-timeout=60"];
+const fuzzed = (program: string, { runs, longest = EVENTS, corpus = [] }: Limits): { status: number | null; said: string } => {
+  const limits = [`-max_len=${longest}`, "-len_control=0", `-runs=${runs}`, "-timeout=60"];
   const { status, stderr } = spawnSync(program, ["-seed=1", ...limits, `-artifact_prefix=${join(ROOT, FOLDER)}/`, ...corpus], {
     encoding: "utf8",
     maxBuffer: 1 << 26,
@@ -38,21 +44,22 @@ test("a bound that is missing is found, and nothing in the core as it is", needs
   writeFileSync(join(ROOT, FOLDER, "core.wasm"), await plantedBytes("name-bound", [change], "-O1"));
   toC(`${FOLDER}/core.wasm`, "core", `${FOLDER}/core.generated.c`);
 
-  const found = fuzzed(buildQuickFuzzer("exits", FOLDER));
+  const runs = 100_000;
+  const found = fuzzed(buildQuickFuzzer("exits", FOLDER), { runs });
   assert.match(found.said, /the core traps: wasm_rt_trap_t 1\n/, tail(found.said));
   assert.match(found.said, /Test unit written to .*name-bound\/crash-/);
 
-  const none = fuzzed(buildQuickFuzzer("exits"));
+  const none = fuzzed(buildQuickFuzzer("exits"), { runs });
   assert.equal(none.status, 0, tail(none.said));
-  const [, edges, inputs] = none.said.match(/^#30000\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)\//m) ?? [];
-  // 1,011 and 603. Without feedback an input ends at a few hundred edges, and few are kept.
-  assert.ok(Number(edges) > 800 && Number(inputs) > 400, `${edges} edges, ${inputs} inputs`);
+  const [, edges, inputs] = none.said.match(/^#100000\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)\//m) ?? [];
+  // 1,472 and 1,023. Without feedback an input ends at a few hundred edges, and few are kept.
+  assert.ok(Number(edges) > 1200 && Number(inputs) > 700, `${edges} edges, ${inputs} inputs`);
 });
 
 test("each bundle goes on from the middle of the boot, to its own end", needs, () => {
   const corpus = join(ROOT, FOLDER, "bundles");
   unpack(corpus, seedsOf("bundle"));
-  const { status, said } = fuzzed(buildQuickFuzzer("bundle"), 0x1000, [corpus]);
+  const { status, said } = fuzzed(buildQuickFuzzer("bundle"), { runs: 30_000, longest: 0x1000, corpus: [corpus] });
   assert.equal(status, 0, tail(said));
   const edges = [...said.matchAll(/^#\d+\s+(INITED|DONE)\s+cov: (\d+)/gm)].map(([, , count]) => Number(count));
   // 665 and 787.
