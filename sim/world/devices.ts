@@ -83,16 +83,17 @@ export const randomDevices = (random: Random, count: number): RandomDevices => {
   };
 };
 
-/** The types of a VM's devices, and the addresses of those that have one. */
-export const typesAndMacs = (
+/** The types of a VM's devices, the addresses of those that have one, and whether they reach outside. */
+export const devicesIn = (
   { disks: all = [], switches = [] }: Pick<SystemSettings, "disks" | "switches">,
   { name = "guest", nets = [], disks = [], devices = NO_DEVICES }: Pick<VmOptions, "name" | "nets" | "disks" | "devices">,
-): { type: number; mac: number[] | undefined }[] => {
+): { type: number; mac: number[] | undefined; isOutward: boolean }[] => {
   const bytesOf = (mac: bigint): number[] => Array.from({ length: 6 }, (_, n) => Number((mac >> BigInt(8 * n)) & 0xffn));
   const system = { disks: all.map((disk) => ({ writable: false, ...disk, file: undefined })), switches };
-  return virtioOf(system, { name, nets, disks, devices }).map(({ type, mac }) => ({
+  return virtioOf(system, { name, nets, disks, devices }).map(({ type, mac, switch: on = 0 }) => ({
     type,
     mac: mac === undefined ? undefined : bytesOf(mac),
+    isOutward: mac !== undefined && switches[on]?.uplink !== undefined,
   }));
 };
 
@@ -146,10 +147,11 @@ export class Outside {
         net.give(virtioNet.NET_TRANSMIT, chain, Buffer.alloc(0));
       return;
     }
-    const chain = net.take(virtioNet.NET_RECEIVE);
+    // Before anybody listens nothing comes: what a switch captures is known by the VMs that have run.
+    const chain = macs.length === 0 ? undefined : net.take(virtioNet.NET_RECEIVE);
     if (chain === undefined) return;
     const frame = frameStart(
-      once(random, 4) || macs.length === 0 ? [255, 255, 255, 255, 255, 255] : oneOf(random, macs),
+      once(random, 4) ? [255, 255, 255, 255, 255, 255] : oneOf(random, macs),
       OUTSIDE,
       oneOf(random, frameKinds),
     );
