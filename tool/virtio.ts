@@ -44,6 +44,6 @@ export const virtioOf = (
     readOnly,
     serial: (serial ?? disk).slice(0, virtioBlock.BLOCK_ID),
   })),
-  ...consoleOf(system.pipes, vm, devices.console),
   ...(devices.entropy ? [{ type: virtioDevices.VIRTIO_ENTROPY }] : []),
+  ...consoleOf(system.pipes, vm, devices.console),
 ];

@@ -98,17 +98,18 @@ export const randomDevices = (random: Random, names: readonly string[]): RandomD
   };
 };
 
-/** The types of a VM's devices, the addresses of those that have one, and how many pipes end there. */
+/** The types of a VM's devices, the addresses of those that have one, whether they reach outside, and how many pipes end there. */
 export const devicesIn = (
   { disks: all = [], switches = [], pipes = [] }: Pick<SystemSettings, "disks" | "switches" | "pipes">,
   { name = "guest", nets = [], disks = [], devices = {} }: Pick<VmOptions, "name" | "nets" | "disks" | "devices">,
-): { type: number; mac: number[] | undefined; pipes: number }[] => {
+): { type: number; mac: number[] | undefined; isOutward: boolean; pipes: number }[] => {
   const bytesOf = (mac: bigint): number[] => Array.from({ length: 6 }, (_, n) => Number((mac >> BigInt(8 * n)) & 0xffn));
   const system = { disks: all.map((disk) => ({ writable: false, ...disk, file: undefined })), switches, pipes };
   const asked = { uart: true, rtc: true, entropy: false, console: false, ...devices };
-  return virtioOf(system, { name, nets, disks, devices: asked }).map(({ type, mac, pipes: ends = [] }) => ({
+  return virtioOf(system, { name, nets, disks, devices: asked }).map(({ type, mac, switch: on = 0, pipes: ends = [] }) => ({
     type,
     mac: mac === undefined ? undefined : bytesOf(mac),
+    isOutward: mac !== undefined && switches[on]?.uplink !== undefined,
     pipes: ends.length,
   }));
 };
@@ -178,10 +179,11 @@ export class Outside {
         net.give(virtioNet.NET_TRANSMIT, chain, Buffer.alloc(0));
       return;
     }
-    const chain = net.take(virtioNet.NET_RECEIVE);
+    // Before anybody listens nothing comes: what a switch captures is known by the VMs that have run.
+    const chain = macs.length === 0 ? undefined : net.take(virtioNet.NET_RECEIVE);
     if (chain === undefined) return;
     const frame = frameStart(
-      once(random, 4) || macs.length === 0 ? [255, 255, 255, 255, 255, 255] : oneOf(random, macs),
+      once(random, 4) ? [255, 255, 255, 255, 255, 255] : oneOf(random, macs),
       OUTSIDE,
       oneOf(random, frameKinds),
     );

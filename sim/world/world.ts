@@ -69,7 +69,9 @@ export class World {
   readonly #actors = new Map<number, Actor>();
   /** Of each VM. */
   readonly #devices: readonly Devices[];
-  readonly #macs: readonly (readonly number[])[];
+  /** Of each VM, the addresses that can be reached from outside; and those of VMs that have run. */
+  readonly #outward: readonly (readonly (readonly number[])[])[];
+  readonly #reached = new Map<number, readonly (readonly number[])[]>();
   readonly #outsiders: Outside;
   readonly #interleaved: Interleaved | undefined;
   /** Steps in a row in which nobody ran. */
@@ -86,8 +88,9 @@ export class World {
     const machine = { cpus, ...options, ...(wasm && { wasm }) };
     this.machine = load({ machine, board, workarounds, bundle: bundleOfSystem(rest) });
     const all = rest.vms.map((vm) => devicesIn(rest, vm));
-    this.#macs = all.flat().flatMap(({ mac }) => (mac === undefined ? [] : [mac]));
-    this.#devices = all.map((devices) => devicesOf(devices, this.#macs));
+    const macs = all.flat().flatMap(({ mac }) => (mac === undefined ? [] : [mac]));
+    this.#devices = all.map((devices) => devicesOf(devices, macs));
+    this.#outward = all.map((devices) => devices.flatMap(({ mac, isOutward }) => (isOutward && mac !== undefined ? [mac] : [])));
     this.#outsiders = new Outside(this.machine, options?.virtio ?? []);
     this.#slowLine();
     if (mode === "inside") this.#interleaved = new Interleaved(this.machine, { seed, act: (cpu) => act(this.#actorOf(cpu)) });
@@ -128,12 +131,13 @@ export class World {
       taken: [],
     };
     this.#actors.set(cpu.vcpu, actor);
+    this.#reached.set(vm, this.#outward[vm] ?? []);
     return actor;
   }
 
   #outside(): void {
     const { machine } = this;
-    if (this.#outsiders.isThere && once(this.#random, 3)) this.#outsiders.act(this.#random, this.#macs);
+    if (this.#outsiders.isThere && once(this.#random, 3)) this.#outsiders.act(this.#random, [...this.#reached.values()].flat());
     else this.#fromOutside();
     machine.run.settle();
   }
