@@ -1,7 +1,7 @@
-// The board's virtio devices in the simulator, a disk and a network device: what virtio.c is natively. Until the system is up they answer at once; then events of
+// The board's virtio devices in the simulator, a disk, a network device and a console device: what virtio.c is natively. Until the system is up they answer at once; then events of
 // the input say what they do.
 
-import { virtioBlock as block, virtioNet as net, virtioDevices } from "../abi/virtio.ts";
+import { virtioBlock as block, virtioConsole as console, virtioNet as net, virtioDevices } from "../abi/virtio.ts";
 import type { BoardVirtio, Buffers, VirtioOptions } from "../sim/board-virtio.ts";
 import type { Machine } from "../sim/machine.ts";
 import type { Event } from "./access.ts";
@@ -19,6 +19,7 @@ netConfig.set(MAC);
 export const boardDevices: readonly (VirtioOptions & { readonly features: bigint; readonly config: Buffer })[] = [
   { type: virtioDevices.VIRTIO_BLOCK, features: block.BLOCK_F_FLUSH, config: diskConfig },
   { type: virtioDevices.VIRTIO_NET, features: net.NET_F_MAC, config: netConfig },
+  { type: virtioDevices.VIRTIO_CONSOLE, features: 0n, config: Buffer.alloc(64) },
 ];
 
 const roomOf = ({ writable }: Buffers): number => writable.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -26,14 +27,15 @@ const roomOf = ({ writable }: Buffers): number => writable.reduce((sum, { bytes 
 export class BoardDevices {
   readonly #disk: BoardVirtio;
   readonly #net: BoardVirtio;
+  readonly #console: BoardVirtio;
   /** What the disk was asked and has not answered. */
   readonly #asked: Buffers[] = [];
   isUp = false;
 
   constructor(machine: Machine) {
-    const [disk, network] = machine.virtio;
-    if (disk === undefined || network === undefined) throw new Error("the board has no virtio devices");
-    [this.#disk, this.#net] = [disk, network];
+    const [disk, network, line] = machine.virtio;
+    if (disk === undefined || network === undefined || line === undefined) throw new Error("the board has no virtio devices");
+    [this.#disk, this.#net, this.#console] = [disk, network, line];
     disk.onKick = () => {
       if (this.isUp) return;
       for (this.#look(); this.#asked.length > 0; this.#look()) this.#answer(0, block.BLOCK_S_OK, Buffer.from(DISK_SERIAL));
@@ -58,9 +60,16 @@ export class BoardDevices {
     const start = frameAt(b).subarray(0, bytes);
     this.#net.give(net.NET_RECEIVE, chain, start, bytes);
   }
-  #sent(): void {
-    for (let chain = this.#net.take(net.NET_TRANSMIT); chain !== undefined; chain = this.#net.take(net.NET_TRANSMIT))
-      this.#net.give(net.NET_TRANSMIT, chain, Buffer.alloc(0));
+  #typed({ c, d }: Event): void {
+    const chain = this.#console.take(console.CONSOLE_RECEIVE);
+    if (chain === undefined) return;
+    const bytes = Math.min(c & 0xffff, roomOf(chain));
+    this.#console.give(console.CONSOLE_RECEIVE, chain, Buffer.alloc(bytes, Number(d & 0xffn)));
+  }
+  /** A device is done with all that it has to send, by the same queue whatever it is. */
+  #sent(device: BoardVirtio): void {
+    for (let chain = device.take(net.NET_TRANSMIT); chain !== undefined; chain = device.take(net.NET_TRANSMIT))
+      device.give(net.NET_TRANSMIT, chain, Buffer.alloc(0));
   }
 
   act(event: Event): void {
@@ -78,10 +87,19 @@ export class BoardDevices {
         this.#comes(event);
         break;
       case "SENT":
-        this.#sent();
+        this.#sent(this.#net);
         break;
       case "DISK_LIES":
         this.#disk.give(0, lie, Buffer.alloc(0), bytes);
+        break;
+      case "TYPED":
+        this.#typed(event);
+        break;
+      case "READ":
+        this.#sent(this.#console);
+        break;
+      case "CONSOLE_LIES":
+        this.#console.give(b % 2, lie, Buffer.alloc(0), bytes);
         break;
       default:
         this.#net.give(b % 2, lie, Buffer.alloc(0), bytes);

@@ -52,7 +52,7 @@ struct virtio_device {
 
 struct board {
   struct board_cpu cpus[CPUS];
-  struct virtio_device virtio[2];
+  struct virtio_device virtio[3];
   bool is_up;
   u32 acting;
   u64 count;

@@ -110,9 +110,9 @@ export const frameAt = (how: number): Buffer => {
 /**
  * What the board's devices do. The disk ends the request number b of those that it has, with status c & 0xff, and fills what it reads with the lowest byte of d. The
  * network device lets a frame in, which b describes, of c & 0xffff bytes; or is done with all that it has to send. Either gives something back that it
- * was never given: head c in queue b, and the bytes d.
+ * was never given: head c in queue b, and the bytes d. The console device brings c & 0xffff bytes, all of them the lowest of d; is done with what it has to send; lies likewise.
  */
-export const boardActs = ["DISK", "COMES", "SENT", "DISK_LIES", "NET_LIES"] as const;
+export const boardActs = ["DISK", "COMES", "SENT", "DISK_LIES", "NET_LIES", "TYPED", "READ", "CONSOLE_LIES"] as const;
 
 export const functionIds = calls.map(({ id }) => id);
 

@@ -5,7 +5,7 @@ import { gicd, gicr } from "../abi/gic.ts";
 import { guest } from "../abi/guest.ts";
 import { pl011 } from "../abi/pl011.ts";
 import { pl031 } from "../abi/pl031.ts";
-import { virtioBlock as block, virtioNet as net, virtioMmio } from "../abi/virtio.ts";
+import { virtioBlock as block, virtioConsole as console, virtioNet as net, virtioMmio } from "../abi/virtio.ts";
 import { boardTree } from "../sim/board.ts";
 import { DEFAULT_BANKS } from "../sim/machine.ts";
 import { BUNDLE_AT } from "../sim/start.ts";
@@ -73,6 +73,28 @@ const sent = event("BOARD", { a: boardActs.indexOf("SENT") });
 const listening = (features: bigint, bytes: number): Buffer =>
   Buffer.concat([drive(0, features, { cpu: 1 }), room(ring(0), 40, bytes, 1)]);
 
+/** Of the console in slot 4: a message about a port, bytes that a port sends, and what the board's console device does. */
+const message = (cpu: number, id: number, what: number, value = 1): Buffer =>
+  event("FRAME", {
+    cpu,
+    a: ring(4, console.CONSOLE_CONTROL_TRANSMIT),
+    d: BigInt(id) | (BigInt(what) << 32n) | (BigInt(value) << 48n),
+  });
+const talk = (cpu: number, port: number, bytes: number): Buffer =>
+  event("FRAME", { cpu, a: ring(4, port === 0 ? console.CONSOLE_TRANSMIT : 2 * port + 3), c: bytes });
+const typed = (bytes: number): Buffer => event("BOARD", { a: boardActs.indexOf("TYPED"), c: bytes, d: 65n });
+const heard = event("BOARD", { a: boardActs.indexOf("READ") });
+/** Room for messages; and so many ports are made and opened. */
+const ports = (cpu: number, count: number): Buffer =>
+  Buffer.concat([
+    room(ring(4, console.CONSOLE_CONTROL_RECEIVE), 40, 64, cpu),
+    message(cpu, 0, console.CONSOLE_DEVICE_READY),
+    ...Array.from({ length: count }, (_, id) => [
+      message(cpu, id, console.CONSOLE_PORT_READY),
+      message(cpu, id, console.CONSOLE_PORT_OPEN),
+    ]).flat(),
+  ]);
+
 const virtio = (): Buffer[] => [
   // Each register of each device, at each width.
   ...Object.entries(virtioMmio).flatMap(([name, offset]) =>
@@ -81,7 +103,7 @@ const virtio = (): Buffer[] => [
       : [
           Buffer.concat(
             [0, 1, 2].flatMap((width) =>
-              [0, 1, 3].flatMap((slot) => [
+              [0, 1, 3, 4].flatMap((slot) => [
                 event("ACCESS", { a: region(guest.VIRTIO_BASE), b: width, c: 0x200 * slot + offset }),
                 event("ACCESS", { a: region(guest.VIRTIO_BASE), b: width | 4, c: 0x200 * slot + offset, d: 1n }),
               ]),
@@ -143,6 +165,38 @@ const virtio = (): Buffer[] => [
     sent,
     frame(1, TO_OUTSIDE, 100, { cpu: 1 }),
   ]),
+  // Consoles: ports that are made and opened, bytes both ways by a pipe, to the board and from there, by the VM's own console; ends that close while something waits.
+  Buffer.concat([drive(4), ports(0, 3), talk(0, 0, 300), room(ring(4, 0), 4, 20), event("TYPED", { a: 65 })]),
+  Buffer.concat([drive(4, 0n), room(ring(4, 0), 4, 20), talk(0, 0, 30), event("TYPED", { a: 65 })]),
+  Buffer.concat([
+    ...[0, 1].flatMap((cpu) => [drive(4, EVERYTHING, { cpu }), ports(cpu, 3), room(ring(4, 4), 8, 100, cpu)]),
+    talk(0, 1, 2000),
+    talk(1, 1, 50),
+    room(ring(4, 4), 20, 1000, 1),
+    talk(0, 1, 60_000),
+    message(1, 1, console.CONSOLE_PORT_OPEN, 0),
+    message(1, 1, console.CONSOLE_PORT_OPEN),
+    talk(0, 1, 5000),
+    drive(4, EVERYTHING, { cpu: 1 }),
+    call("HL_VM_RESET", 1n),
+    second,
+    talk(0, 1, 10),
+  ]),
+  Buffer.concat([
+    drive(4),
+    ports(0, 3),
+    ...[30_000, 30_000].map((bytes) => talk(0, 2, bytes)),
+    heard,
+    room(ring(4, 6), 8, 500),
+    ...[10, 2048, 0, 4000].map((bytes) => typed(bytes)),
+    message(0, 2, console.CONSOLE_PORT_OPEN, 0),
+    ...Array.from({ length: 10 }, () => typed(9)),
+    message(0, 2, console.CONSOLE_PORT_OPEN),
+    room(ring(4, 6), 8, 3),
+  ]),
+  ...Array.from({ length: 9 }, (_, what) =>
+    Buffer.concat([drive(4), ports(0, 3), message(0, 1, what, 1), message(0, 9, what, 2)]),
+  ),
   // The third VM, beside the first one: it may send little at once, and its disk is the end of the board's.
   Buffer.concat([
     event("WAIT", { cpu: 1 }),

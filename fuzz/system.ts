@@ -26,12 +26,17 @@ const DEVICES = {
     { name: "lan", capture: 0x2000 },
     { name: "out", uplink: true as const },
   ],
+  pipes: [
+    { name: "one", between: ["vm0", "vm1"] },
+    { name: "other", between: ["vm1", "vm2"] },
+    { name: "host", between: ["vm0"] },
+  ],
 };
-const ALL = { uart: true, rtc: true, entropy: true };
+const ALL = { entropy: true, console: true };
 
 /**
  * Three VMs that share memory, doorbells and switches; the first one controls the others. Each of the first two has
- * a CPU from the start, the third one when one of them waits. A VM's virtio devices lie in this order: nets, disks, entropy.
+ * a CPU from the start, the third one when one of them waits. A VM's virtio devices lie in this order: nets, disks, entropy, console.
  */
 export const exitsBundle = (): Buffer =>
   bundleOfSystem({
@@ -83,6 +88,7 @@ export const exitsBundle = (): Buffer =>
 export const bundleSeed = (): Buffer =>
   bundleOfSystem({
     ...DEVICES,
+    pipes: DEVICES.pipes.filter(({ between }) => !between.includes("vm2")),
     scrubAtBoot: false,
     scheduler: { policy: "share", slice: 5000 },
     logLevels: "vgic=debug",

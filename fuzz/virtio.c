@@ -1,17 +1,17 @@
-// The board's virtio devices, a disk and a network device behind its first two transports (virtio 1.2, 4.2, 2.7); what sim/board-virtio.ts is, and board-devices.ts
+// The board's virtio devices, a disk, a network device and a console device behind its first transports (virtio 1.2, 4.2, 2.7); what sim/board-virtio.ts is, and board-devices.ts
 // has do. Until the system is up they answer at once; then events of the input say what they do. (An entropy device is asked at boot alone: no input comes to it.)
 #include "board.h"
 
 #include <string.h>
 
 #define STRIDE 0x200
-#define DEVICES 2
+#define DEVICES 3
 #define QUEUES 2
 #define MAX_CHAIN 4
 #define QUEUE_MAX 256
 
-enum { DISK, NET };
-static const u32 types[] = {VIRTIO_BLOCK, VIRTIO_NET};
+enum { DISK, NET, CONSOLE };
+static const u32 types[] = {VIRTIO_BLOCK, VIRTIO_NET, VIRTIO_CONSOLE};
 
 // A device tree that is the input may lie about the board: there are no devices then that what is wrong would be done to.
 static bool exists(u32 n) {
@@ -99,12 +99,24 @@ static void comes(struct virtio_device *of, const struct event *e) {
   give(of, NET_RECEIVE, head, bytes);
 }
 
+static void typed(struct virtio_device *of, const struct event *e) {
+  int head = take(of, CONSOLE_RECEIVE);
+  if (head < 0) return;
+  struct buffer buffers[MAX_CHAIN];
+  REQUIRE(buffers_of(&of->queues[CONSOLE_RECEIVE], head, buffers) == 1, "a buffer to receive is in pieces");
+  u32 bytes = e->c & 0xffff;
+  if (bytes > buffers[0].bytes) bytes = buffers[0].bytes;
+  if (bytes != 0) memset(ram_to_write(buffers[0].at, bytes), e->d & 0xff, bytes);
+  give(of, CONSOLE_RECEIVE, head, bytes);
+}
+
+// By the same queue whatever the device is.
 static void sent(struct virtio_device *of) {
   for (int head; (head = take(of, NET_TRANSMIT)) >= 0;) give(of, NET_TRANSMIT, head, 0);
 }
 
 void virtio_event(const struct event *e) {
-  struct virtio_device *disk = device(DISK), *net = device(NET);
+  struct virtio_device *disk = device(DISK), *net = device(NET), *console = device(CONSOLE);
   switch (e->a % BOARD_ACTS) {
     case ACT_DISK:
       look(disk);
@@ -114,6 +126,9 @@ void virtio_event(const struct event *e) {
     case ACT_SENT: sent(net); break;
     case ACT_DISK_LIES: give(disk, 0, e->c, e->d); break;
     case ACT_NET_LIES: give(net, e->b % QUEUES, e->c, e->d); break;
+    case ACT_TYPED: typed(console, e); break;
+    case ACT_READ: sent(console); break;
+    case ACT_CONSOLE_LIES: give(console, e->b % QUEUES, e->c, e->d); break;
   }
   run_settle();
 }
