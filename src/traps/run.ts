@@ -64,7 +64,9 @@ function workFirst(cpu: Cpu, vcpu: Vcpu): bool {
     // What was let go may be what somebody else's work, or this CPU, has waited for.
     return cpu.resched != Resched.NOTHING;
   }
-  if (vcpu.vm.work != 0) workFor(cpu, vcpu);
+  // One whose work is done is loaded at once: were another chosen first, nobody would let go of what this CPU has taken up and not loaded.
+  if (vcpu.vm.work == 0) return false;
+  workFor(cpu, vcpu);
   return true;
 }
 
@@ -75,7 +77,7 @@ export function choose(): Vcpu {
     const vcpu = sched.choose(cpu);
     if (changetype<usize>(vcpu) == 0 || changetype<usize>(cpu.worker) != 0 || vcpu.vm.work != 0) {
       if (workFirst(cpu, vcpu)) continue;
-      return vcpu;
+      if (changetype<usize>(vcpu) == 0) return vcpu;
     }
     if (cpu.loaded != vcpu) exchange.take(cpu, vcpu);
     else if (atomic.load32(changetype<usize>(vcpu) + offsetof<Vcpu>("inbox")) != 0) vgic.maintain(vcpu);

@@ -1,5 +1,5 @@
 // Attacks in the midst of each other: several CPUs are in their exits at once, switched at calls of the HAL that a seed chooses (sim/interleaved.ts). Rows
-// 7, 12, 15, 43 and 49.
+// 7, 12, 15, 43, 49 and 53.
 
 import assert from "node:assert/strict";
 import { vmStates } from "../../../abi/calls.ts";
@@ -149,6 +149,26 @@ attack(
     }
   },
   { hostile: { vcpus: 3, memory: 2 * MIB }, controller: true, system: { machine }, places: ["apart"] },
+);
+
+attack(
+  53,
+  "a VM is reset again and again, also when its memory has just been filled: no CPU keeps anything of it, and it can be destroyed",
+  async (scene) => {
+    scene.control("DESTROY", HOSTILE);
+    const before = scene.free;
+    for (let seed = 1; seed <= 24; seed++) {
+      scene.control("CREATE", HOSTILE);
+      scene.control("START", HOSTILE);
+      await raceOf(scene, seed, {
+        [CONTROLLER]: (guest, { random }) => void guest.hvc(id(random(8) === 0 ? "HL_VM_RESET" : "HL_NULL"), BigInt(HOSTILE)),
+      });
+      scene.settle(HOSTILE);
+      scene.control("DESTROY", HOSTILE);
+      assert.deepEqual(scene.free, before, `seed ${seed}`);
+    }
+  },
+  { hostile: { memory: 2 * MIB }, controller: true, system: { machine }, places: ["apart"] },
 );
 
 attack(
