@@ -130,13 +130,15 @@ export const catalogue: readonly Row[] = [
     ["Teardown of a large VM: preemptible.", { also: [`${CORE}/memory.test.ts`] }],
     [
       "Queue notify before DRIVER_OK; rings or descriptors outside RAM, across its end, on top of each other.",
-      { also: [`${CORE}/virtio.test.ts`], missing: "under QEMU: not yet" },
+      { also: ["virtio", "virtio-console"].map((name) => `${CORE}/${name}.test.ts`) },
     ],
     [
       "Descriptor loops, overlong chains, zero sizes, index jumps, reset in flight, features never offered: device error state.",
       {
-        also: ["virtio", "block", "net", "slices"].map((name) => `${CORE}/${name}.test.ts`),
-        missing: "under QEMU: not yet",
+        also: [
+          ...["virtio", "block", "net", "slices", "virtio-console"].map((name) => `${CORE}/${name}.test.ts`),
+          "test/boot/in-flight.test.ts",
+        ],
       },
     ],
     ["Create and destroy 10,000 times: nothing leaks, not one page.", { also: [`${CORE}/control.test.ts`, create] }],
