@@ -1,16 +1,16 @@
-// The virtio devices of a hostile guest, in the order that its configuration gives them: a port of a switch, a disk that it may write, random bytes; and what
-// an attack on them has in hand.
+// The virtio devices of a hostile guest, in the order that its configuration gives them: a port of a switch, a disk that it may write, random bytes, a console; and
+// what an attack on them has in hand.
 
 import { RAM_BASE } from "../../build/gen/guest";
-import { VIRTIO_DEVICE_ID, VIRTIO_NET } from "../../build/gen/virtio";
+import { CONSOLE_CONTROL_TRANSMIT, VIRTIO_DEVICE_ID, VIRTIO_NET } from "../../build/gen/virtio";
 import * as bootargs from "../lib/bootargs";
 import * as access from "../lib/hal/access";
 import * as virtio from "../lib/virtio";
 import { Queue } from "../lib/virtio";
 import * as stage from "./stage";
 
-/** Queues of all devices, and the disk's among them. */
-export const QUEUES: u32 = 4;
+/** Queues of all devices, of the console's the one for messages about its ports, and the disk's among them. */
+export const QUEUES: u32 = 5;
 export const DISK_QUEUE: u32 = 2;
 /** Entries of each. */
 export const SIZE: u32 = 16;
@@ -27,6 +27,7 @@ export function slotOf(n: u32): u32 {
   return n < 2 ? 0 : n - 1;
 }
 export function indexOf(n: u32): u32 {
+  if (n == QUEUES - 1) return CONSOLE_CONTROL_TRANSMIT;
   return n < 2 ? n : 0;
 }
 

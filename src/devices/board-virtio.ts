@@ -200,6 +200,6 @@ export function interrupt(intid: u32): bool {
   }
   if (changetype<usize>(line.port) == 0 || line.console.device.intid != intid) return false;
   transport.acknowledge(line.console.device);
-  virtioConsole.settle((1 as u64) << (line.port.device.vm.id as u64));
+  virtioConsole.wake((1 as u64) << (line.port.device.vm.id as u64));
   return true;
 }

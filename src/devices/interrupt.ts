@@ -55,16 +55,16 @@ function requested(self: Cpu): void {
   const what = cpus.requests();
   if ((what & Request.SCHEDULE) != 0) self.resched = Resched.CHOOSE;
   if ((what & Request.LOOK) != 0) vgic.requested();
-  if ((what & Request.CONSOLES) != 0) virtioConsole.settle(0);
 }
 
-/** EL2's own timer: deadlines of vCPUs, the end of a slice. */
+/** EL2's own timer: deadlines of vCPUs, what consoles have left, the end of a slice. */
 function expire(self: Cpu): void {
   for (;;) {
     const vcpu = sched.expired(self);
-    if (changetype<usize>(vcpu) == 0) return;
+    if (changetype<usize>(vcpu) == 0) break;
     vtimer.expired(vcpu);
   }
+  if (sched.takeLater(self)) vuart.look(virtioConsole.settle());
 }
 
 /** The board's virtual timer stays active until the guest whose it is has ended its interrupt; that of nobody is late. */

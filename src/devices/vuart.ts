@@ -120,6 +120,9 @@ function pull(vm: Vm): void {
 /** The board's UART interrupts: what it brings goes to the VMs that it is for. The caller holds no VM's lock. */
 export function boardInterrupt(): void {
   const all = console.service();
+  // Who reads beside its UART does that later; the board's UART is silent until then.
+  for (let left = all; left != 0; left &= left - 1) console.listen(ctz<u64>(left) as u32, false, true);
+  virtioConsole.wake(all);
   for (let concerned = all; concerned != 0; concerned &= concerned - 1) {
     const vm = table.vm(ctz<u64>(concerned) as u32);
     guard.enter(vm);
@@ -127,7 +130,16 @@ export function boardInterrupt(): void {
     pull(vm);
     guard.leave(vm);
   }
-  if (all != 0) virtioConsole.settle(all);
+}
+
+/** Input of these VMs, one bit each, is for their UARTs again: it may wait already. The caller holds no VM's lock. */
+export function look(vms: u64): void {
+  for (let left = vms; left != 0; left &= left - 1) {
+    const vm = table.vm(ctz<u64>(left) as u32);
+    guard.enter(vm);
+    pull(vm);
+    guard.leave(vm);
+  }
 }
 
 function readData(vm: Vm, uart: Uart): u32 {

@@ -96,15 +96,17 @@ function isBeside(n: u32): bool {
   return (ports.all.beside & ports.bit(n)) != 0;
 }
 
-/** Says who takes VM `n`'s input from now on: its UART, or somebody beside it. */
-export function setReader(n: u32, beside: bool): void {
+/** Says who takes VM `n`'s input from now on: its UART, or somebody beside it; true if that was another one. */
+export function setReader(n: u32, beside: bool): bool {
   guard.enter();
-  if (isBeside(n) != beside) {
+  const changes = isBeside(n) != beside;
+  if (changes) {
     ports.all.beside ^= ports.bit(n);
     ports.all.listening &= ~ports.bit(n);
     focus.updateInput();
   }
   guard.leave();
+  return changes;
 }
 
 /** The next byte of input for VM `n`, or NOTHING: there is none, or it is for another reader (`setReader`). */

@@ -13,8 +13,6 @@ export const enum Request {
   SCHEDULE = 1,
   /** Look at the virtual interrupts of the vCPU that is loaded. */
   LOOK = 2,
-  /** Go on where console devices were left. */
-  CONSOLES = 4,
 }
 
 /** What a CPU has to do before it enters a guest. */
@@ -61,14 +59,16 @@ export class Cpu {
   /** The count at which the slice of the running vCPU ends, and for which EL2's timer is set. */
   sliceEnd: u64;
   armed: u64;
+  /** When this CPU is to go on with what console devices have left; NEVER: not at all. Whether that time has come. */
+  later: u64;
+  isLater: u32;
+  padding: u32;
   /** Pads the record to a power of two: it is found by a shift. */
   padding0: u64;
   padding1: u64;
   padding2: u64;
   padding3: u64;
   padding4: u64;
-  padding5: u64;
-  padding6: u64;
 }
 
 const all: usize = memory.data(1024, 128);

@@ -338,7 +338,7 @@ function watchOthers(cpu: Cpu, current: Vcpu): void {
 
 /** Sets EL2's timer of this CPU. One that is set for an earlier deadline stays so: it is set anew when it has fired. The lock is held. */
 function arm(cpu: Cpu): void {
-  const when = min<u64>(cpu.sliceEnd, deadlines.first(cpu));
+  const when = min<u64>(min<u64>(cpu.sliceEnd, cpu.later), deadlines.first(cpu));
   if (when == cpu.armed || (when > cpu.armed && when != NEVER)) return;
   cpu.armed = when;
   timer.arm(when);
@@ -351,6 +351,7 @@ function disarm(cpu: Cpu): void {
 
 /** This CPU takes part from now on. */
 export function join(): void {
+  cpus.self().later = NEVER;
   disarm(cpus.self());
   cpus.enter();
 }
@@ -445,6 +446,22 @@ export function addTimer(vcpu: Vcpu, when: u64): void {
   leave();
 }
 
+/** This CPU is to go on with work that is nobody's exit, at `when` at the latest: `takeLater` says then that it is. */
+export function later(when: u64): void {
+  enter();
+  const cpu = cpus.self();
+  cpu.later = min<u64>(cpu.later, when);
+  arm(cpu);
+  leave();
+}
+
+/** Whether that time has come; true once. */
+export function takeLater(cpu: Cpu): bool {
+  const due = cpu.isLater != 0;
+  cpu.isLater = 0;
+  return due;
+}
+
 /** EL2's timer has fired: returns a vCPU of which a timer has come, null when there is none left. */
 export function expired(cpu: Cpu): Vcpu {
   enter();
@@ -460,6 +477,10 @@ export function expired(cpu: Cpu): Vcpu {
       leave();
       return vcpu;
     }
+  }
+  if (cpu.later <= now) {
+    cpu.isLater = 1;
+    cpu.later = NEVER;
   }
   if (cpu.sliceEnd <= now) {
     cpu.resched = Resched.CHOOSE;

@@ -177,7 +177,8 @@ export class ConsoleDevice {
   isConsole: u32;
   ports: u32;
   firstPort: usize;
-  padding: u32;
+  /** The port of a pipe that was served last where nobody had kicked. */
+  turn: u32;
 }
 
 /** An address that a port has been seen to send from, and the board's count then; 0: none. */

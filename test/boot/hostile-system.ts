@@ -39,7 +39,7 @@ const hostile = (role: string, rest: Partial<VmConfig> = {}): VmConfig => ({
   // In the order that guests/hostile/devices.ts knows.
   nets: [{ switch: "lan" }],
   disks: [{ disk: role }],
-  devices: { entropy: true },
+  devices: { entropy: true, console: true },
   ...rest,
 });
 /** What stands behind those devices: the attackers' own. */
@@ -137,6 +137,6 @@ export const gauged = (schedule: Schedule): SystemConfig => ({
   vms: [
     leader(schedule, { affinity: [1] }),
     hostile("follower", { affinity: [1] }),
-    hostile("gauge", { affinity: [0], nets: [], disks: [], devices: { entropy: false } }),
+    hostile("gauge", { affinity: [0], nets: [], disks: [], devices: {} }),
   ],
 });

@@ -20,11 +20,12 @@ export function send(from: ConsolePort, chain: Chain, most: u64): u64 {
     boardConsole.send(from.board, bytes);
     left -= bytes;
   }
+  if (left != before) boardConsole.flush(from.board);
   from.done += before - left;
   return before - left;
 }
 
-/** Gives a driver one buffer of what has come, into `chain`, in which there is room for it; returns how many bytes that was, 0: there is none. */
+/** Gives a driver one buffer of what has come, by `chain`; returns how many bytes that was, 0: there is none. */
 export function receive(to: ConsolePort, queue: Virtqueue, chain: Chain, most: u64): u64 {
   const waiting = boardConsole.waiting(to.board);
   if (waiting == 0 || !queues.take(queue, chain)) return 0;

@@ -107,8 +107,17 @@ function give(queue: Virtqueue, bytes: u32): void {
   queues.show(queue);
 }
 
-/** Gives the driver a buffer of what was typed for its VM, once it has opened the port: nothing of that goes to the UART then. True: there may be more. No lock is held. */
-export function type(port: ConsolePort): bool {
+/** What `type` comes to. */
+export const enum Typed {
+  ALL = 0,
+  /** There may be more. */
+  MORE = 1,
+  /** Input is for the UART again. */
+  BACK = 2,
+}
+
+/** Gives the driver a buffer of what was typed for its VM, once it has opened the port: nothing of that goes to the UART then. No lock is held. */
+export function type(port: ConsolePort): Typed {
   const device = port.device;
   const vm = device.vm;
   const queue = queues.nth(device, CONSOLE_RECEIVE);
@@ -119,7 +128,7 @@ export function type(port: ConsolePort): bool {
   const takes = isConsole(port) && queues.runs(device) && port.open != 0;
   const most = takes ? (min<u64>(offered(queue), PIECE) as u32) : 0;
   locks.release(device.lock);
-  console.setReader(vm.id, takes);
+  const changes = console.setReader(vm.id, takes);
   const bytes = receive(vm.id, most);
   if (bytes != 0) {
     locks.acquire(device.lock);
@@ -128,5 +137,6 @@ export function type(port: ConsolePort): bool {
   }
   const ready = console.listen(vm.id, most != 0 && bytes < most, true);
   guard.leave(vm);
-  return ready || (bytes == most && bytes != 0);
+  if (!takes) return changes ? Typed.BACK : Typed.ALL;
+  return ready || (bytes != 0 && bytes == most) ? Typed.MORE : Typed.ALL;
 }

@@ -19,21 +19,23 @@ import {
   F_EVENT_IDX,
   F_INDIRECT_DESC,
   F_VERSION_1,
+  STATUS_NEEDS_RESET,
 } from "../../../build/gen/virtio";
 import { MAX_VMS } from "../../../build/gen/bundle";
+import * as timer from "../../drivers/timer";
 import * as boardConsole from "../../drivers/virtio/console";
 import { Pa } from "../../hal/addr";
+import * as sysreg from "../../hal/sysreg";
 import * as locks from "../../lib/lock";
 import { Lock } from "../../lib/lock";
-import * as console from "../../log/console";
 import { crash } from "../../log/halt";
-import * as cpus from "../../sched/cpus";
-import { Request } from "../../sched/cpus";
+import * as sched from "../../sched/sched";
 import { Chain, ConsoleDevice, ConsolePort, VirtioDevice, Virtqueue } from "../../vm/virtio-records";
 import * as virtioTable from "../../vm/virtio-table";
 import * as boardPipe from "./board-pipe";
 import * as chains from "./chain";
 import * as consolePort from "./console-port";
+import { Typed } from "./console-port";
 import * as queues from "./queue";
 import * as signal from "./signal";
 
@@ -43,6 +45,9 @@ const SENT: u32 = 0;
 const ROOM: u32 = 1;
 /** What one piece of work moves, in bytes; a buffer costs as many as BUFFER. */
 const PIECE: u64 = 0x4000;
+/** What nobody has kicked for is done piece by piece, and between two of them guests have the CPU: a part of a second, and several times as long as the first one took. */
+const PAUSES_A_SECOND: u64 = 10_000;
+const PAUSE: u64 = 3;
 const BUFFER: u64 = 64;
 /** How many messages of a driver it reads. */
 const MESSAGES: u32 = 4;
@@ -58,12 +63,17 @@ const enum Tell {
 @unmanaged
 class Consoles {
   lock: Lock;
-  padding: u32;
-  /** VMs, one bit each: those whose drivers may have to be interrupted, and those that there is something left to do for. */
+  /** The VM that was served last where nobody had kicked. */
+  last: u32;
+  /** VMs, one bit each: those whose drivers may have to be interrupted, those that there is something left to do for, and those whose input is their UART's again. */
   touched: u64;
   left: u64;
+  back: u64;
+  /** What is left of the piece of work at hand; the board's count from which on there may be the next one that nobody has kicked for. */
+  budget: u64;
+  next: u64;
 }
-const all = changetype<Consoles>(memory.data(24, 8));
+const all = changetype<Consoles>(memory.data(48, 8));
 /** The console device of each VM; 0: it has none. */
 const devices: usize = memory.data(MAX_VMS * 4, 4);
 
@@ -143,14 +153,22 @@ function put(chain: Chain, port: ConsolePort, what: Tell): u32 {
   return 8 + port.nameBytes;
 }
 
-/** Tells a driver what it has not been told of its ports, as far as it has room for that. */
-function tell(device: VirtioDevice): void {
+function spend(cost: u64): void {
+  all.budget -= min<u64>(all.budget, cost);
+}
+
+/** Tells a driver what it has not been told of its ports, as far as it has room for that; true: there is more, and room. */
+function tell(device: VirtioDevice): bool {
   const queue = queues.nth(device, CONSOLE_CONTROL_RECEIVE);
   const chain = chains.scratch(ROOM);
   const own = ownOf(device);
-  for (let n: u32 = 0; n < own.ports; n++) {
+  let more = false;
+  for (let n: u32 = 0; n < own.ports && !more; n++) {
     const port = portAt(own, n);
-    while (port.pending != 0 && offers(queue) && queues.take(queue, chain)) {
+    while (port.pending != 0 && offers(queue)) {
+      more = all.budget == 0;
+      if (more || !queues.take(queue, chain)) break;
+      spend(BUFFER * chain.buffers);
       const what = port.pending & (~port.pending + 1);
       port.pending &= ~what;
       queues.give(queue, chain.head, min<u64>(put(chain, port, what), chain.writableBytes) as u32);
@@ -158,13 +176,14 @@ function tell(device: VirtioDevice): void {
   }
   queues.show(queue);
   all.touched |= bit(device);
+  return more;
 }
 
 /** A driver is to be told something of a port that it has made. */
 function notify(port: ConsolePort, what: Tell): void {
   if (port.ready == 0) return;
   port.pending |= what;
-  tell(port.device);
+  if (tell(port.device)) all.left |= bit(port.device);
 }
 
 /** Somebody has opened a port, or closed it. */
@@ -172,11 +191,11 @@ function setOpen(port: ConsolePort, open: u32): void {
   port.open = open;
   // Its input goes elsewhere from now on: that is not done under this lock.
   if (port.number == 0) all.left |= bit(port.device);
-  bring(port);
+  if (bring(port)) all.left |= bit(port.device);
   if (changetype<usize>(port.peer) == 0) return;
   notify(port.peer, Tell.OPEN);
   // What waits there for a reader that is gone, is lost.
-  pass(port.peer);
+  if (pass(port.peer)) all.left |= bit(port.peer.device);
 }
 
 function take(own: ConsoleDevice, id: u32, event: u32, value: u32): void {
@@ -212,31 +231,26 @@ function listen(device: VirtioDevice): bool {
     queues.wantKick(queue);
     more = queues.hasMore(queue);
   } while (more && count < MESSAGES);
-  tell(device);
-  request();
-  return more;
+  return tell(device) || more;
 }
 
 // --- pipes
 
-/** Copies up to `most` bytes of the chain that was taken last into buffers of the other end; returns how many bytes that was worth. */
-function passOn(from: ConsolePort, chain: Chain, most: u64): u64 {
+/** Copies what is left of the chain that was taken last into buffers of the other end. */
+function passOn(from: ConsolePort, chain: Chain): void {
   const to = from.peer;
   const target = receiveQueue(to);
   const room = chains.scratch(ROOM);
   const cursor = chains.readable(chain, 0);
   chains.skip(cursor, from.done);
-  let left = most;
-  while (from.done < chain.readableBytes && left != 0 && queues.take(target, room)) {
-    const bytes = min<u64>(min<u64>(chain.readableBytes - from.done, room.writableBytes), left);
+  while (from.done < chain.readableBytes && all.budget != 0 && queues.take(target, room)) {
+    const bytes = min<u64>(min<u64>(chain.readableBytes - from.done, room.writableBytes), all.budget);
     chains.move(cursor, chains.writable(room, 1), bytes);
     queues.give(target, room.head, bytes as u32);
     from.done += bytes;
-    left -= min<u64>(left, bytes + BUFFER * room.buffers);
+    spend(bytes + BUFFER * room.buffers);
   }
   queues.show(target);
-  all.touched |= bit(to.device);
-  return most - left;
 }
 
 /** Passes a piece of what waits at one end of a pipe on to the other; true: there is more, and room for it. */
@@ -244,14 +258,14 @@ function pass(from: ConsolePort): bool {
   if (!queues.runs(from.device)) return false;
   const queue = transmitQueue(from);
   const chain = chains.scratch(SENT);
-  let left = PIECE;
   let waits = false;
-  while (left != 0 && !waits && queues.take(queue, chain)) {
-    left -= min<u64>(left, BUFFER * chain.buffers);
+  while (all.budget != 0 && !waits && queues.take(queue, chain)) {
+    spend(BUFFER * chain.buffers);
     if (isHeard(from) && from.done < chain.readableBytes) {
       const board = changetype<usize>(from.board) != 0;
       waits = board ? !boardConsole.hasRoom(from.board) : !offers(receiveQueue(from.peer));
-      if (!waits) left -= board ? boardPipe.send(from, chain, left) : passOn(from, chain, left);
+      if (!waits && board) spend(boardPipe.send(from, chain, all.budget));
+      else if (!waits) passOn(from, chain);
       if (from.done < chain.readableBytes) {
         queues.leave(queue);
         continue;
@@ -263,34 +277,43 @@ function pass(from: ConsolePort): bool {
   queues.show(queue);
   queues.wantKick(queue);
   all.touched |= bit(from.device);
-  return left == 0 || (!waits && queues.hasMore(queue));
+  if (changetype<usize>(from.peer) != 0) {
+    all.touched |= bit(from.peer.device);
+    closeBroken(from.peer.device);
+  }
+  return !waits && queues.hasMore(queue);
 }
 
 /** Gives the driver a piece of what has come from the board; true: there is more, and room for it. */
 function bring(to: ConsolePort): bool {
   if (changetype<usize>(to.board) == 0 || !isOpen(to)) return false;
   const queue = receiveQueue(to);
-  let left = PIECE;
+  const room = chains.scratch(ROOM);
   let more = true;
-  while (left != 0 && more && offers(queue)) {
-    const bytes = boardPipe.receive(to, queue, chains.scratch(ROOM), left);
-    left -= bytes;
+  while (all.budget != 0 && more && offers(queue)) {
+    const bytes = boardPipe.receive(to, queue, room, all.budget);
     more = bytes != 0;
+    spend(bytes + BUFFER * room.buffers);
   }
   queues.show(queue);
   all.touched |= bit(to.device);
-  return left == 0;
+  return more && all.budget == 0;
 }
 
 // --- who works
 
 /** Does a piece of what waits in a queue; true: there is more. The lock is held. */
 export function kick(device: VirtioDevice, queue: u32): bool {
+  all.budget = PIECE;
+  const more = work(device, queue);
+  closeBroken(device);
+  request();
+  return more;
+}
+
+function work(device: VirtioDevice, queue: u32): bool {
   if (queue == CONSOLE_CONTROL_TRANSMIT) return listen(device);
-  if (queue == CONSOLE_CONTROL_RECEIVE) {
-    tell(device);
-    return false;
-  }
+  if (queue == CONSOLE_CONTROL_RECEIVE) return tell(device);
   // Port 0 is for whoever holds the VM's lock.
   if (queue < CONSOLE_CONTROL_RECEIVE) return false;
   const port = portAt(ownOf(device), (queue - 2) >> 1);
@@ -302,27 +325,36 @@ export function kick(device: VirtioDevice, queue: u32): bool {
 export function kickPort0(device: VirtioDevice, queue: u32): bool {
   if (queue >= CONSOLE_CONTROL_RECEIVE) return false;
   const port = portAt(ownOf(device), 0);
-  const more = queue == CONSOLE_TRANSMIT ? consolePort.print(port) : consolePort.type(port);
-  signal.interrupt(device);
-  return more;
-}
-
-/** Does a piece of all that may wait at the pipes of a device which nobody has kicked. */
-function goOn(device: VirtioDevice): void {
-  if (!queues.runs(device)) return;
-  const own = ownOf(device);
-  let more: bool = false;
-  for (let n: u32 = 1; n < own.ports; n++) {
-    more = pass(portAt(own, n)) || more;
-    more = bring(portAt(own, n)) || more;
+  if (queue == CONSOLE_TRANSMIT) {
+    const more = consolePort.print(port);
+    signal.interrupt(device);
+    return more;
   }
-  tell(device);
-  if (more) all.left |= bit(device);
+  const typed = consolePort.type(port);
+  signal.interrupt(device);
+  if (typed == Typed.BACK) {
+    locks.acquire(all.lock);
+    all.back |= bit(device);
+    all.left |= bit(device);
+    request();
+    locks.release(all.lock);
+  }
+  return typed == Typed.MORE;
 }
 
-/** Has this CPU come to `settle` as soon as it holds no lock. */
+/** Has some CPU come to `settle`, in time. The lock is held. */
 function request(): void {
-  if (all.left != 0) cpus.request(cpus.self(), Request.CONSOLES);
+  if (all.left == 0) return;
+  sched.later(max<u64>(timer.now(), all.next));
+}
+
+/** The console or the board has something for VMs, one bit each: it is done as soon as this CPU may. The caller holds no VM's lock. */
+export function wake(vms: u64): void {
+  if (changetype<usize>(all.lock) == 0 || vms == 0) return;
+  locks.acquire(all.lock);
+  all.left |= vms;
+  request();
+  locks.release(all.lock);
 }
 
 /** The VMs, one bit each, whose drivers may have to be interrupted since this was asked last. The lock is held. */
@@ -337,52 +369,101 @@ export function interrupt(touched: u64): void {
   for (let vms = touched; vms != 0; vms &= vms - 1) signal.interrupt(deviceOf(ctz<u64>(vms) as u32));
 }
 
-/** Goes on for those VMs, one bit each, that have a console device, and for those that there is something left to do for. The caller holds no VM's lock. */
-export function settle(vms: u64): void {
-  if (changetype<usize>(all.lock) == 0) return;
-  locks.acquire(all.lock);
-  const concerned = vms | all.left;
-  all.left = 0;
-  for (let left = concerned; left != 0; left &= left - 1) {
-    const device = deviceOf(ctz<u64>(left) as u32);
-    if (changetype<usize>(device) != 0) goOn(device);
+/** Does what may wait at the pipes of a device which nobody has kicked, each in turn, as far as the budget goes; true: there is more. */
+function goOn(device: VirtioDevice): bool {
+  closeBroken(device);
+  if (!queues.runs(device)) return false;
+  const own = ownOf(device);
+  let more = tell(device);
+  for (let n: u32 = 1; n < own.ports && all.budget != 0; n++) {
+    own.turn = own.turn + 1 < own.ports ? own.turn + 1 : 1;
+    const port = portAt(own, own.turn);
+    more = pass(port) || more;
+    more = bring(port) || more;
   }
+  return more || all.budget == 0;
+}
+
+/** Which VM of a set is next: those behind the last one come first. */
+function nextOf(vms: u64): u32 {
+  const behind = all.last >= MAX_VMS - 1 ? 0 : vms & ~(((1 as u64) << ((all.last + 1) as u64)) - 1);
+  return ctz<u64>(behind != 0 ? behind : vms) as u32;
+}
+
+/** Does a piece for VMs that nobody has kicked for. Returns those whose input is their UART's again, one bit each. The caller holds no lock. */
+export function settle(): u64 {
+  locks.acquire(all.lock);
+  all.budget = PIECE;
+  const began = timer.now();
+  const concerned = all.left;
+  let left = concerned;
+  let served: u64 = 0;
+  all.left = 0;
+  while (left != 0 && all.budget != 0) {
+    const vm = nextOf(left);
+    const device = deviceOf(vm);
+    all.last = vm;
+    left &= ~((1 as u64) << (vm as u64));
+    if (changetype<usize>(device) == 0) continue;
+    served |= bit(device);
+    if (goOn(device)) all.left |= bit(device);
+  }
+  all.left |= left;
+  const now = timer.now();
+  all.next = now + sysreg.readCntfrqEl0() / PAUSES_A_SECOND + (now - began) * PAUSE;
   request();
   const touched = takeTouched();
   locks.release(all.lock);
   interrupt(touched);
-  settlePorts0(concerned);
+  return settlePorts0(served);
 }
 
-/** Brings VMs what was typed for them. */
-function settlePorts0(vms: u64): void {
+/** Brings VMs what was typed for them. Returns as `settle`. */
+function settlePorts0(vms: u64): u64 {
   let more: u64 = 0;
   for (let left = vms; left != 0; left &= left - 1) {
     const device = deviceOf(ctz<u64>(left) as u32);
-    if (changetype<usize>(device) != 0 && kickPort0(device, CONSOLE_RECEIVE)) more |= bit(device);
+    if (kickPort0(device, CONSOLE_RECEIVE)) more |= bit(device);
   }
-  if (more == 0) return;
   locks.acquire(all.lock);
+  const back = all.back;
+  all.back = 0;
   all.left |= more;
   request();
   locks.release(all.lock);
+  return back;
 }
 
-/** Closes all ports; whoever is at the other ends hears of that when this CPU holds no lock. The lock is held. */
+/** Closes all ports; whoever is at the other ends hears of that. The lock is held. */
+function close(device: VirtioDevice): void {
+  const own = ownOf(device);
+  for (let n: u32 = 0; n < own.ports; n++) {
+    const port = portAt(own, n);
+    if (port.open == 0) continue;
+    port.open = 0;
+    // Its input goes to the UART.
+    if (n == 0) all.left |= bit(device);
+    const peer = port.peer;
+    if (changetype<usize>(peer) == 0) continue;
+    if (peer.ready != 0) peer.pending |= Tell.OPEN;
+    all.left |= bit(peer.device);
+  }
+}
+
+/** The ports of a device that its driver has broken are nobody's any more. */
+function closeBroken(device: VirtioDevice): void {
+  if ((device.status & STATUS_NEEDS_RESET) != 0) close(device);
+}
+
+/** Nothing is under way any more. The lock is held, and the VM's. */
 export function reset(device: VirtioDevice): void {
+  close(device);
   const own = ownOf(device);
   for (let n: u32 = 0; n < own.ports; n++) {
     const port = portAt(own, n);
     port.pending = 0;
     port.ready = 0;
     port.done = 0;
-    if (port.open == 0) continue;
-    port.open = 0;
-    if (n == 0) console.setReader(device.vm.id, false);
-    const peer = port.peer;
-    if (changetype<usize>(peer) == 0) continue;
-    if (peer.ready != 0) peer.pending |= Tell.OPEN;
-    all.left |= bit(peer.device);
   }
   request();
 }

@@ -66,12 +66,14 @@ export function room(console: BoardConsole): Pa {
   return (console.buffers + (ctz<u32>(console.free) as u64) * BUFFER) as Pa;
 }
 
-/** Sends the first `bytes` of it. */
+/** Sends the first `bytes` of it; `flush` when that is done with all buffers. */
 export function send(console: BoardConsole, bytes: u64): void {
   const n = ctz<u32>(console.free);
   transport.describe(console.transmit, n, room(console) as u64, bytes as u32, 0, 0);
   console.free &= console.free - 1;
   transport.offer(console.transmit, n);
+}
+export function flush(console: BoardConsole): void {
   transport.kick(console.transmit);
 }
 

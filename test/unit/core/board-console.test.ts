@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { guest as machineMap } from "../../../abi/guest.ts";
 import { virtioConsole as console, virtioDevices } from "../../../abi/virtio.ts";
 import type { BoardVirtio, VirtioOptions } from "../../../sim/board-virtio.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { startSystem } from "../../../sim/start.ts";
-import { ConsoleDriver } from "./console-device.ts";
+import { ConsoleDriver, later } from "./console-device.ts";
 
 const DEVICE: VirtioOptions = { type: virtioDevices.VIRTIO_CONSOLE };
 
@@ -40,7 +41,7 @@ const comes = ({ line, machine }: { line: BoardVirtio; machine: Machine }, text:
   const chain = line.take(console.CONSOLE_RECEIVE);
   if (chain === undefined) return false;
   line.give(console.CONSOLE_RECEIVE, chain, Buffer.from(text, "latin1"));
-  machine.run.settle();
+  later(machine);
   return true;
 };
 
@@ -72,7 +73,7 @@ test("a sender waits while the host reads nothing, and nothing is lost", () => {
   let got = "";
   for (let n = 0; n < 10; n++) {
     got += sentOn(line);
-    machine.run.settle();
+    later(machine);
   }
   assert.equal(got, text.repeat(6));
   assert.equal(driver.transmitQueue(1).take().length, 2);
@@ -105,4 +106,41 @@ test("a pipe to a board that has no console device: the log says so, and what is
 
 test("a second device is left alone", () => {
   assert.match(start([DEVICE, DEVICE]).uart.output, /<5>.*virtio: the console device at 0xa000200 is not used/);
+});
+
+test("a host that reads at once does not have one VM's bytes keep another VM from its CPU", () => {
+  const machine = startSystem({
+    machine: { virtio: [DEVICE] },
+    pipes: [{ name: "host", between: ["vm0"] }],
+    vms: [{}, {}],
+  });
+  const MS = machine.counter.frequency / 1000n;
+  const line = machine.virtio[0]!;
+  let moved = 0;
+  line.onKick = () => {
+    for (let chain = line.take(console.CONSOLE_TRANSMIT); chain !== undefined; chain = line.take(console.CONSOLE_TRANSMIT)) {
+      moved += line.readBuffers(chain).length;
+      line.give(console.CONSOLE_TRANSMIT, chain, Buffer.alloc(0));
+    }
+    machine.counter.count += MS / 20n;
+  };
+  for (let n = 0; n < 100 && machine.running(1) === undefined; n++) machine.run.advance(MS);
+  for (let n = 0; n < 100 && machine.running(0) === undefined; n++) machine.run.advance(MS);
+  const driver = new ConsoleDriver(machine.running(0)!, { ports: 2 });
+  driver.begin([1]);
+  driver.transmitQueue(1).offer([{ ipa: machineMap.RAM_BASE, bytes: 0x80_0000 }]);
+  let [entered, undisturbed] = [0, 0];
+  machine.run.observer = {
+    begin: () => undefined,
+    end: (cpu) => {
+      if (cpu.guest === undefined || cpu.guest.vcpu === driver.driver.guest.vcpu) return;
+      entered++;
+      if (!cpu.isCalled) undisturbed++;
+    },
+  };
+  // Opening a port has the rest go on without a kick.
+  driver.say(0, console.CONSOLE_PORT_OPEN, 1);
+  machine.run.advance(100n * MS);
+  assert.ok(moved > 0x1_0000, `${moved} bytes`);
+  assert.ok(undisturbed > 5 && undisturbed >= entered / 2, `entered ${entered} times, ${undisturbed} of them undisturbed`);
 });

@@ -7,7 +7,7 @@ import { pl011 } from "../../../abi/pl011.ts";
 import { virtioConsole as console, virtioMmio as register, virtioDevices, virtioFeatures } from "../../../abi/virtio.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { startSystem } from "../../../sim/start.ts";
-import { ConsoleDriver } from "./console-device.ts";
+import { ConsoleDriver, later } from "./console-device.ts";
 
 const U = machineMap.UART_BASE;
 const CONSOLE = { devices: { console: true } };
@@ -118,7 +118,7 @@ test("messages that make no sense are dropped", () => {
 /** Types, and the board's interrupts come. */
 const type = (board: Machine, text: string): void => {
   board.uart.type(text);
-  board.run.settle();
+  later(board);
 };
 
 test("what port 0 sends is the VM's output, and what is typed comes there once it is open, before that to the UART", () => {
@@ -151,6 +151,43 @@ test("what port 0 sends is the VM's output, and what is typed comes there once i
   assert.equal(guest.load(U + pl011.UART_DR), BigInt("e".charCodeAt(0)));
 });
 
+/** VM 0's console with its driver, and a UART whose driver sleeps until it is interrupted. */
+const besideUart = (): { board: Machine; driver: ConsoleDriver; heardByUart: () => boolean } => {
+  const board = startSystem({ vms: [CONSOLE] });
+  const guest = board.running(0)!;
+  guest.store(U + pl011.UART_CR, BigInt(pl011.CR_UARTEN | pl011.CR_RXE | pl011.CR_TXE));
+  guest.store(U + pl011.UART_IMSC, BigInt(pl011.INT_RX | pl011.INT_RT));
+  const driver = new ConsoleDriver(guest);
+  driver.begin([0]);
+  later(board);
+  return { board, driver, heardByUart: () => (Number(guest.load(U + pl011.UART_MIS)) & pl011.INT_RT) !== 0 };
+};
+
+for (const [how, end] of [
+  ["closes", (driver: ConsoleDriver) => driver.say(0, console.CONSOLE_PORT_OPEN, 0)],
+  ["is reset", ({ driver }: ConsoleDriver) => driver.reset()],
+] as const) {
+  test(`input is for a UART's driver that sleeps, when the virtio console ${how}`, () => {
+    const { board, driver, heardByUart } = besideUart();
+    driver.offer(driver.receiveQueue(0), 2, 16);
+    type(board, "b");
+    assert.equal(driver.received(0), "b");
+    end(driver);
+    later(board);
+    type(board, "c");
+    assert.ok(heardByUart());
+  });
+
+  test(`what was typed before and nobody took, too, when it ${how}`, () => {
+    const { board, driver, heardByUart } = besideUart();
+    type(board, "b");
+    assert.ok(!heardByUart());
+    end(driver);
+    later(board);
+    assert.ok(heardByUart());
+  });
+}
+
 test("a driver that knows one port alone prints and reads", () => {
   const board = startSystem({ vms: [CONSOLE] });
   const driver = new ConsoleDriver(board.running(0)!, { features: BASIC });
@@ -168,7 +205,7 @@ test("without `console` port 0 takes what is sent, and shows nothing", () => {
   board.uart.take();
   driver.send(0, "lost\n");
   assert.equal(driver.transmitQueue(0).take().length, 1);
-  board.run.settle();
+  later(board);
   assert.equal(board.uart.take(), "");
 });
 
@@ -191,7 +228,7 @@ test("a slow line: a kick is not done before there is room for the output; nothi
   let output = "";
   for (let n = 0; n < 10_000 && output.length < sent * 4000; n++) {
     board.uart.transmit(32);
-    board.run.settle();
+    later(board);
     driver.transmitQueue(0).kick();
     output += board.uart.take();
   }
@@ -264,6 +301,38 @@ test("what is sent while nobody has the other end open is lost, as is what waits
   assert.equal(four.received(1), "");
 });
 
+test("all that waits is given back when the other end closes, however much that is", () => {
+  const [one, two] = piped();
+  const queue = one.transmitQueue(1);
+  const at = machineMap.RAM_BASE + 0xa0_0000;
+  for (let n = 0; n < 30; n++) {
+    const parts = Array.from({ length: 16 }, (_, part) => ({ ipa: at + part * 4096, bytes: 4096 }));
+    queue.offer(parts, machineMap.RAM_BASE + 0x90_0000 + n * 256);
+  }
+  queue.kick();
+  assert.equal(queue.take().length, 0);
+  two.say(1, console.CONSOLE_PORT_OPEN, 0);
+  later(two.driver.guest.machine);
+  assert.equal(queue.take().length, 30);
+});
+
+for (const [who, breakIt] of [
+  ["by its own kick", (two: ConsoleDriver) => two.receiveQueue(1).kick()],
+  ["seen by the sender", (_: ConsoleDriver, one: ConsoleDriver) => one.send(1, "more")],
+] as const) {
+  test(`a receiver that breaks its device, ${who}: it is interrupted, and its ports are nobody's any more`, () => {
+    const [one, two] = piped();
+    two.driver.openInterrupt();
+    one.send(1, "waits for room");
+    two.driver.memory.write(two.receiveQueue(1).available + 2, 2, 1000);
+    breakIt(two, one);
+    later(one.driver.guest.machine);
+    assert.equal(two.driver.guest.acknowledge(), two.driver.intid);
+    assert.ok(one.transmitQueue(1).take().length > 0);
+    assert.deepEqual(one.heard(), [{ id: 1, event: console.CONSOLE_PORT_OPEN, value: 0 }]);
+  });
+}
+
 for (const [how, reset] of [
   ["its driver resets the device", ({ driver }: ConsoleDriver): void => driver.reset()],
   ["it resets itself", ({ driver }: ConsoleDriver): void => void driver.guest.hvc(0x8400_0009n)],
@@ -276,7 +345,7 @@ for (const [how, reset] of [
     one.send(1, "waits for room");
     assert.equal(two.received(1), "wa");
     reset(two);
-    two.driver.guest.machine.run.settle();
+    later(two.driver.guest.machine);
     assert.deepEqual(one.heard(), [{ id: 1, event: console.CONSOLE_PORT_OPEN, value: 0 }]);
     assert.equal(one.transmitQueue(1).take().length, 1);
     assert.equal(one.driver.guest.acknowledge(), one.driver.intid);
@@ -289,7 +358,7 @@ test("nothing is sent or received before DRIVER_OK, whoever kicks", () => {
   const [one, two] = piped();
   const { driver } = two;
   driver.reset();
-  driver.guest.machine.run.settle();
+  later(driver.guest.machine);
   driver.negotiate(driver.offered);
   for (const queue of two.queues) queue.open();
   two.transmitQueue(1).offered = 0;
