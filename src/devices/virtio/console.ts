@@ -325,21 +325,20 @@ function work(device: VirtioDevice, queue: u32): bool {
 export function kickPort0(device: VirtioDevice, queue: u32): bool {
   if (queue >= CONSOLE_CONTROL_RECEIVE) return false;
   const port = portAt(ownOf(device), 0);
-  if (queue == CONSOLE_TRANSMIT) {
-    const more = consolePort.print(port);
-    signal.interrupt(device);
-    return more;
-  }
-  const typed = consolePort.type(port);
+  const prints = queue == CONSOLE_TRANSMIT;
+  let more = prints && consolePort.print(port);
+  const typed: u32 = prints ? Typed.ALL : consolePort.type(port);
+  if (typed == Typed.MORE) more = true;
   signal.interrupt(device);
+  locks.acquire(all.lock);
+  closeBroken(device);
   if (typed == Typed.BACK) {
-    locks.acquire(all.lock);
     all.back |= bit(device);
     all.left |= bit(device);
-    request();
-    locks.release(all.lock);
   }
-  return typed == Typed.MORE;
+  request();
+  locks.release(all.lock);
+  return more;
 }
 
 /** Has some CPU come to `settle`, in time. The lock is held. */
@@ -393,10 +392,15 @@ function nextOf(vms: u64): u32 {
 /** Does a piece for VMs that nobody has kicked for. Returns those whose input is their UART's again, one bit each. The caller holds no lock. */
 export function settle(): u64 {
   locks.acquire(all.lock);
-  all.budget = PIECE;
   const began = timer.now();
-  const concerned = all.left;
-  let left = concerned;
+  // Another CPU has done a piece meanwhile.
+  if (began < all.next) {
+    request();
+    locks.release(all.lock);
+    return 0;
+  }
+  all.budget = PIECE;
+  let left = all.left;
   let served: u64 = 0;
   all.left = 0;
   while (left != 0 && all.budget != 0) {
