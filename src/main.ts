@@ -1,6 +1,7 @@
 // What the vectors call, and nothing else. Each function returns the record of the vCPU to enter, or 0: there is nothing to run.
 
 import * as interrupt from "./devices/interrupt";
+import * as cpu from "./hal/cpu";
 import * as bootstrap from "./traps/boot";
 import * as crash from "./traps/crash";
 import * as run from "./traps/run";
@@ -32,7 +33,8 @@ export function onIrq(vcpu: usize): usize {
 
 /** An interrupt has ended the wait of a CPU that had nothing to run. */
 export function onIdle(): usize {
-  interrupt.handle();
+  // What lets it not rest may be an interrupt of the guest that is loaded here, whom another CPU is about to wake: that one is let through.
+  if (!interrupt.handle()) cpu.relax();
   return changetype<usize>(run.next(changetype<Vcpu>(0)));
 }
 

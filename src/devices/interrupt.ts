@@ -75,13 +75,15 @@ function virtualTimer(vcpu: Vcpu): void {
 
 /**
  * Handles what is pending on this CPU, until another vCPU may have to run: the rest comes when that is chosen, so that nobody keeps the CPU by interrupting
- * it again and again.
+ * it again and again. False: none was.
  */
-export function handle(): void {
+export function handle(): bool {
   const self = cpus.self();
+  let any = false;
   while (self.resched != Resched.CHOOSE) {
     const intid = gicv3.acknowledge();
-    if (intid >= INTID_SPECIAL) return;
+    if (intid >= INTID_SPECIAL) break;
+    any = true;
     gicv3.dropPriority(intid);
     if (intid == sources.virtualTimer) {
       virtualTimer(self.loaded);
@@ -103,4 +105,5 @@ export function handle(): void {
     }
     gicv3.deactivate(intid);
   }
+  return any;
 }
