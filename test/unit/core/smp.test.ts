@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { el1Context } from "../../../abi/sysregs.ts";
 import { bundleOfSystem } from "../../../sim/bundles.ts";
 import type { Guest } from "../../../sim/guest.ts";
+import type { Hal } from "../../../sim/hal.ts";
 import type { Machine } from "../../../sim/machine.ts";
 import { FDT_AT, load, RAM_BASE, startSystem } from "../../../sim/start.ts";
 import { call, error } from "./call.ts";
@@ -168,4 +169,21 @@ test("a CPU that the firmware says it starts, and that never comes, leaves the n
   machine.run.boot(BigInt(FDT_AT), 0n);
   machine.run.settle();
   assert.equal(machine.running(1)?.cpu.number, 2);
+});
+
+test("a CPU with nothing to run, whose wait ends for nothing, gives way: who is about to bring it something may run on the same thread of the host", () => {
+  let given = 0;
+  const wrapHal = (hal: Hal): Hal => {
+    const relax = hal.cpu!.relax as () => void;
+    const counted = (): void => {
+      given++;
+      relax();
+    };
+    return { ...hal, cpu: { ...hal.cpu, relax: counted } };
+  };
+  const machine = startSystem({ cpus: 2, machine: { wrapHal }, vms: [{}] });
+  const idle = machine.cpus.find(({ guest }) => guest === undefined)!;
+  const before = given;
+  machine.run.exit(idle, (core) => core.onIdle());
+  assert.equal(given, before + 1);
 });
