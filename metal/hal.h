@@ -339,10 +339,11 @@ HAL(u64, cpu, start, u64 mpidr, u32 number) {
 extern volatile u32 crashed_cpu;  // vectors.S
 HAL(void, cpu, relax) {
   ASM("yield" ::: "memory");
-  while (UNLIKELY(crashed_cpu != 0 && crashed_cpu != w2c_cpu_number(instance_) + 1)) ASM("wfi" ::: "memory");
+  // A pending interrupt ends each WFI at once: where one thread of the host runs all CPUs, the one that has crashed comes first.
+  while (UNLIKELY(crashed_cpu != 0 && crashed_cpu != w2c_cpu_number(instance_) + 1)) ASM("wfi\n\tyield" ::: "memory");
 }
 HAL(void, cpu, halt) {
-  for (;;) ASM("wfi" ::: "memory");
+  for (;;) ASM("wfi\n\tyield" ::: "memory");
 }
 
 // --- context

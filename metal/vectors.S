@@ -155,6 +155,7 @@ crash:
   mov   x29, xzr
   bl    hl_crash
 1:wfi
+  yield
   b     1b
 
 // w2: the CPU that has crashed, plus one; w3: this one. The report of a crash crashed itself, or even what follows did, or another CPU reports.
@@ -174,6 +175,7 @@ crashed_before:
   movk  x0, #0x0008
   smc   #0
 3:wfi
+  yield
   b     3b
 last_words_text:
   .asciz "\036\r\n<0>[    0.000000] halted: crash while reporting a crash\r\n"
