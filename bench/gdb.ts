@@ -1,9 +1,7 @@
 // A client of QEMU's gdbstub on a Unix socket (GDB's remote serial protocol; registers are named by the target's description, which QEMU makes).
 
-import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { connect, type Socket } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
+import type { Socket } from "node:net";
+import { connectTo } from "../tool/unix-socket.ts";
 
 /** How much of a description QEMU sends at once. */
 const PART = 0xff0;
@@ -29,13 +27,7 @@ export class Gdb {
 
   /** Connects as soon as QEMU listens; `ended` says that it will not. */
   static async open(path: string, ended: () => boolean): Promise<Gdb> {
-    while (!existsSync(path)) {
-      if (ended()) throw new Error("QEMU ended before its gdbstub listened");
-      await pause(10);
-    }
-    const socket = connect(path);
-    await once(socket, "connect");
-    return new Gdb(socket);
+    return new Gdb(await connectTo(path, ended));
   }
 
   /** The answer to a packet; of one that lets the target run, why it stopped. */

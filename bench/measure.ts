@@ -91,8 +91,8 @@ const transfer = async (options: Transfer): Promise<{ readonly bytes: number; re
       ended = true;
     });
     instructions = counter.count(() => ended);
-    // Where QEMU fails, how it ended says more.
-    instructions.catch(() => {});
+    // Nobody else lets the board run. Where QEMU has failed, how it ended says more.
+    instructions.catch(() => running.stop());
     return running;
   });
   return { bytes: numberIn(output, /bytes (\d+)/), instructions: await instructions };

@@ -120,8 +120,6 @@ function pull(vm: Vm): void {
 /** The board's UART interrupts: what it brings goes to the VMs that it is for. The caller holds no VM's lock. */
 export function boardInterrupt(): void {
   const all = console.service();
-  // Who reads beside its UART does that later; the board's UART is silent until then.
-  for (let left = all; left != 0; left &= left - 1) console.listen(ctz<u64>(left) as u32, false, true);
   virtioConsole.wake(all);
   for (let concerned = all; concerned != 0; concerned &= concerned - 1) {
     const vm = table.vm(ctz<u64>(concerned) as u32);

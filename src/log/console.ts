@@ -171,6 +171,9 @@ export function service(): u64 {
   sender.drain();
   const ready = focus.isTerminal() ? all.typed : ports.isOpen(focus.port()) ? ports.bit(focus.port()) : 0;
   const concerned = (ready & all.listening) | all.resumed;
+  // Who reads beside its UART does that later, and listens again then; the board's UART is silent until then.
+  all.listening &= ~(ready & all.beside);
+  focus.updateInput();
   guard.leave();
   return concerned;
 }

@@ -3,37 +3,26 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { networked } from "../../bench/iperf/iperf.ts";
 import type { VmConfig } from "../../tool/config.ts";
 import { boot } from "./expect.ts";
 
 /** With a third of the shares a flooder leaves the two others two thirds of the time: they take 1.5 times as long, and somewhat more for frames that they get. */
 const SLOWER_AT_MOST = 1.75;
 
-const vm = (name: string, last: number, modules: readonly string[], commands: readonly string[]): VmConfig => ({
-  name,
-  memory: "128M",
-  kernel: { debian: "linux-6.1" },
-  bootargs: "console=ttyAMA0 quiet rdinit=/init cma=0",
-  nets: [{ switch: "lan" }],
-  initrd: {
-    busybox: {
-      packages: ["ethtool", "iperf3"],
-      modules: ["virtio_mmio", "virtio_net", ...modules],
-      command: [`ip addr add 10.0.0.${last}/24 dev eth0`, "ip link set eth0 up", ...commands].join("; "),
-    },
-  },
-});
+const vm = (name: string, last: number, commands: readonly string[], modules: readonly string[] = []): VmConfig =>
+  networked(name, `10.0.0.${last}`, ["ip link set eth0 up", ...commands], modules);
 
 const flooder = vm(
   "flooder",
   3,
-  ["pktgen"],
   [
     "cd /proc/net/pktgen; echo add_device eth0 >kpktgend_0",
     "for setting in 'count 0' 'clone_skb 1000' 'pkt_size 60' 'dst_mac ff:ff:ff:ff:ff:ff' 'dst 10.0.0.255'; do echo $setting >eth0; done",
     // Without an end.
     "echo start >pgctrl",
   ],
+  ["pktgen"],
 );
 
 /** Seconds that a transfer takes in which frames of a flooder arrive, if there is one. */
@@ -50,7 +39,7 @@ const seconds = async (beside: readonly VmConfig[]): Promise<number> => {
     system: {
       scheduler: { policy: "share" },
       switches: [{ name: "lan" }],
-      vms: [vm("server", 1, [], ["iperf3 -s >/dev/null"]), vm("client", 2, [], client), ...beside],
+      vms: [vm("server", 1, ["iperf3 -s >/dev/null"]), vm("client", 2, client), ...beside],
     },
   });
   const [, took] = await board.expectFrom("client", / 0\.00-(\d+\.\d+) +sec +256 MBytes .* sender/);

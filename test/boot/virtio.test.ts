@@ -2,12 +2,11 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createConnection } from "node:net";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import type { VmConfig } from "../../tool/config.ts";
+import { connectTo } from "../../tool/unix-socket.ts";
 import { scratch } from "../unit/scratch.ts";
 import { boot } from "./expect.ts";
 import { digest, hostServers } from "./host-servers.ts";
@@ -122,8 +121,7 @@ test("pipes: what one VM writes the other reads, both ways, and hears of the oth
 
 /** Talks to whoever is behind a Unix socket as soon as it is there: sends `bytes`, and returns what comes back up to the end of a line. */
 const talk = async (path: string, bytes: Buffer): Promise<string> => {
-  while (!existsSync(path)) await setTimeout(50);
-  const socket = createConnection(path);
+  const socket = await connectTo(path, () => false);
   socket.write(bytes);
   let text = "";
   for await (const part of socket) {

@@ -72,11 +72,7 @@ export function print(port: ConsolePort): bool {
 /** How many bytes the driver has room for; none: it is to kick when it has. */
 function offered(queue: Virtqueue): u64 {
   const chain = chains.scratch(CHAIN);
-  if (!queues.hasMore(queue)) {
-    queues.wantKick(queue);
-    if (!queues.hasMore(queue)) return 0;
-  }
-  if (!queues.take(queue, chain)) return 0;
+  if (!queues.offers(queue) || !queues.take(queue, chain)) return 0;
   if (chain.writableBytes != 0) {
     queues.leave(queue);
     return chain.writableBytes;

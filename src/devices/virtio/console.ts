@@ -128,13 +128,6 @@ function isHeard(from: ConsolePort): bool {
   return changetype<usize>(from.board) != 0 || isOpen(from.peer);
 }
 
-/** Whether a driver has offered a chain; where it has not, it is to kick when it does. */
-function offers(queue: Virtqueue): bool {
-  if (queues.hasMore(queue)) return true;
-  queues.wantKick(queue);
-  return queues.hasMore(queue);
-}
-
 // --- messages about ports (5.3.6.2)
 
 function put(chain: Chain, port: ConsolePort, what: Tell): u32 {
@@ -165,7 +158,7 @@ function tell(device: VirtioDevice): bool {
   let more = false;
   for (let n: u32 = 0; n < own.ports && !more; n++) {
     const port = portAt(own, n);
-    while (port.pending != 0 && offers(queue)) {
+    while (port.pending != 0 && queues.offers(queue)) {
       more = all.budget == 0;
       if (more || !queues.take(queue, chain)) break;
       spend(BUFFER * chain.buffers);
@@ -263,7 +256,7 @@ function pass(from: ConsolePort): bool {
     spend(BUFFER * chain.buffers);
     if (isHeard(from) && from.done < chain.readableBytes) {
       const board = changetype<usize>(from.board) != 0;
-      waits = board ? !boardConsole.hasRoom(from.board) : !offers(receiveQueue(from.peer));
+      waits = board ? !boardConsole.hasRoom(from.board) : !queues.offers(receiveQueue(from.peer));
       if (!waits && board) spend(boardPipe.send(from, chain, all.budget));
       else if (!waits) passOn(from, chain);
       if (from.done < chain.readableBytes) {
@@ -290,7 +283,7 @@ function bring(to: ConsolePort): bool {
   const queue = receiveQueue(to);
   const room = chains.scratch(ROOM);
   let more = true;
-  while (all.budget != 0 && more && offers(queue)) {
+  while (all.budget != 0 && more && queues.offers(queue)) {
     const bytes = boardPipe.receive(to, queue, room, all.budget);
     more = bytes != 0;
     spend(bytes + BUFFER * room.buffers);

@@ -98,7 +98,7 @@ const PACKET: u32 = 8;
 const BYTES_SHIFT: u32 = 8;
 const BUFFERS_SHIFT: u32 = 3;
 /** What goes beyond in one go is lost: a packet in very many pieces, or to very many. */
-const MOST: u32 = 2048;
+const MOST: u32 = 2560;
 
 /** Delivers a packet at a port, which can take it as it is; false: there is no room for it. */
 export function put(to: Port, packet: Packet): bool {

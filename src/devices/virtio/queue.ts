@@ -286,6 +286,13 @@ export function wantKick(queue: Virtqueue): void {
   else phys.store16(inDevice(queue, 0), 0);
 }
 
+/** Whether the driver has offered a chain; where it has not, it is to kick when it does. */
+export function offers(queue: Virtqueue): bool {
+  if (hasMore(queue)) return true;
+  wantKick(queue);
+  return hasMore(queue);
+}
+
 /** Tells the driver that chains are found without a kick. */
 export function wantNoKick(queue: Virtqueue): void {
   if (queue.ready == 0) return;

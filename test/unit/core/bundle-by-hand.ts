@@ -1,8 +1,12 @@
 // Bundles that are written by hand (abi/bundle.ts): what the tool would refuse, too.
 
+import assert from "node:assert/strict";
 import { bundle as constants, bundleNames as names } from "../../../abi/bundle.ts";
+import { PowerOff } from "../../../sim/faults.ts";
+import { outputOf } from "../../../sim/start.ts";
 import { type FdtNode, type FdtValue, fdtNode, writeFdt } from "../../../tool/fdt.ts";
 import { MIB } from "../../../tool/size.ts";
+import { shown } from "./log-lines.ts";
 
 export type Properties = Record<string, FdtValue>;
 
@@ -65,4 +69,13 @@ export const writeByHand = ({
   for (const [offset, contents] of payloads) bytes.set(contents, offset);
   bytes.writeBigUInt64LE(constants.BUNDLE_END, size - 8);
   return bytes;
+};
+
+/** The boot of a bundle ends with this one message, whose reason begins so, before a guest has started. */
+export const refusedAtBoot = (bundle: Buffer, message: RegExp, reason = ""): void => {
+  const { output, thrown } = outputOf({ bundle }, () => assert.fail("a guest was started"));
+  assert.ok(thrown instanceof PowerOff, String(thrown));
+  const last = shown(output).trimEnd().split("\r\n").at(-1) ?? "";
+  assert.match(last, message);
+  assert.ok(last.startsWith(`<0>[    0.000000] halted: crash ${reason}`), last);
 };

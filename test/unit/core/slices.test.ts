@@ -332,13 +332,18 @@ test("a VM that resets itself in the middle of a request: its memory stays as it
   assert.deepEqual(again.read(8, 512), disk.image.subarray(8 * SECTOR, 9 * SECTOR));
 });
 
-test("more devices than the disk has slots: those that wait get one", () => {
+/** Twice as many devices as the disk has slots, on 4 KiB each; it is slow. */
+const crowd = (): { disk: BoardDisk; machine: Machine; clients: Client[] } => {
   const { disk, machine: found } = board(
     Array.from({ length: 16 }, (_, n) => ({ start: 0x1000 * n, size: 0x1000 })),
     { devices: 2 },
   );
-  const clients = Array.from({ length: 16 }, (_, n) => new Client(found, n >> 1, undefined, n & 1));
   disk.isSlow = true;
+  return { disk, machine: found, clients: Array.from({ length: 16 }, (_, n) => new Client(found, n >> 1, undefined, n & 1)) };
+};
+
+test("more devices than the disk has slots: those that wait get one", () => {
+  const { disk, machine: found, clients } = crowd();
   const statuses = clients.map((client) => {
     const status = client.offer(IN, 0, 512);
     client.queue.kick();
@@ -357,12 +362,7 @@ test("more devices than the disk has slots: those that wait get one", () => {
 });
 
 test("devices that always have more do not keep the slots from one that waits", () => {
-  const { disk, machine: found } = board(
-    Array.from({ length: 16 }, (_, n) => ({ start: 0x1000 * n, size: 0x1000 })),
-    { devices: 2 },
-  );
-  const clients = Array.from({ length: 16 }, (_, n) => new Client(found, n >> 1, undefined, n & 1));
-  disk.isSlow = true;
+  const { disk, machine: found, clients } = crowd();
   // Eight have all slots, and as much to do behind that.
   for (const client of clients.slice(0, 8)) {
     for (let n = 0; n < 10; n++) client.offer(IN, 0, 512);
@@ -383,12 +383,7 @@ test("devices that always have more do not keep the slots from one that waits", 
 });
 
 test("an interrupt of the disk works for those alone whom it concerns, and a little for each", () => {
-  const { disk, machine: found } = board(
-    Array.from({ length: 16 }, (_, n) => ({ start: 0x1000 * n, size: 0x1000 })),
-    { devices: 2 },
-  );
-  const clients = Array.from({ length: 16 }, (_, n) => new Client(found, n >> 1, undefined, n & 1));
-  disk.isSlow = true;
+  const { disk, machine: found, clients } = crowd();
   for (const client of clients.slice(0, 8)) {
     client.offer(IN, 0, 512);
     client.queue.kick();
